@@ -1,0 +1,48 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: help study test test-all lint format clean
+
+help:
+	@echo "make study     install what is needed and run the default study to its report"
+	@echo "make test      install what is needed and run the tests"
+	@echo "make test-all  the same with the long suites"
+	@echo "make lint      ruff, mypy and import-linter"
+	@echo "make format    let ruff rewrite the files"
+
+study: $(VENV)/.sweep
+	$(BIN)/python -m study.run $(ARGS)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
+
+test-all: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/.pip:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	touch $@
+
+$(VENV)/.sweep: $(VENV)/.pip pyproject.toml constraints.txt
+	$(PIP) --editable ".[sweep]"
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.sweep
+	$(PIP) --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,80 @@
+"""The four ways in which a population is damaged, each with its exact range of severities."""
+
+import numpy as np
+
+from classcomp.populations.base import (
+    Population,
+    check_feature_noise,
+    check_label_noise,
+    check_number,
+    check_overlap,
+)
+
+DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap")
+NEUTRAL = {"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0}
+
+
+def check_severity(name: str, severity: float) -> None:
+    """Raise ValueError, in one line, unless `name` is a distortion and takes this severity.
+
+    label_noise in [0, 1/2), feature_noise >= 0, imbalance in (0, 1), overlap in [0, 1).
+    """
+    if name == "label_noise":
+        check_label_noise(severity)
+    elif name == "feature_noise":
+        check_feature_noise(severity)
+    elif name == "imbalance":
+        check_number("imbalance", severity, low=0, high=1)
+    elif name == "overlap":
+        check_overlap(severity)
+    else:
+        raise ValueError(f"distortion {name!r} is unknown: must be one of {_names()}")
+
+
+def distort(population: Population, name: str, severity: float) -> Population:
+    """The population under one distortion; "none" and neutral severities return it unchanged.
+
+    Imbalance pi multiplies the prior odds of class 1 against every other class by pi/(1-pi): in a
+    balanced two-class law, pi is the prior of class 1. (PROTOCOL states that case; this extends
+    it to K classes and to unbalanced laws.)
+
+    Raises:
+        ValueError: the name is unknown or the severity is out of its range.
+    """
+    if name == "none":
+        return population
+    check_severity(name, severity)
+    if severity == NEUTRAL[name]:
+        return population
+    if name == "label_noise":
+        return population.with_label_noise(severity)
+    if name == "feature_noise":
+        return population.with_feature_noise(severity)
+    if name == "imbalance":
+        return population.with_imbalance(severity / (1 - severity))
+    return population.with_overlap(severity)
+
+
+def flip_labels(
+    labels: np.ndarray, rho: float, num_classes: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Each label `(N,)` becomes, with probability `rho`, a uniformly drawn other class.
+
+    One stream flips nested sets: what flips at a smaller rho flips, to the same class, at a
+    larger one.
+    """
+    flips = rng.random(len(labels)) < rho
+    other = (labels + rng.integers(1, num_classes, size=len(labels))) % num_classes
+    return np.where(flips, other, labels)
+
+
+def noisy_risk(risk: float, rho: float, num_classes: int) -> float:
+    """0-1 risk against labels flipped with probability `rho`, from the risk against clean ones.
+
+    rho + (1 - rho K/(K-1)) risk; two classes: rho + (1 - 2 rho) risk.
+    """
+    return rho + (1 - rho * num_classes / (num_classes - 1)) * risk
+
+
+def _names() -> str:
+    return ", ".join(DISTORTIONS)

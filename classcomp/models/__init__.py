@@ -1,0 +1,108 @@
+"""The families of classifiers: one literal registry, and how to build a member."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from classcomp.models import (
+    linear,
+    resnet,
+    unet,
+    unet_pretrained,
+    vae_kmeans,
+    vae_svm,
+    vgg,
+)
+from classcomp.models.base import ArchitectureConfig, Classifier
+from classcomp.models.widths import (
+    count_parameters,
+    matched_width,
+    meets_budget,
+    parameter_budget,
+)
+
+__all__ = [
+    "FAMILIES",
+    "TRAINING_HYPERPARAMETERS",
+    "Classifier",
+    "Family",
+    "build",
+    "count_parameters",
+    "hyperparameter_names",
+    "meets_budget",
+    "parameter_budget",
+]
+
+# The training loop's; `build` lets them pass. Equal to search_spaces', which a test checks.
+TRAINING_HYPERPARAMETERS = ("learning_rate", "weight_decay", "batch_size")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """A family: its configuration's class and its module's, called as `module(config, width)`."""
+
+    config: type[ArchitectureConfig]
+    module: type[Classifier]
+
+
+FAMILIES: dict[str, Family] = {
+    "linear": Family(config=linear.Config, module=linear.LinearNetwork),
+    "vgg": Family(config=vgg.Config, module=vgg.VGG),
+    "resnet": Family(config=resnet.Config, module=resnet.ResNet),
+    "unet": Family(config=unet.Config, module=unet.UNet),
+    "unet_pretrained": Family(config=unet_pretrained.Config, module=unet_pretrained.PretrainedUNet),
+    "vae_svm": Family(config=vae_svm.Config, module=vae_svm.VAESVM),
+    "vae_kmeans": Family(config=vae_kmeans.Config, module=vae_kmeans.VAEKMeans),
+}
+
+
+def hyperparameter_names(family: str) -> tuple[str, ...]:
+    """Return the names of a family's own hyperparameters, those of training left out."""
+    shared = {field.name for field in dataclasses.fields(ArchitectureConfig)}
+    fields = dataclasses.fields(FAMILIES[family].config)
+    return tuple(field.name for field in fields if field.name not in shared)
+
+
+def build(
+    family: str,
+    *,
+    depth: int,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    hyperparameters: Mapping[str, Any],
+    generator: torch.Generator,
+) -> Classifier:
+    """Return a family's network at a depth, its width matched to the depth's budget.
+
+    Args:
+        family: a key of `FAMILIES`.
+        depth: number of blocks or hidden layers.
+        input_shape: `(d,)` or `(C, H, W)`.
+        num_classes: K.
+        hyperparameters: values of the family's hyperparameters; those left out keep the
+            configuration's defaults, `TRAINING_HYPERPARAMETERS` are ignored.
+        generator: on the CPU, the only source of randomness; the global one is not touched.
+
+    Raises:
+        ValueError: an unknown family or hyperparameter, or a value out of range.
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"unknown family {family!r}; allowed: {', '.join(FAMILIES)}")
+    own = {k: v for k, v in hyperparameters.items() if k not in TRAINING_HYPERPARAMETERS}
+    names = hyperparameter_names(family)
+    for name in own:
+        if name not in names:
+            allowed = ", ".join((*names, *TRAINING_HYPERPARAMETERS))
+            raise ValueError(f"{family}: unknown hyperparameter {name!r}; allowed: {allowed}")
+    config = FAMILIES[family].config(
+        depth=depth, input_shape=tuple(input_shape), num_classes=num_classes, **own
+    )
+    width = matched_width(FAMILIES[family].module, config)
+    with torch.device("meta"):
+        module = FAMILIES[family].module(config, width)
+    module.to_empty(device="cpu")
+    module.initialise(generator)
+    return module

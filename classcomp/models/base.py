@@ -1,0 +1,131 @@
+"""What every family shares: the classifier's interface and the checks of an architecture."""
+
+import operator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from classcomp.models.initialisation import initialise_layers
+
+MAX_DEPTH = 8
+MIN_IMAGE_SIDE = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchitectureConfig:
+    """What fixes an architecture of any family; families add their hyperparameters.
+
+    Attributes:
+        depth: number of blocks (image families) or hidden layers, 1 to `MAX_DEPTH`.
+        input_shape: `(d,)` for vectors, `(C, H, W)` for images.
+        num_classes: K, at least 2.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    depth: int
+    input_shape: tuple[int, ...]
+    num_classes: int
+
+    def __post_init__(self) -> None:
+        check_integer("depth", self.depth, 1, MAX_DEPTH)
+        check_integer("num_classes", self.num_classes, 2)
+        if not isinstance(self.input_shape, tuple) or len(self.input_shape) not in (1, 3):
+            raise ValueError(f"input_shape must be (d,) or (C, H, W), got {self.input_shape!r}")
+        for side in self.input_shape:
+            check_integer("every entry of input_shape", side, 1)
+        if len(self.input_shape) == 3 and min(self.input_shape[1:]) < MIN_IMAGE_SIDE:
+            raise ValueError(
+                f"input_shape: images must be at least {MIN_IMAGE_SIDE} pixels high and wide, "
+                f"got {self.input_shape!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageConfig(ArchitectureConfig):
+    """An architecture that takes images only.
+
+    Raises:
+        ValueError: `input_shape` is not `(C, H, W)`, or another value is out of range.
+    """
+
+    def __post_init__(self) -> None:
+        # Not super(): a slotted dataclass is a second class, which super() does not know.
+        ArchitectureConfig.__post_init__(self)
+        if len(self.input_shape) != 3:
+            raise ValueError(
+                f"input_shape must be (C, H, W) for a family of images, got {self.input_shape!r}"
+            )
+
+
+def check_integer(name: str, value: object, low: int, high: int | None = None) -> None:
+    """Raise a ValueError naming `name` unless `value` is an integer of `[low, high]`."""
+    allowed = f"at least {low}" if high is None else f"from {low} to {high}"
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = low - 1
+    if isinstance(value, bool) or number < low or (high is not None and number > high):
+        raise ValueError(f"{name} must be an integer {allowed}, got {value!r}")
+
+
+def check_real(name: str, value: object, low: float, *, above: bool = False) -> None:
+    """Raise a ValueError unless `value` is a finite number >= `low` (> `low` with `above`)."""
+    allowed = f"above {low:g}" if above else f"at least {low:g}"
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not (low < value if above else low <= value) or value == float("inf"):
+        raise ValueError(f"{name} must be a finite number {allowed}, got {value!r}")
+
+
+class Classifier(nn.Module):
+    """A family's module: an objective for batches, and class probabilities.
+
+    Shapes: inputs `(B, d)` or `(B, C, H, W)` float32, labels `(B,)` int64.
+    """
+
+    takes: ClassVar[str]  # "vectors" | "images" | "any": images if the population renders
+    needs_head: ClassVar[bool] = False  # True: predicting needs a `fit_head` first
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return what the last, linear layer (or the head) sees, `(B, F)`."""
+        raise NotImplementedError
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits, `(B, K)`."""
+        raise NotImplementedError
+
+    def loss(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the training objective of a batch, a scalar: mean cross-entropy in nats."""
+        return F.cross_entropy(self(inputs), labels)
+
+    def fit_head(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+        """Refit, on a training sample, what gradients do not train; here there is nothing."""
+
+    def predict_proba(self, inputs: Tensor) -> Tensor:
+        """Return class probabilities `(B, K)`, float32; the caller sets eval and no_grad."""
+        return self(inputs).float().softmax(dim=1)
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return the classes decided for, `(B,)` int64."""
+        return self.predict_proba(inputs).argmax(dim=1)
+
+    def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `predict` and `predict_proba` of the same inputs, in one pass where one will do."""
+        probabilities = self.predict_proba(inputs)
+        return probabilities.argmax(dim=1), probabilities
+
+    def stages(self) -> tuple["Classifier", ...]:
+        """Return the modules to train one after another; they share parameters."""
+        return (self,)
+
+    def diagnostics(self, inputs: Tensor) -> dict[str, float]:
+        """Return what only this family can say of clean examples, by column name; here nothing."""
+        return {}
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Set every parameter and buffer, drawing from `generator` alone."""
+        initialise_layers(self, generator)

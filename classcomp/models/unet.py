@@ -1,0 +1,50 @@
+"""U-Net: the ResNet as an encoder, and a decoder joined to it by skip connections."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from classcomp.models.base import Classifier, ImageConfig
+from classcomp.models.blocks import DecoderLevel, PooledFeatures
+from classcomp.models.resnet import residual_encoder
+from classcomp.models.widths import decoder_channels
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config(ImageConfig):
+    """A U-Net's architecture; `depth` resolutions down and as many up."""
+
+
+class UNet(Classifier):
+    """An image-to-image network whose full-resolution output is pooled into a class.
+
+    Ronneberger et al. (2015), with padded convolutions and the ResNet as encoder; the last
+    pooled map of the encoder is the bottleneck. `(B, C, H, W)` to `(B, K)`.
+    """
+
+    takes: ClassVar[str] = "images"
+
+    def __init__(self, config: ImageConfig, width: float) -> None:
+        super().__init__()
+        self.encoder = residual_encoder(config, width)
+        skips = self.encoder.channels
+        outs = decoder_channels(width, config.depth)
+        ins = (*outs[1:], skips[-1])
+        self.decoder = nn.ModuleList(
+            DecoderLevel(ins[i], skips[i], outs[i], self.encoder.sizes[i])
+            for i in reversed(range(config.depth))
+        )
+        self.pool = PooledFeatures(outs[0], self.encoder.sizes[0])
+        self.classifier = nn.Linear(self.pool.num_features, config.num_classes)
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return the decoder's output, pooled and flattened, `(B, F)`."""
+        skips, hidden = self.encoder.resolutions(inputs)
+        for level, skip in zip(self.decoder, reversed(skips), strict=True):
+            hidden = level(hidden, skip)
+        return self.pool(hidden)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits, `(B, K)`."""
+        return self.classifier(self.features(inputs))

@@ -1,0 +1,99 @@
+"""Variational autoencoder, then k-means clusters of its latent means named after classes."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from classcomp.models.base import check_integer
+from classcomp.models.vae import VAE, VAEConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config(VAEConfig):
+    """The autoencoder's configuration and the clusters'.
+
+    Attributes:
+        clusters_per_class: clusters are this many times the number of classes.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    clusters_per_class: int = 1
+
+    def __post_init__(self) -> None:
+        VAEConfig.__post_init__(self)
+        check_integer("clusters_per_class", self.clusters_per_class, 1)
+
+
+def assign_clusters(counts: np.ndarray) -> np.ndarray:
+    """Return the class of each cluster, `(M,)`, from counts `(M, K)` of cluster and class.
+
+    Clusters and classes are paired one to one so that most examples agree (Kuhn 1955, the
+    Hungarian method); clusters left over get their majority class, empty ones the sample's.
+    """
+    assigned = np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), counts.sum(axis=0).argmax())
+    clusters, classes = linear_sum_assignment(counts, maximize=True)
+    assigned[clusters] = classes
+    return assigned
+
+
+def fit_clusters(latents: np.ndarray, num_clusters: int, seed: int) -> KMeans:
+    """Return k-means (Lloyd 1982, ten starts) with no more clusters than distinct points."""
+    distinct = len(np.unique(latents, axis=0))
+    model = KMeans(n_clusters=min(num_clusters, distinct), n_init=10, random_state=seed)
+    with warnings.catch_warnings():
+        # Points apart by rounding only may still merge; an empty cluster does no harm here.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(latents)
+
+
+class VAEKMeans(VAE):
+    """A VAE whose head is k-means on the latent means; labels only name the clusters.
+
+    Fitted on at most `vae.NUM_HEAD_EXAMPLES` examples. `predict` is the class assigned to the
+    nearest cluster; `predict_proba` is the class frequencies in it with one added to each
+    count (Laplace), so its largest entry need not be the class assigned.
+    """
+
+    def __init__(self, config: Config, width: float) -> None:
+        super().__init__(config, width)
+        self.num_clusters = config.clusters_per_class * config.num_classes
+        self.clusters: KMeans | None = None
+        self.assigned: np.ndarray | None = None  # (M,) class of each cluster
+        self.frequencies: np.ndarray | None = None  # (M, K)
+
+    def fit_head(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+        """Fit the clusters and name them; starts and subsample are drawn from `generator`."""
+        latents, kept = (part.numpy() for part in self.head_sample(inputs, labels, generator))
+        seed = torch.randint(2**31 - 1, (1,), generator=generator, device=generator.device)
+        self.clusters = fit_clusters(latents, self.num_clusters, int(seed))
+        counts = np.zeros((self.clusters.n_clusters, self.num_classes))
+        np.add.at(counts, (self.clusters.labels_, kept), 1)
+        self.assigned = assign_clusters(counts)
+        self.frequencies = (counts + 1) / (counts + 1).sum(axis=1, keepdims=True)
+
+    def nearest_cluster(self, inputs: Tensor) -> np.ndarray:
+        """Return the index of each example's cluster, `(B,)`.
+
+        Raises:
+            RuntimeError: `fit_head` has not been called.
+        """
+        if self.clusters is None:
+            raise RuntimeError("vae_kmeans: call fit_head before predicting")
+        return self.clusters.predict(self.latent_points(inputs))
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return the class assigned to each example's cluster, `(B,)`."""
+        return torch.from_numpy(self.assigned[self.nearest_cluster(inputs)]).to(inputs.device)
+
+    def predict_proba(self, inputs: Tensor) -> Tensor:
+        """Return the smoothed class frequencies of each example's cluster, `(B, K)`."""
+        proba = self.frequencies[self.nearest_cluster(inputs)]
+        return torch.from_numpy(proba).float().to(inputs.device)

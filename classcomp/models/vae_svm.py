@@ -1,0 +1,119 @@
+"""Variational autoencoder, then a support vector machine on its latent means."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+from sklearn.svm import SVC
+from torch import Tensor
+
+from classcomp.models.base import check_real
+from classcomp.models.vae import VAE, VAEConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config(VAEConfig):
+    """The autoencoder's configuration and the machine's.
+
+    Attributes:
+        svm_c: C, the penalty on margin violations.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    svm_c: float = 10.0
+
+    def __post_init__(self) -> None:
+        VAEConfig.__post_init__(self)
+        check_real("svm_c", self.svm_c, 0.0, above=True)
+
+
+def fit_calibration(scores: np.ndarray, classes: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return softmax weights `(M + 1, K)`, bias last, from decision values `(N, M)`.
+
+    Platt's (1999) smoothed targets, (N_k + 1)/(N_k + 2) for the own class and the rest spread
+    evenly, under a multinomial logistic model; at K = 2 this is his sigmoid.
+    """
+    design = np.column_stack((scores, np.ones(len(scores))))
+    counts = np.bincount(classes, minlength=num_classes)
+    own = ((counts + 1) / (counts + 2))[classes]
+    targets = np.repeat(((1 - own) / (num_classes - 1))[:, None], num_classes, axis=1)
+    targets[np.arange(len(classes)), classes] = own
+
+    def cross_entropy(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        logits = design @ flat.reshape(-1, num_classes)
+        gradient = design.T @ (softmax(logits, axis=1) - targets) / len(design)
+        value = -(targets * log_softmax(logits, axis=1)).sum() / len(design)
+        return value, gradient.ravel()
+
+    start = np.zeros(design.shape[1] * num_classes)
+    return minimize(cross_entropy, start, jac=True, method="L-BFGS-B").x.reshape(-1, num_classes)
+
+
+class VAESVM(VAE):
+    """A VAE whose head is an SVM with a radial basis kernel, gamma = 1 / (L Var).
+
+    Cortes and Vapnik (1995) on at most `vae.NUM_HEAD_EXAMPLES` latent means. `predict` is the
+    machine's decision; `predict_proba` is Platt's (1999) calibration of its decision values on
+    the training sample, so its largest entry need not be the decision. Classes absent from the
+    sample are never decided for and share a probability of 1/(N + K) each.
+    """
+
+    def __init__(self, config: Config, width: float) -> None:
+        super().__init__(config, width)
+        self.svm_c = config.svm_c
+        self.present: np.ndarray | None = None  # classes of the head's sample, sorted
+        self.num_fitted = 0
+        self.machine: SVC | None = None  # None also where the sample has a single class
+        self.calibration: np.ndarray | None = None
+
+    def fit_head(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+        """Fit the machine and its calibration; draws from `generator` only to subsample."""
+        latents, kept = (part.numpy() for part in self.head_sample(inputs, labels, generator))
+        self.present, classes = np.unique(kept, return_inverse=True)
+        self.num_fitted = len(kept)
+        self.machine = self.calibration = None
+        if len(self.present) > 1:
+            self.machine = SVC(C=self.svm_c, gamma="scale").fit(latents, classes)
+            self.calibration = fit_calibration(self._scores(latents), classes, len(self.present))
+
+    def _scores(self, latents: np.ndarray) -> np.ndarray:
+        return self.machine.decision_function(latents).reshape(len(latents), -1)
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return the machine's decisions, `(B,)`.
+
+        Raises:
+            RuntimeError: `fit_head` has not been called.
+        """
+        present = self._fitted_classes()
+        if self.machine is None:
+            decided = np.zeros(len(inputs), dtype=np.int64)
+        else:
+            decided = self.machine.predict(self.latent_points(inputs))
+        return torch.from_numpy(present[decided]).to(inputs.device)
+
+    def predict_proba(self, inputs: Tensor) -> Tensor:
+        """Return calibrated probabilities, `(B, K)`.
+
+        Raises:
+            RuntimeError: `fit_head` has not been called.
+        """
+        present = self._fitted_classes()
+        absent_mass = 1 / (self.num_fitted + self.num_classes)
+        proba = np.full((len(inputs), self.num_classes), absent_mass)
+        seen = np.ones((len(inputs), 1))
+        if self.machine is not None:
+            scores = self._scores(self.latent_points(inputs))
+            design = np.column_stack((scores, np.ones(len(scores))))
+            seen = softmax(design @ self.calibration, axis=1)
+        proba[:, present] = seen * (1 - absent_mass * (self.num_classes - len(present)))
+        return torch.from_numpy(proba).float().to(inputs.device)
+
+    def _fitted_classes(self) -> np.ndarray:
+        if self.present is None:
+            raise RuntimeError("vae_svm: call fit_head before predicting")
+        return self.present

@@ -1,0 +1,73 @@
+"""Widths that bring every family to the same number of parameters at a depth."""
+
+import math
+from collections.abc import Callable, Hashable
+from functools import lru_cache
+
+import torch
+from torch import nn
+
+PARAMETER_BUDGET_AT_DEPTH_1 = 8000
+CHANNEL_GROWTH = 1.5  # between 1 (narrow ends) and 2 (a first block of 5 channels at depth 5)
+BUDGET_TOLERANCE = 0.10
+_BISECTIONS = 12  # a relative precision of 2^-12 on the width: far below one channel
+_CLOSE_ENOUGH = 0.005  # of the budget: no need to look for a nearer width
+
+
+def parameter_budget(depth: int) -> int:
+    """Return how many parameters a network of `depth` blocks should have: it doubles."""
+    return PARAMETER_BUDGET_AT_DEPTH_1 * 2 ** (depth - 1)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Return the number of trainable numbers in `module`."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def meets_budget(module: nn.Module, depth: int) -> bool:
+    """Return whether `module` is within 10% of the depth's budget."""
+    return abs(count_parameters(module) / parameter_budget(depth) - 1) <= BUDGET_TOLERANCE
+
+
+def encoder_channels(width: float, depth: int) -> tuple[int, ...]:
+    """Return each block's number of channels: `width * growth**i`, rounded to the nearest."""
+    return tuple(max(1, round(width * CHANNEL_GROWTH**i)) for i in range(depth))
+
+
+def decoder_channels(width: float, depth: int) -> tuple[int, ...]:
+    """Return the decoder's channels at each of the encoder's blocks, rounded down.
+
+    Rounding otherwise than the encoder halves the steps in which the count can change.
+    """
+    return tuple(max(1, math.floor(width * CHANNEL_GROWTH**i)) for i in range(depth))
+
+
+@lru_cache(maxsize=1024)
+def matched_width(make: Callable[[Hashable, float], nn.Module], config: Hashable) -> float:
+    """Return a real width at which `make(config, width)` is within 0.5% of its budget.
+
+    Where there is none, the width that comes nearest. Networks are built on the meta device,
+    where they have shapes and no storage.
+
+    Args:
+        make: the family's module class; its count does not fall as the width grows.
+        config: the family's configuration, with a `depth`.
+    """
+    budget = parameter_budget(config.depth)  # type: ignore[attr-defined]
+
+    def count(width: float) -> int:
+        with torch.device("meta"):
+            return count_parameters(make(config, width))
+
+    low, high = 1.0, 2.0
+    if count(low) >= budget:
+        return low
+    while count(high) < budget:
+        low, high = high, 2 * high
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        found = count(middle)
+        if abs(found / budget - 1) <= _CLOSE_ENOUGH:
+            return middle
+        low, high = (middle, high) if found < budget else (low, middle)
+    return low if budget - count(low) <= count(high) - budget else high

@@ -1,0 +1,86 @@
+"""Laws of (x, y): synthetic ones with posterior and Bayes risk, and real images."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from classcomp.populations.base import SPLITS, BayesRisk, Population, Sample
+from classcomp.populations.gaussian_images import GaussianImages, gaussian_images
+from classcomp.populations.gaussian_mixture import (
+    GaussianMixture,
+    checkerboard,
+    concentric,
+    gaussians,
+    two_gaussians,
+    xor,
+)
+from classcomp.populations.real import (
+    DataUnavailable,
+    RealImages,
+    cifar10,
+    digits,
+    fashion_mnist,
+    mnist,
+)
+
+POPULATIONS: dict[str, Callable[..., Population]] = {
+    "two_gaussians": two_gaussians,
+    "gaussians": gaussians,
+    "xor": xor,
+    "concentric": concentric,
+    "checkerboard": checkerboard,
+    "gaussian_images": gaussian_images,
+    "digits": digits,
+    "fashion_mnist": fashion_mnist,
+    "mnist": mnist,
+    "cifar10": cifar10,
+}
+
+__all__ = [
+    "POPULATIONS",
+    "SPLITS",
+    "BayesRisk",
+    "DataUnavailable",
+    "GaussianImages",
+    "GaussianMixture",
+    "Population",
+    "RealImages",
+    "Sample",
+    "make",
+]
+
+
+def make(name: str, *, data_dir: str | Path | None = None, **params: Any) -> Population:
+    """Build a population by name.
+
+    Args:
+        name: a key of POPULATIONS.
+        data_dir: where real data lie; no part of a population's identity, ignored by synthetic
+            ones. Real data are looked for at first use, not here: see `real.stage`.
+        **params: the population's parameters.
+
+    Raises:
+        ValueError: the name or a parameter is unknown, missing or out of range.
+    """
+    if name not in POPULATIONS:
+        raise ValueError(f"population {name!r} is unknown: must be one of {', '.join(POPULATIONS)}")
+    factory = POPULATIONS[name]
+    known = inspect.signature(factory).parameters
+    allowed = [key for key in known if key != "data_dir"]
+    for key in params:
+        if key not in allowed:
+            raise ValueError(f"{name}: parameter {key!r} is unknown: {_choices(allowed)}")
+    for key in allowed:
+        if known[key].default is inspect.Parameter.empty and key not in params:
+            raise ValueError(f"{name}: parameter {key!r} is missing: {_choices(allowed)}")
+    if "data_dir" in known:
+        params = params | {"data_dir": data_dir}
+    try:
+        return factory(**params)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _choices(allowed: list[str]) -> str:
+    return f"it takes {', '.join(allowed)}"

@@ -1,0 +1,190 @@
+"""What every population promises, and the checks that its parameters pass."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+SPLITS = ("train", "validation", "whole_train", "test")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """Draws of (x, y).
+
+    Attributes:
+        x: `(N, d)` float64 points or `(N, C, H, W)` float32 images.
+        labels: `(N,)` int64, clean.
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BayesRisk:
+    """The smallest possible 0-1 risk; `standard_error` is 0 unless it came from Monte Carlo."""
+
+    value: float
+    standard_error: float
+
+
+class Population(Protocol):
+    """A law of (x, y), possibly distorted; values of this type are immutable."""
+
+    @property
+    def label(self) -> str:
+        """Name and parameters of the undistorted law, e.g. `xor(sigma=0.5)`."""
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+
+    @property
+    def prior(self) -> np.ndarray:
+        """`(K,)` class priors."""
+
+    @property
+    def label_noise(self) -> float:
+        """Probability that a *training* label is flipped; the law itself stays clean."""
+
+    @property
+    def vector_shape(self) -> tuple[int, ...]:
+        """Shape of one row of `vectors`."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """`(C, H, W)`, or None where points are not rendered."""
+
+    def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
+        """Draw `num` examples; synthetic laws ignore `split`, real ones draw without replacement.
+
+        Raises:
+            ValueError: `split` is unknown, or holds fewer than `num` examples.
+        """
+
+    def num_available(self, split: str) -> int | None:
+        """How many examples `sample` can give; None where there is no limit."""
+
+    def posterior(self, x: np.ndarray) -> np.ndarray | None:
+        """`(N, K)` class probabilities given x; None where the law is unknown."""
+
+    def bayes_risk(self) -> BayesRisk | None:
+        """The law's Bayes risk; None where the law is unknown."""
+
+    def vectors(self, x: np.ndarray) -> np.ndarray:
+        """`(N, d)` float32: points as they are, images flattened."""
+
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """`(N, C, H, W)` float32: points rendered, images as they are."""
+
+    def with_feature_noise(self, tau: float) -> Self:
+        """x + tau N(0, I)."""
+
+    def with_imbalance(self, odds: float) -> Self:
+        """Multiply the prior odds of class 1 against every other class by `odds`."""
+
+    def with_overlap(self, s: float) -> Self:
+        """Means together by a factor 1 - s; real images blended with another class's."""
+
+    def with_label_noise(self, rho: float) -> Self:
+        """Training labels flip with probability `rho`."""
+
+
+def check_split(split: str) -> None:
+    """Raise ValueError unless `split` is one of SPLITS."""
+    if split not in SPLITS:
+        raise ValueError(f"split = {split!r}: must be one of {', '.join(SPLITS)}")
+
+
+def check_num(num: int) -> None:
+    """Raise ValueError unless `num` is a count of examples."""
+    check_integer("num", num, low=0)
+
+
+def check_number(
+    key: str,
+    value: Any,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    closed_low: bool = False,
+) -> float:
+    """Return `value` as a float, or raise ValueError naming key, value and the open interval."""
+    is_number = isinstance(value, int | float | np.integer | np.floating)
+    is_finite = is_number and not isinstance(value, bool) and math.isfinite(value)
+    if is_finite and (low <= value if closed_low else low < value) and value < high:
+        return float(value)
+    bracket = "[" if closed_low else "("
+    raise ValueError(f"{key} = {value!r}: must be a number in {bracket}{low:g}, {high:g})")
+
+
+def check_integer(key: str, value: Any, *, low: int, high: int | None = None) -> int:
+    """Return `value` as an int, or raise ValueError naming key, value and the allowed range."""
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if is_integer and value >= low and (high is None or value <= high):
+        return int(value)
+    allowed = f"at least {low}" if high is None else f"from {low} to {high}"
+    raise ValueError(f"{key} = {value!r}: must be a whole number {allowed}")
+
+
+def canonical_label(name: str, parameters: Mapping[str, Any]) -> str:
+    """`name(key=value, ...)` in the order given, parameters that are None left out."""
+    said = [f"{k}={_format(v)}" for k, v in parameters.items() if v is not None]
+    return f"{name}({', '.join(said)})" if said else name
+
+
+def _format(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Sequence | np.ndarray):
+        return f"[{', '.join(_format(v) for v in value)}]"
+    # %g reads best, but must not give two laws that differ in the 7th digit one name.
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
+
+
+def tilt_prior(prior: np.ndarray, odds: float) -> np.ndarray:
+    """Multiply the odds of class 1 against every other class; `odds` = 1 changes no bit."""
+    if odds == 1.0:
+        return prior
+    tilted = prior.copy()
+    tilted[1] *= odds
+    return tilted / tilted.sum()
+
+
+def combine_label_noise(first: float, second: float, num_classes: int) -> float:
+    """Flip probability of two independent flips to a uniformly drawn other class, in a row."""
+    if second == 0.0:
+        return first
+    share = num_classes / (num_classes - 1)
+    return (1 - (1 - first * share) * (1 - second * share)) / share
+
+
+def named_seed(*names: object) -> int:
+    """A 64-bit seed that is a function of its name only (sha256)."""
+    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def check_label_noise(rho: Any) -> float:
+    """PROTOCOL's range of label noise: [0, 1/2)."""
+    return check_number("label_noise", rho, low=0, high=0.5, closed_low=True)
+
+
+def check_feature_noise(tau: Any) -> float:
+    """PROTOCOL's range of feature noise: tau >= 0."""
+    return check_number("feature_noise", tau, low=0, closed_low=True)
+
+
+def check_odds(odds: Any) -> float:
+    """Odds are positive."""
+    return check_number("imbalance odds", odds, low=0)
+
+
+def check_overlap(s: Any) -> float:
+    """PROTOCOL's range of overlap: [0, 1)."""
+    return check_number("overlap", s, low=0, high=1, closed_low=True)

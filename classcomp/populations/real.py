@@ -1,0 +1,240 @@
+"""Real images as populations: digits, Fashion-MNIST, MNIST and CIFAR-10.
+
+Their posterior and Bayes risk are unknown. Draws are without replacement.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from classcomp.populations.base import (
+    Sample,
+    canonical_label,
+    check_feature_noise,
+    check_integer,
+    check_label_noise,
+    check_num,
+    check_odds,
+    check_overlap,
+    check_split,
+    combine_label_noise,
+    tilt_prior,
+)
+from classcomp.populations.staging import (
+    DATA_SETS,
+    DataUnavailable,
+    load,
+    stage,
+    stratified_share,
+)
+
+__all__ = ["DataUnavailable", "RealImages", "cifar10", "digits", "fashion_mnist", "mnist", "stage"]
+
+NUM_CLASSES = 10
+VALIDATION_SHARE = 1 / 6  # of the training split, in every class
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RealImages:
+    """A `Population` (see base.py) of real images, pixels in [0, 1] before any noise.
+
+    Distortions apply in a fixed order: resampling, blending, pixel noise.
+
+    Attributes:
+        label: name and parameters of the undistorted law.
+        name: key of `staging.DATA_SETS`.
+        classes: original classes kept, in the order of the new labels; None: all ten.
+        odds: factor on the prior odds of class 1.
+        blend: overlap s; an image becomes (1 - s/2) x + (s/2) x', x' of another class.
+        pixel_noise: standard deviation of the noise added to every pixel.
+        label_noise: flip probability of training labels.
+        data_dir: where the data lie; not part of the identity.
+    """
+
+    label: str
+    name: str
+    classes: tuple[int, ...] | None = None
+    odds: float = 1.0
+    blend: float = 0.0
+    pixel_noise: float = 0.0
+    label_noise: float = 0.0
+    data_dir: str | None = field(default=None, compare=False)
+
+    @property
+    def num_classes(self) -> int:
+        return NUM_CLASSES if self.classes is None else len(self.classes)
+
+    @property
+    def prior(self) -> np.ndarray:
+        """Class shares of the whole training split, imbalance included."""
+        labels = self._pool("whole_train")[2]
+        shares = np.bincount(labels, minlength=self.num_classes) / len(labels)
+        return tilt_prior(shares, self.odds)
+
+    @property
+    def vector_shape(self) -> tuple[int, ...]:
+        return (int(np.prod(self.image_shape)),)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return DATA_SETS[self.name].shape
+
+    def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
+        check_num(num)
+        images, places, labels = self._pool(split)
+        available = self.num_available(split)
+        if num > available:
+            raise ValueError(
+                f"{self.label}: {num} examples asked of split {split!r}, which has {available}"
+            )
+        candidates = self._rebalanced(labels, rng)
+        chosen = rng.permutation(candidates)[:num]
+        x = self._pixels(images[places[chosen]])
+        if self.blend > 0:
+            partners = _of_other_classes(labels, labels[chosen], rng)
+            x = (1 - self.blend / 2) * x + self.blend / 2 * self._pixels(images[places[partners]])
+        if self.pixel_noise > 0:
+            x = x + self.pixel_noise * rng.standard_normal(x.shape, dtype=np.float32)
+        return Sample(x=x.astype(np.float32, copy=False), labels=labels[chosen])
+
+    def num_available(self, split: str) -> int:
+        """Without replacement; under imbalance as many as the scarcer class allows."""
+        return int(self._class_counts(self._pool(split)[2]).sum())
+
+    def posterior(self, x: np.ndarray) -> None:
+        return None
+
+    def bayes_risk(self) -> None:
+        return None
+
+    def vectors(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(x, dtype=np.float32).reshape(len(x), -1)
+
+    def images(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(x, dtype=np.float32)
+
+    def with_feature_noise(self, tau: float) -> "RealImages":
+        total = float(np.hypot(self.pixel_noise, check_feature_noise(tau)))
+        return replace(self, pixel_noise=total)
+
+    def with_imbalance(self, odds: float) -> "RealImages":
+        return replace(self, odds=self.odds * check_odds(odds))
+
+    def with_overlap(self, s: float) -> "RealImages":
+        if self.blend > 0 and check_overlap(s) > 0:
+            raise ValueError(f"overlap = {s!r}: images are blended already ({self.blend:g})")
+        return replace(self, blend=max(self.blend, check_overlap(s)))
+
+    def with_label_noise(self, rho: float) -> "RealImages":
+        total = combine_label_noise(self.label_noise, check_label_noise(rho), self.num_classes)
+        return replace(self, label_noise=total)
+
+    def _pool(self, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All images of the data set's part, the places of this split in it, their labels."""
+        check_split(split)
+        return _pool(self.name, str(stage(self.name, self.data_dir)), self.classes, split)
+
+    def _pixels(self, images: np.ndarray) -> np.ndarray:
+        return images.astype(np.float32) / np.float32(DATA_SETS[self.name].white)
+
+    def _class_counts(self, labels: np.ndarray) -> np.ndarray:
+        """`(K,)` examples of each class that resampling to the tilted prior can keep."""
+        counts = np.bincount(labels, minlength=self.num_classes)
+        if self.odds == 1.0:
+            return counts
+        target = tilt_prior(counts / counts.sum(), self.odds)
+        total = int((counts / target).min() * (1 + 1e-12))  # 1e-12: 119.99999999999999 is 120
+        # Largest remainders: whole numbers within 1 of total * target that sum to total.
+        kept = np.floor(total * target).astype(np.int64)
+        by_remainder = np.argsort(kept - total * target, kind="stable")
+        kept[by_remainder[: total - kept.sum()]] += 1
+        return np.minimum(kept, counts)
+
+    def _rebalanced(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Indices into the pool, thinned at random to the tilted class counts."""
+        if self.odds == 1.0:
+            return np.arange(len(labels))
+        kept = [
+            rng.permutation(np.flatnonzero(labels == k))[:count]
+            for k, count in enumerate(self._class_counts(labels))
+        ]
+        return np.concatenate(kept)
+
+
+def digits(
+    classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
+) -> RealImages:
+    """scikit-learn's 1,797 digits, 8 x 8; a fixed stratified third is the test split."""
+    return _real("digits", classes, data_dir)
+
+
+def fashion_mnist(
+    classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
+) -> RealImages:
+    """Fashion-MNIST (Xiao et al. 2017), 28 x 28, 60,000 + 10,000."""
+    return _real("fashion_mnist", classes, data_dir)
+
+
+def mnist(
+    classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
+) -> RealImages:
+    """MNIST (LeCun et al. 1998), 28 x 28, 60,000 + 10,000."""
+    return _real("mnist", classes, data_dir)
+
+
+def cifar10(
+    classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
+) -> RealImages:
+    """CIFAR-10 (Krizhevsky 2009), 3 x 32 x 32, 50,000 + 10,000."""
+    return _real("cifar10", classes, data_dir)
+
+
+def _real(name: str, classes: Sequence[int] | None, data_dir: str | Path | None) -> RealImages:
+    if classes is not None:
+        if not isinstance(classes, Sequence) or isinstance(classes, str):
+            raise ValueError(f"classes = {classes!r}: must be a list of classes from 0 to 9")
+        classes = tuple(check_integer("classes", k, low=0, high=NUM_CLASSES - 1) for k in classes)
+        if len(classes) < 2 or len(set(classes)) < len(classes):
+            raise ValueError(f"classes = {list(classes)}: must be two or more different classes")
+    return RealImages(
+        label=canonical_label(name, {"classes": classes}),
+        name=name,
+        classes=classes,
+        data_dir=None if data_dir is None else str(data_dir),
+    )
+
+
+@lru_cache(maxsize=64)
+def _pool(
+    name: str, staged: str, classes: tuple[int, ...] | None, split: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    arrays = load(Path(staged))
+    if split == "test":
+        images, labels = arrays.test_images, arrays.test_labels
+        inside = np.ones(len(labels), dtype=bool)
+    else:
+        images, labels = arrays.train_images, arrays.train_labels
+        # Chosen before classes are, so that every choice of classes has the same validation part.
+        inside = stratified_share(labels, VALIDATION_SHARE, "classcomp", name, "validation")
+        inside = {"train": ~inside, "validation": inside}.get(split, np.ones_like(inside))
+    new_label = np.full(NUM_CLASSES, -1)
+    kept = range(NUM_CLASSES) if classes is None else classes
+    new_label[list(kept)] = np.arange(len(kept))
+    places = np.flatnonzero(inside & (new_label[labels] >= 0))
+    relabelled = new_label[labels[places]].astype(np.int64)
+    if len(np.unique(relabelled)) < len(kept):
+        raise DataUnavailable(f"{name}: split {split!r} lacks examples of some class")
+    return images, places, relabelled
+
+
+def _of_other_classes(pool: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """For each of `labels` an index into `pool`, uniform over examples of the other classes."""
+    partners = np.empty(len(labels), dtype=np.int64)
+    for k in np.unique(labels):
+        mine = labels == k
+        others = np.flatnonzero(pool != k)
+        partners[mine] = others[rng.integers(len(others), size=int(mine.sum()))]
+    return partners

@@ -1,0 +1,113 @@
+"""Injective pictures of points, so that convolutional families can take laws with a known risk.
+
+An injective rendering carries the law of x over without loss: posterior and Bayes risk of the
+pictures are those of the points.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtr
+
+from classcomp.populations.base import check_integer
+from classcomp.populations.mixture_law import MixtureLaw
+
+RENDERINGS = ("bump", "plane", "none")
+FRAME_MISS = 1e-6  # probability that a point lies outside of the frame, at most
+SPOTS_PER_SIDE = 8  # the spot's standard deviation is the frame's side over this
+
+
+def check_rendering(rendering: str | None, dim: int, size: int, channels: int) -> str:
+    """Return the rendering for points of dimension `dim`; None chooses bump for 2, else plane.
+
+    Raises:
+        ValueError: the rendering, the size or the number of channels is not possible.
+    """
+    if rendering is None:
+        rendering = "bump" if dim == 2 else "plane"
+    if rendering not in RENDERINGS:
+        raise ValueError(f"rendering = {rendering!r}: must be one of {', '.join(RENDERINGS)}")
+    check_integer("size", size, low=8, high=64)
+    check_integer("channels", channels, low=1, high=64)
+    if rendering == "bump" and dim != 2:
+        raise ValueError(f"rendering = 'bump': needs points of dimension 2, not {dim}")
+    if rendering == "plane" and dim >= channels * size**2:
+        raise ValueError(
+            f"rendering = 'plane': points of dimension {dim} need more than {channels} x {size} "
+            f"x {size} pixels; raise size or channels, or choose 'none'"
+        )
+    return rendering
+
+
+@lru_cache(maxsize=1024)
+def frame(law: MixtureLaw) -> tuple[tuple[float, float], ...]:
+    """Per coordinate (low, high) of a box that holds all but FRAME_MISS of the law's mass.
+
+    Every one of the 2d tails is given the same share of FRAME_MISS (a union bound).
+    """
+    tail = FRAME_MISS / (2 * law.dim)
+    means, covs = np.array(law.means), law.covariance_matrices()
+    weights = np.array(law.weights)
+    sides = []
+    for j in range(law.dim):
+        mean, sd = means[:, j], np.sqrt(covs[:, j, j])
+
+        def below(t: float, mean: np.ndarray = mean, sd: np.ndarray = sd) -> float:
+            return float(weights @ ndtr((t - mean) / sd)) - tail
+
+        def above(t: float, mean: np.ndarray = mean, sd: np.ndarray = sd) -> float:
+            return float(weights @ ndtr((mean - t) / sd)) - tail
+
+        start, end = (mean - 40 * sd).min(), (mean + 40 * sd).max()
+        sides.append((float(brentq(below, start, end)), float(brentq(above, start, end))))
+    return tuple(sides)
+
+
+def bump_images(
+    x: np.ndarray, box: tuple[tuple[float, float], ...], size: int, channels: int
+) -> np.ndarray:
+    """A Gaussian spot of height 1 at each point: `(N, 2)` to `(N, channels, size, size)` float32.
+
+    The picture is the box; coordinate 0 runs to the right, 1 downwards. The spot's width is an
+    eighth of the picture at any size, so `size` is resolution only. Separable: an outer product
+    of two profiles. Every channel is the same.
+    """
+    profiles = [_profile(x[:, j], *box[j], size) for j in (0, 1)]
+    spot = profiles[1][:, :, None] * profiles[0][:, None, :]
+    return np.repeat(spot[:, None], channels, axis=1)
+
+
+def _profile(coordinate: np.ndarray, low: float, high: float, size: int) -> np.ndarray:
+    centres = (np.arange(size) + 0.5) / size
+    position = (coordinate - low) / (high - low)
+    offset = (centres - position[:, None]) * SPOTS_PER_SIDE
+    return np.exp(-0.5 * offset**2).astype(np.float32)
+
+
+def plane_images(x: np.ndarray, size: int, channels: int) -> np.ndarray:
+    """x_1 A_1 + x_2 A_2 + ..., A_j the orthonormal `plane_patterns`; an isometry, float32."""
+    patterns = plane_patterns(x.shape[1], size, channels)
+    flat = x @ patterns.reshape(len(patterns), -1)
+    return flat.astype(np.float32).reshape(len(x), channels, size, size)
+
+
+@lru_cache(maxsize=64)
+def plane_patterns(num: int, size: int, channels: int) -> np.ndarray:
+    """`(num, channels, size, size)` orthonormal cosine patterns, slowest first, none constant.
+
+    A constant pattern would not survive a network that normalises its input.
+    """
+
+    def waves(length: int) -> np.ndarray:
+        k, i = np.arange(length)[:, None], np.arange(length)[None]
+        wave = np.cos(np.pi * k * (i + 0.5) / length)
+        return wave / np.linalg.norm(wave, axis=1, keepdims=True)
+
+    frequencies = np.indices((channels, size, size)).reshape(3, -1)
+    order = np.lexsort((frequencies[2], frequencies[0], frequencies.sum(axis=0)))[1 : num + 1]
+    c, i, j = frequencies[:, order]
+    along = waves(size)
+    patterns = np.einsum("nc,ni,nj->ncij", waves(channels)[c], along[i], along[j])
+    patterns.flags.writeable = False
+    return patterns

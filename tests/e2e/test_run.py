@@ -1,0 +1,155 @@
+"""The command, as a user types it: a whole study on a real local Ray, and every wrong request."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from classcomp.populations import staging
+from study.plan import total_by_role
+from study.run import main
+from study.spec import read_spec
+
+
+def run_study(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "study.run", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=500)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("results")
+    done = run_study("smoke", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+@pytest.mark.slow
+class TestSmoke:
+    def test_ends_with_the_landscape_and_the_report(self, smoke: tuple[Path, str]) -> None:
+        folder, printed = smoke
+        assert "approximation" in printed
+        assert "xor(sigma=0.5) · label_noise · n = 64" in printed
+        assert "ray" not in printed.lower().replace("ray_results", "")
+        report = folder / "ray_results/smoke/report/index.html"
+        assert report.is_file()
+        assert printed.rstrip().endswith("report: ray_results/smoke/report/index.html")
+
+    def test_leaves_every_promised_file(self, smoke: tuple[Path, str]) -> None:
+        directory = smoke[0] / "ray_results/smoke"
+        promised = (
+            *("study.toml", "provenance.json", "ledger", "trials.parquet", "trials.csv"),
+            *("curves.parquet", "landscape.parquet", "landscape.csv", "optuna.journal", "tune"),
+        )
+        assert [name for name in promised if not (directory / name).exists()] == []
+        assert json.loads((directory / "provenance.json").read_text())["name"] == "smoke"
+
+    def test_every_role_ran_as_planned(self, smoke: tuple[Path, str]) -> None:
+        trials = pd.read_parquet(smoke[0] / "ray_results/smoke/trials.parquet")
+        counts = trials["role"].value_counts().to_dict()
+        assert counts == dict(total_by_role(read_spec("smoke")))
+        assert set(trials["status"]) <= {"done", "stopped"}
+        assert set(trials.loc[trials["role"] != "search", "status"]) == {"done"}
+
+    def test_errors_add_up_in_every_row(self, smoke: tuple[Path, str]) -> None:
+        landscape = pd.read_parquet(smoke[0] / "ray_results/smoke/landscape.parquet")
+        assert len(landscape) == 4
+        parts = landscape["approximation"] + landscape["estimation"] + landscape["optimization"]
+        assert (parts - landscape["total"]).abs().max() <= 1e-12
+
+    def test_again_runs_nothing_and_more_seeds_run_alone(self, smoke: tuple[Path, str]) -> None:
+        ledger = smoke[0] / "ray_results/smoke/ledger"
+        before = {path: path.read_bytes() for path in ledger.glob("*.jsonl")}
+        again = run_study("smoke", cwd=smoke[0])
+        assert again.returncode == 0, again.stderr
+        assert "nothing to run" in again.stdout
+        assert {path: path.read_bytes() for path in ledger.glob("*.jsonl")} == before
+        more = run_study("smoke", "--set", "seeds=3", cwd=smoke[0])
+        assert more.returncode == 0, more.stderr
+        (added,) = set(ledger.glob("*.jsonl")) - set(before)
+        records = [json.loads(line) for line in added.read_text().splitlines()]
+        assert {record["seed"] for record in records} == {2}
+        assert {record["role"] for record in records} == {"measure", "resubstitution"}
+
+    def test_the_report_alone_comes_from_the_table_alone(
+        self, smoke: tuple[Path, str], tmp_path: Path
+    ) -> None:
+        table = smoke[0] / "ray_results/smoke/trials.parquet"
+        command = [sys.executable, "-m", "study.report", str(table), "--out", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert list(tmp_path.rglob("index.html"))
+
+
+GOOD = """
+name = "wrong"
+families = ["linear"]
+depths = [1]
+seeds = 2
+num_train = [64]
+[[populations]]
+name = "xor"
+"""
+
+WRONG = {
+    "unknown key": (GOOD.replace("seeds", "seedz"), ("seedz", "allowed are")),
+    "unknown family": (GOOD.replace('"linear"', '"lineal"'), ("families", "allowed are linear")),
+    "negative seeds": (GOOD.replace("seeds = 2", "seeds = -2"), ("seeds = -2", "equal to 1")),
+    "depth 0": (GOOD.replace("depths = [1]", "depths = [0]"), ("depths.0 = 0", "equal to 1")),
+    "severity": (GOOD + "[distortions]\nlabel_noise = [0.5]\n", ("distortions.label_noise", "0.5")),
+    "distortion": (GOOD + "[distortions]\nblur = [0.5]\n", ("distortions", "allowed are label")),
+    "population": (GOOD.replace('"xor"', '"nor"'), ("populations.0", "nor", "xor")),
+    "parameter": (GOOD + "sigma = -1\n", ("populations.0", "sigma", "-1")),
+    "broken TOML": (GOOD.replace("]]", "]"), ("is not TOML",)),
+    "missing data": (GOOD.replace('"xor"', '"mnist"'), ("populations", "mnist", "--data-dir")),
+    "too few data": (
+        GOOD.replace('"xor"', '"digits"').replace("[64]", "[5000]"),
+        ("num_train = 5000", "digits", "allowed are 8 to"),
+    ),
+    "points for images": (
+        GOOD.replace('"linear"', '"vgg"') + 'rendering = "none"\n',
+        ("families", "vgg", "allowed there are linear"),
+    ),
+    "missing key": (GOOD.replace("depths = [1]", ""), ("depths", "is missing")),
+    "too large a trial": (GOOD + "[resources]\ncpus_per_trial = 4096\n", ("resources", "4096")),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_study_file_is_one_line_and_exit_2(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(name: str, data_dir: object) -> None:
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(staging, "_download", offline)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    text, expected = WRONG[case]
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    assert main([str(path), "--results", str(tmp_path / "results")]) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.strip().splitlines()
+    assert all(part in line for part in expected), line
+    assert captured.out == ""
+
+
+def test_no_cluster_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    done = run_study(
+        *("smoke", "--cluster", "--address", "127.0.0.1:1", "--name", "none"), cwd=tmp_path
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "no Ray cluster answers at 127.0.0.1:1" in line
+
+
+def test_the_dry_run_tells_trials_and_cost_and_runs_nothing(tmp_path: Path) -> None:
+    done = run_study("smoke", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for role, count in total_by_role(read_spec("smoke")).items():
+        (row,) = [line for line in done.stdout.splitlines() if f" {role} " in line]
+        assert f" {count} " in row
+    assert not (tmp_path / "ray_results").exists()
