@@ -114,7 +114,7 @@ class Classifier(nn.Module):
         return self.predict_proba(inputs).argmax(dim=1)
 
     def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return `predict` and `predict_proba` of the same inputs, in one pass where one will do."""
+        """Return `predict` and `predict_proba` of the same inputs, in one pass."""
         probabilities = self.predict_proba(inputs)
         return probabilities.argmax(dim=1), probabilities
 

@@ -181,7 +181,7 @@ class VAE(Classifier):
         return self.decode(self.features(inputs))
 
     def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return `predict` and `predict_proba`; a head's decision need not be the likeliest class."""
+        """Return `predict` and `predict_proba`; a head may not decide for the likeliest class."""
         return self.predict(inputs), self.predict_proba(inputs)
 
     def diagnostics(self, inputs: Tensor) -> dict[str, float]:

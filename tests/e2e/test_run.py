@@ -104,7 +104,7 @@ WRONG = {
     "population": (GOOD.replace('"xor"', '"nor"'), ("populations.0", "nor", "xor")),
     "parameter": (GOOD + "sigma = -1\n", ("populations.0", "sigma", "-1")),
     "broken TOML": (GOOD.replace("]]", "]"), ("is not TOML",)),
-    "missing data": (GOOD.replace('"xor"', '"mnist"'), ("populations", "mnist", "--data-dir")),
+    "missing data": (GOOD.replace('"xor"', '"mnist"'), ("populations", "mnist", "CLASSCOMP_DATA", "no network in this test")),
     "too few data": (
         GOOD.replace('"xor"', '"digits"').replace("[64]", "[5000]"),
         ("num_train = 5000", "digits", "allowed are 8 to"),
@@ -122,10 +122,10 @@ WRONG = {
 def test_a_wrong_study_file_is_one_line_and_exit_2(
     case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def offline(name: str, data_dir: object) -> None:
+    def offline(root: str, *, download: bool) -> None:
         raise OSError("no network in this test")
 
-    monkeypatch.setattr(staging, "_download", offline)
+    monkeypatch.setattr(staging, "_reader", lambda name: offline)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     text, expected = WRONG[case]
     path = tmp_path / "study.toml"
