@@ -2,13 +2,14 @@
 
 A role is a column of PROTOCOL (docs/protocol.md): `search` tries hyperparameters, `measure` is the
 trial as budgeted and trained on to convergence, `best_in_class` bounds the architecture's own
-risk from a fresh stream, `resubstitution` is the classical proxy for it.
+risk from a fresh stream, `resubstitution` is the classical proxy for it, `ideal` is the measured
+trial with data that never run out, `variance` is a measured trial of a crossed block.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -67,11 +68,13 @@ class Examples:
         inputs: (N, ...) what the family sees.
         labels: (N,) int64.
         posterior: (N, K), or None where the law is unknown.
+        log_density: (N,) nats, of what a generative model sees, or None where there is none.
     """
 
     inputs: Tensor
     labels: Tensor
     posterior: np.ndarray | None
+    log_density: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +165,15 @@ class Table:
         labels = self._noisy(sample.labels, "noise")
         return self.tensors(sample.x, labels)
 
+    def noisy_training(
+        self, num: int, rng: np.random.Generator, *, split: str = "train"
+    ) -> tuple[Tensor, Tensor]:
+        """`num` examples with the population's label noise, all drawn from `rng`."""
+        population = self.population
+        sample = population.sample(num, rng, split=split)
+        noise, classes = population.label_noise, population.num_classes
+        return self.tensors(sample.x, flip_labels(sample.labels, noise, classes, rng))
+
     def validation(self) -> Examples:
         """Examples the search scores on: as noisy as those a practitioner would hold out."""
         num = self.population.num_available("validation") or VALIDATION_SIZE
@@ -175,7 +187,12 @@ class Table:
         num = self.population.num_available("test") or EVALUATION_SIZE
         sample = self.population.sample(num, self._rng(stream), split="test")
         inputs, labels = self.tensors(sample.x, sample.labels)
-        return Examples(inputs=inputs, labels=labels, posterior=self.population.posterior(sample.x))
+        return Examples(
+            inputs=inputs,
+            labels=labels,
+            posterior=self.population.posterior(sample.x),
+            log_density=self.population.log_density(sample.x),
+        )
 
     def held_out(self) -> Examples:
         """Where the restarts of a best-in-class rule are chosen: never where they are scored."""
@@ -261,8 +278,41 @@ def _best_in_class(trial: Trial, table: Table, batch_size: int) -> Design:
     )
 
 
+def _ideal(trial: Trial, table: Table, batch_size: int) -> Design:
+    """One pass over fresh data, label noise included, with the steps of T epochs.
+
+    The ideal world of Nakkiran et al. (2021, "The Deep Bootstrap Framework"). Real images are no
+    stream: there the whole training split is visited, and again only once it is used up.
+    """
+    num_examples = trial.budget_epochs * math.ceil(trial.num_train / batch_size) * batch_size
+    chunk, seed = CHUNK_BATCHES * batch_size, trial.streams["data"]
+    source: Source
+    if table.is_law_known:
+        source = FreshStream(
+            draw=table.noisy_training, seed=seed, num_examples=num_examples, chunk_size=chunk
+        )
+        num_head = min(num_examples, HEAD_EXAMPLES)
+        head = table.noisy_training(num_head, np.random.default_rng([seed, 1, 1]))
+    else:
+        num = table.population.num_available("whole_train")
+        head = table.noisy_training(num, np.random.default_rng(seed), split="whole_train")
+        source = _cycled(*head, seed, num_examples, chunk)
+    passes = math.ceil(num_examples / chunk)
+    return Design(
+        source=source,
+        head_examples=head,
+        budget_passes=passes,
+        max_passes=passes,
+        decay=False,
+        tracked=False,
+        validation=None,
+        evaluation=table.draw("evaluation"),
+    )
+
+
 def _resubstitution(trial: Trial, table: Table, batch_size: int) -> Design:
-    evaluation = table.draw("evaluation")
+    # A density learned from the very sample it is scored on would look better than it is.
+    evaluation = replace(table.draw("evaluation"), log_density=None)
     num_steps = trial.budget_epochs * math.ceil(trial.num_train / batch_size)
     num_examples, chunk = num_steps * batch_size, CHUNK_BATCHES * batch_size
     passes = math.ceil(num_examples / chunk)
@@ -289,4 +339,6 @@ DESIGNS: dict[str, Callable[[Trial, Table, int], Design]] = {
     "measure": _measure,
     "best_in_class": _best_in_class,
     "resubstitution": _resubstitution,
+    "ideal": _ideal,
+    "variance": _measure,
 }

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from classcomp.designs import Design, Examples, Trial, design, population_of
 from classcomp.metrics.assessment import assess, predict, risk_of
+from classcomp.metrics.dynamics import area_under_curve
 from classcomp.models import FAMILIES, TRAINING_HYPERPARAMETERS, build, count_parameters
 from classcomp.populations import Population
 from classcomp.training.convergence import has_settled
@@ -250,12 +251,14 @@ class Experiment:
         design = self.design
         if not design.tracked:
             self._fit_head()
+        risks = [p.train_risk for p in self._curves]
+        self._metrics["area_under_curve"] = area_under_curve(risks, design.budget_passes)
         self._metrics["train_risk"] = risk_of(self.model, *design.head_examples)
         if design.validation is not None:
             self._metrics["validation_risk"] = self._held_out_risk(design.validation)
         if design.evaluation is not None:
             self._metrics.update(self._assess(design.evaluation))
-            self._metrics.update(self.model.diagnostics(design.evaluation.inputs))
+            self._metrics.update(self._diagnose(design.evaluation))
 
     def _score_end(self, *, converged: bool) -> None:
         assert self.design.evaluation is not None
@@ -263,10 +266,16 @@ class Experiment:
         kept = ("risk", "excess_risk", "excess_risk_se")
         self._metrics.update({f"converged_{name}": scores.get(name) for name in kept})
         self._metrics["converged"] = converged
+        self._metrics["final_train_risk"] = self._curves[-1].train_risk
         self.finished = True
 
     def _assess(self, examples: Examples) -> dict[str, float | None]:
         return assess(self.model, examples, self.population)
+
+    def _diagnose(self, examples: Examples) -> dict[str, float]:
+        """What the family says of itself; its draws are its own and those of all trials."""
+        noise = torch.Generator().manual_seed(self.trial.streams["evaluation"])
+        return self.model.diagnostics(examples.inputs, examples.log_density, noise)
 
     def _held_out_risk(self, examples: Examples) -> float:
         """Risk on the draw that chooses; weighted by the posterior where it is known."""

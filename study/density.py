@@ -60,7 +60,8 @@ def missing_rows(trials: pd.DataFrame, levels: Levels) -> pd.DataFrame:
     """List the rows that are absent, failed or without a risk; columns as MISSING_COLUMNS.
 
     Measuring rows are expected for every cell and seed of the grid; best_in_class rows for every
-    law and m, and resubstitution rows for every clean cell and seed, where the study has any.
+    law and m, resubstitution rows for every clean cell and seed, ideal and variance rows for
+    every cell and seed, where the study has any.
     """
     grid = study_grid(trials, levels)
     clean = sorted({clean_key(dict(zip(CELL_NAMES, key, strict=True))) for key in grid})
@@ -68,6 +69,8 @@ def missing_rows(trials: pd.DataFrame, levels: Levels) -> pd.DataFrame:
         *_missing_seeds(trials, "measure", grid),
         *_missing_streams(trials, clean),
         *_missing_seeds(trials, "resubstitution", clean),
+        *_missing_seeds(trials, "ideal", grid),
+        *_missing_seeds(trials, "variance", grid),
     ]
     return typed_frame(rows, MISSING_COLUMNS)
 

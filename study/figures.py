@@ -30,7 +30,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 COLOUR_MAP = "PuOr_r"  # diverging, purple below 0 and orange above, safe likewise
 WRAP = 46
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 10.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -120,7 +120,7 @@ def _panel(rows: Sequence[Row], error: str) -> Panel:
     held = {(row["family"], row["depth"], row["level"]): row[error] for row in rows}
     distortion, num_train = rows[0]["distortion"], rows[0]["num_train"]
     return Panel(
-        title=f"{_words(distortion)}, n = {num_train}",
+        title=f"{words_of(distortion)}, n = {num_train}",
         row_labels=tuple(f"{family}  {depth}" for family, depth in shapes),
         column_labels=tuple(f"{severity:g}" for _, severity in columns),
         cells=tuple(tuple(held.get((*shape, level)) for level, _ in columns) for shape in shapes),
@@ -143,8 +143,8 @@ def error_lines(landscape: pd.DataFrame) -> list[LineGrid]:
             continue
         grids.append(
             LineGrid(
-                title=f"{population}: errors against {_words(distortion)}, n = {num_train}",
-                x_label=f"severity of {_words(distortion)}",
+                title=f"{population}: errors against {words_of(distortion)}, n = {num_train}",
+                x_label=f"severity of {words_of(distortion)}",
                 y_labels=tuple(f"{name} (%)" for name in errors),
                 panels=tuple(_error_panels(rows, name) for name in errors),
                 labels=tuple(_distinct(rows, "family")),
@@ -259,12 +259,14 @@ def _percent(value: Cell) -> Cell:
     return None if value is None else 100 * value
 
 
-def _words(name: str) -> str:
+def words_of(name: str) -> str:
+    """Turn a distortion's name into words."""
     return "undistorted" if name == UNDISTORTED else name.replace("_", " ")
 
 
 def _damage(distortion: str, severity: float) -> str:
-    return _words(distortion) if distortion == UNDISTORTED else f"{_words(distortion)} {severity:g}"
+    words = words_of(distortion)
+    return words if distortion == UNDISTORTED else f"{words} {severity:g}"
 
 
 # ---------------------------------------------------------------- renderers
@@ -281,8 +283,8 @@ def draw_heat_maps(info: HeatMaps) -> Figure:
     width = max(per_row * (2.1 + 0.72 * widest) + 1.0, 6.5)
     known = [abs(v) for p in info.panels for row in p.cells for v in row if v is not None]
     limit = 100 * max(known, default=0.0) or 1.0
-    with matplotlib.rc_context(_STYLE):
-        figure = _new_figure(width, height + 0.7)
+    with matplotlib.rc_context(STYLE):
+        figure = new_figure(width, height + 0.7)
         title = f"{info.population}: {info.error} error, percentage points"
         figure.suptitle("\n".join(textwrap.wrap(title, int(width * 9))))
         grid = figure.subplots(num_rows, per_row, squeeze=False)
@@ -329,8 +331,8 @@ def draw_line_grid(info: LineGrid) -> Figure:
     """Draw lines with their bands; rows share the y axis, the legend is below."""
     num_rows, num_columns = len(info.panels), max(len(row) for row in info.panels)
     width, height = max(3.6 * num_columns, 7.5), 2.3 * num_rows + 1.4
-    with matplotlib.rc_context(_STYLE):
-        figure = _new_figure(width, height)
+    with matplotlib.rc_context(STYLE):
+        figure = new_figure(width, height)
         figure.suptitle("\n".join(textwrap.wrap(info.title, int(width * 9))))
         grid = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True, sharey="row")
         for row, panels in enumerate(info.panels):
@@ -352,7 +354,7 @@ def draw_line_grid(info: LineGrid) -> Figure:
 def _draw_lines(axes: Axes, panel: LinePanel, labels: Sequence[str]) -> None:
     crowded = max((len(line.x) for line in panel.lines), default=0) > 12
     for line in panel.lines:
-        colour, marker = _look(labels.index(line.label))
+        colour, marker = look(labels.index(line.label))
         known = [i for i, y in enumerate(line.y) if y is not None]
         x = [line.x[i] for i in known]
         marks: dict[str, Any] = {"markevery": max(1, len(x) // 6)} if crowded else {}
@@ -368,15 +370,16 @@ def _draw_lines(axes: Axes, panel: LinePanel, labels: Sequence[str]) -> None:
 
 
 def _legend_handles(axes: Axes, labels: Sequence[str]) -> list[Any]:
-    looks = [_look(index) for index in range(len(labels))]
+    looks = [look(index) for index in range(len(labels))]
     return [axes.plot([], [], color=c, marker=m, markersize=4)[0] for c, m in looks]
 
 
-def _look(index: int) -> tuple[str, str]:
+def look(index: int) -> tuple[str, str]:
+    """Return a line's colour and marker."""
     return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
 
 
-def _new_figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """Return a figure that belongs to no global state and needs no display."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -387,6 +390,6 @@ def write_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as the path's suffix says (svg, png); the same numbers, the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"Date": None} if path.suffix == ".svg" else {}
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(path, metadata=metadata)
     return path

@@ -38,6 +38,11 @@ class Estimate:
     lo: float | None = None
     hi: float | None = None
 
+    @property
+    def interval(self) -> Interval:
+        """Its ends."""
+        return Interval(self.lo, self.hi)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
@@ -94,15 +99,25 @@ def _t_quantile(num: int, confidence: float) -> float:
 
 def _t_interval(values: Sequence[float], confidence: float) -> Interval:
     centre = mean(values)
-    spread = math.sqrt(math.fsum((v - centre) ** 2 for v in values) / (len(values) - 1))
-    half = _t_quantile(len(values), confidence) * spread / math.sqrt(len(values))
+    half = _t_quantile(len(values), confidence) * _standard_error(values)
     return Interval(centre - half, centre + half)
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    """Return the standard error of the mean, ddof = 1."""
+    centre = mean(values)
+    spread = math.sqrt(math.fsum((v - centre) ** 2 for v in values) / (len(values) - 1))
+    return spread / math.sqrt(len(values))
+
+
+def expanded_level(num: int, confidence: float = CONFIDENCE) -> float:
+    """Return the level at which a bootstrap over `num` values is read; see `seed_interval`."""
+    stretch = math.sqrt(num / (num - 1)) * _t_quantile(num, confidence)
+    return 2 * float(scipy.stats.norm.cdf(stretch)) - 1
 
 
 def _bca_interval(values: "np.ndarray[Any, Any]", confidence: float) -> Interval | None:
     """Return the expanded BCa interval; None where rounding leaves the bootstrap degenerate."""
-    num = len(values)
-    stretch = math.sqrt(num / (num - 1)) * _t_quantile(num, confidence)
     with warnings.catch_warnings():
         # values that differ by a rounding error only: the answer is checked below
         warnings.simplefilter("ignore")
@@ -110,7 +125,7 @@ def _bca_interval(values: "np.ndarray[Any, Any]", confidence: float) -> Interval
             (values,),
             np.mean,
             n_resamples=NUM_RESAMPLES,
-            confidence_level=2 * float(scipy.stats.norm.cdf(stretch)) - 1,
+            confidence_level=expanded_level(len(values), confidence),
             method="BCa",
             rng=np.random.default_rng(BOOTSTRAP_SEED),
         ).confidence_interval
@@ -134,6 +149,36 @@ def widen(value: float, interval: Interval, *noises: float | None) -> Estimate:
         value - math.hypot(value - interval.lo, *added),
         value + math.hypot(interval.hi - value, *added),
     )
+
+
+def mean_p_value(values: Sequence[float], *noises: float | None) -> float | None:
+    """Return the two-sided p-value of a mean of zero: Student's t over seeds.
+
+    Evaluation noises are added to the squared standard error, as in `widen`; the degrees of
+    freedom stay those of the seeds. Unknown below 2 values, and where nothing varies.
+    """
+    if len(values) < 2:
+        return None
+    centre, added = mean(values), [noise for noise in noises if noise is not None]
+    error = math.hypot(_standard_error(values), *added)
+    if error == 0.0:
+        return 1.0 if centre == 0.0 else None
+    return 2 * float(scipy.stats.t.sf(abs(centre) / error, len(values) - 1))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values adjusted for their number (Holm 1979); unknown ones stay and do not count.
+
+    Rejecting where the adjusted value is below alpha keeps the probability of any false rejection
+    below alpha, however the tests depend on each other.
+    """
+    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, index) in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - rank) * p))
+        adjusted[index] = largest
+    return adjusted
 
 
 def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Comparison:

@@ -19,6 +19,7 @@ from study.estimates import (
     resubstitution,
     trial_errors,
 )
+from study.intervals import mean
 from study.schema import CELL_NAMES, LANDSCAPE_COLUMNS, UNDISTORTED
 from study.table import Levels, Row, to_rows, typed_frame
 
@@ -35,6 +36,7 @@ class _Joined:
     grid: Mapping[Key, list[Row]]
     best: Mapping[Key, Row]
     resubstituted: Mapping[Key, dict[int, float]]
+    ideal: Mapping[Key, list[Row]]
 
 
 def build_landscape(trials: pd.DataFrame, levels: Levels) -> pd.DataFrame:
@@ -53,7 +55,7 @@ def build_landscape(trials: pd.DataFrame, levels: Levels) -> pd.DataFrame:
     rows = []
     for key in study_grid(trials, levels):
         row = _landscape_row(key, joined)
-        rows += [{**row, **shown} for shown in _shown_as(key, levels)]
+        rows += [{**row, **shown} for shown in shown_as(key, levels)]
     rows.sort(key=lambda row: tuple(row[name] for name in _ORDER))
     return typed_frame(rows, LANDSCAPE_COLUMNS)
 
@@ -68,6 +70,7 @@ def _join(trials: pd.DataFrame) -> _Joined:
         grid=_by_cell(searched + measured),
         best=best_in_class(trials),
         resubstituted=resubstitution(trials),
+        ideal=_by_cell(current_rows(trials, "ideal")[0]),
     )
 
 
@@ -78,7 +81,7 @@ def _by_cell(rows: Iterable[Row]) -> Mapping[Key, list[Row]]:
     return dict(groups)
 
 
-def _shown_as(key: Key, levels: Levels) -> list[dict[str, Any]]:
+def shown_as(key: Key, levels: Levels) -> list[dict[str, Any]]:
     """Return under which distortions, levels and severities a trained cell is shown."""
     trained = key[3:5]
     shown = [
@@ -122,6 +125,7 @@ def _landscape_row(key: Key, joined: _Joined) -> Row:
         "best_in_class_risk": best.get("best_in_class_risk"),
         "best_in_class_num_stream": best.get("num_stream"),
         "resubstitution_risk": found.resubstitution_risk,
+        "ideal_risk": _mean_risk(joined.ideal.get(key, [])),
         **{name: estimate.value for name, estimate in errors.items()},
         **{f"{name}_lo": estimate.lo for name, estimate in errors.items()},
         **{f"{name}_hi": estimate.hi for name, estimate in errors.items()},
@@ -138,6 +142,11 @@ def _counts(rows: Sequence[Row]) -> dict[str, int]:
 def _known(rows: Sequence[Row], name: str) -> Any:
     """Return what the cell's rows say of a quantity they share; None where none says it."""
     return next((row[name] for row in rows if row[name] is not None), None)
+
+
+def _mean_risk(rows: Sequence[Row]) -> float | None:
+    risks = [row["risk"] for row in rows if row["status"] == "done" and row["risk"] is not None]
+    return mean(risks) if risks else None
 
 
 def _share(rows: Sequence[Row], name: str) -> float | None:

@@ -1,96 +1,50 @@
 """Ray's part: the plan walked by one Tune experiment, every finished trial put into the ledger."""
 
+import errno
 import json
 import os
-import socket
+import tempfile
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000000")  # the ledger is the state
 
 import ray
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
-from ray.tune.stopper import Stopper
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-import classcomp
-import search_spaces
-import study
-from classcomp.populations import make
-from study.ledger import Ledger, Record
-from study.plan import cell_of, next_trials
-from study.search import Journal, propose
-from study.spec import Cell, PopulationSection, StudySpec, TrialSpec, trial_to_json
+from study.cluster import num_slots
+from study.ledger import Record
+from study.monitoring import Metrics, MetricsCallback, TaskNames
+from study.plan import next_trials
+from study.progress import trial_title
+from study.search import propose
+from study.session import Session
+from study.spec import Cell, TrialSpec, trial_from_json, trial_to_json
 from study.trainable import TrialActor
 
 FINISHED = str(Searcher.FINISHED)
 MAX_RETRIES = 3
 """Times a trial whose worker or node died starts again."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
-class ClusterError(RuntimeError):
-    """The cluster asked for cannot be used; the message is one line."""
+class SweepEnded(BaseException):
+    """Leaves Tune's loop between two of its steps.
 
-
-@dataclass(kw_only=True)
-class Session:
-    """A driver's view of one study while it runs.
-
-    Attributes:
-        spec: what is asked.
-        ledger: locked by this driver.
-        records: what is finished, by trial id.
-        journal: Optuna's export.
-        on_change: called after every finished trial and every few seconds.
-        interrupted: set from a signal handler; the sweep then ends.
+    Not an Exception: after one, as at its own end, Tune waits for every actor's current step.
     """
-
-    spec: StudySpec
-    ledger: Ledger
-    records: dict[str, Record]
-    journal: Journal
-    on_change: Callable[["Session"], None]
-    interrupted: bool = False
-    searched: dict[Cell, list[Record]] = field(default_factory=lambda: defaultdict(list))
-
-    def __post_init__(self) -> None:
-        """Indexes and exports the search trials that are already there."""
-        for record in self.records.values():
-            self._index(record)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles what it is given, and a session lives in its driver alone."""
-        return {}
-
-    def finish(self, trial: TrialSpec, payload: Mapping[str, Any]) -> None:
-        """Writes a trial's record; from here on it is never run again."""
-        record: Record = {
-            **trial.identity,
-            "trial_id": trial.trial_id,
-            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            **payload,
-        }
-        self.ledger.append(record)
-        self.records[trial.trial_id] = record
-        self._index(record)
-        self.on_change(self)
-
-    def _index(self, record: Record) -> None:
-        if record["role"] == "search":
-            self.searched[cell_of(record)].append(record)
-            self.journal.add(record)
 
 
 class PlanSearcher(Searcher):
@@ -106,11 +60,26 @@ class PlanSearcher(Searcher):
         self._refilled, self._refill_s = 0.0, 0.0
         self.in_flight: dict[str, TrialSpec] = {}
         self.stopped: set[str] = set()
-        self.failures: dict[str, int] = {}
+        self.deaths: dict[str, list[str]] = defaultdict(list)
+
+    @property
+    def records(self) -> Mapping[str, Record]:
+        """What is finished, by trial id."""
+        return self._session.records
+
+    @property
+    def num_waiting(self) -> int:
+        """Trials that could start and have not been given to Tune."""
+        return len(self._queue)
+
+    @property
+    def num_deaths(self) -> int:
+        """Times a trial's worker or node died."""
+        return sum(len(causes) for causes in self.deaths.values())
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial, None while everything left waits for a search, or FINISHED."""
-        if self._session.interrupted:
+        if self._session.ending is not None:
             return FINISHED
         if self._is_stale and (not self._queue or self._is_refill_cheap()):
             self._refill()
@@ -124,6 +93,7 @@ class PlanSearcher(Searcher):
         return {
             "trial": trial_to_json(trial),
             "data_dir": self._data_dir,
+            "store": self._session.store.address,
             "cpus": resources.cpus_per_trial,
         }
 
@@ -135,9 +105,11 @@ class PlanSearcher(Searcher):
         if trial is None:
             return
         self._is_stale = True
-        attempt = self.failures.get(trial_id, 0)
+        deaths = self.deaths[trial_id]
+        attempt = len(deaths) + 1
         if error:
-            message = f"the worker died {attempt} times"
+            attempt = len(deaths)
+            message = f"the worker died {attempt} times, at last: {deaths[-1]}"
             lost = {"status": "failed", "error": message, "metrics": {}, "curves": []}
             self._session.finish(trial, {**lost, "node": None, "attempt": attempt})
             return
@@ -147,7 +119,7 @@ class PlanSearcher(Searcher):
         if payload["status"] == "running" and trial_id in self.stopped:
             payload["status"] = "stopped"
         if payload["status"] != "running":
-            self._session.finish(trial, {**payload, "attempt": attempt + 1})
+            self._session.finish(trial, {**payload, "attempt": attempt})
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A sign of life."""
@@ -218,7 +190,8 @@ class CellScheduler(FIFOScheduler):
         return verdict
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """The trial's rungs stay; nothing else is known of it."""
+        """One more death of a worker or node; the trial's rungs stay."""
+        self._searcher.deaths[trial.trial_id].append(_last_words(trial))
 
     def _search_cell(self, trial: TuneTrial) -> Cell | None:
         flying = self._searcher.in_flight.get(trial.trial_id)
@@ -243,110 +216,43 @@ class CellScheduler(FIFOScheduler):
         return asha
 
 
-class InterruptStopper(Stopper):
-    """Ends the sweep once a signal came."""
+class EndWatch(ray.tune.Callback):
+    """Ends the sweep between two of Tune's steps, a fraction of a second each."""
 
     def __init__(self, session: Session) -> None:
         """Watches the session."""
         self._session = session
 
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Never ends a single trial."""
-        return False
-
-    def stop_all(self) -> bool:
-        """Whether a signal came."""
-        return self._session.interrupted
+    def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        """Leaves Tune's loop where the session ends."""
+        if self._session.ending is not None:
+            raise SweepEnded
 
 
-class RetryCounter(ray.tune.Callback):
-    """Counts how often a trial's worker or node died."""
-
-    def __init__(self, searcher: PlanSearcher) -> None:
-        """Counts into the searcher, which writes the records."""
-        self._searcher = searcher
-
-    def on_trial_recover(
-        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
-    ) -> None:
-        """One more death survived."""
-        self._searcher.failures[trial.trial_id] = int(trial.num_failures)
-
-
-@contextmanager
-def connected(*, cluster: bool, address: str | None) -> Iterator[None]:
-    """Ray for the time of a sweep: a local one, or the cluster that is there.
-
-    Raises:
-        ClusterError: `--cluster` was asked for and no cluster answers.
-    """
-    where = address or os.environ.get("RAY_ADDRESS") or "auto"
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
-    if not cluster:
-        ray.init(address="local", include_dashboard=False, **quiet)
-    else:
-        packages = [_folder(module) for module in (classcomp, search_spaces, study)]
-        try:
-            _check_reachable(where)
-            ray.init(address=where, runtime_env={"py_modules": packages}, **quiet)
-        except (OSError, ValueError, RuntimeError) as error:
-            place = "on this machine" if where == "auto" else f"at {where}"
-            raise ClusterError(
-                f"--cluster: no Ray cluster answers {place} ({_first_line(error)}); "
-                "start one with `ray start --head`, or name it with --address HOST:PORT"
-            ) from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def num_slots(spec: StudySpec) -> int:
-    """Trials that run side by side on what Ray has.
-
-    Raises:
-        ClusterError: not one fits.
-    """
-    have = ray.cluster_resources()
-    resources = spec.resources
-    slots = have.get("CPU", 0.0) / resources.cpus_per_trial
-    if resources.gpus_per_trial > 0:
-        slots = min(slots, have.get("GPU", 0.0) / resources.gpus_per_trial)
-    if slots < 1:
-        raise ClusterError(
-            f"resources: a trial needs {resources.cpus_per_trial:g} CPU and "
-            f"{resources.gpus_per_trial:g} GPU; there are {have.get('CPU', 0.0):g} CPU and "
-            f"{have.get('GPU', 0.0):g} GPU"
-        )
-    return int(slots)
-
-
-def stage_data(populations: Sequence[PopulationSection], data_dir: str | None) -> None:
-    """Decodes every real data set once on every node, before any trial asks for it."""
-    sections = [(population.name, population.parameters) for population in populations]
-    task = ray.remote(num_cpus=0)(_stage_all)
-    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
-    ray.get(
-        [
-            task.options(
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-            ).remote(sections, data_dir)
-            for node in nodes
-        ]
-    )
-
-
-def launch_sweep(session: Session, directory: Path, data_dir: str | None) -> None:
-    """Runs everything that is still to be run; returns when it is, or when interrupted.
+def launch_sweep(session: Session, data_dir: str | None) -> None:
+    """Runs everything that is still to be run; returns when it is, or when the session ends.
 
     Args:
-        session: with a locked ledger.
-        directory: of the study; Tune's own files go to its folder `tune`.
+        session: with a locked ledger; its `ending` tells why not everything was run.
         data_dir: where real images are looked for first.
     """
+    # Tune's own files are of no use to us: the ledger is the state.
+    with tempfile.TemporaryDirectory(prefix="classcomp-tune-") as scratch:
+        try:
+            _tuner(session, scratch, data_dir).fit()
+        except SweepEnded:
+            return
+        except Exception as error:
+            session.ending = session.ending or _storage_failure(error)
+            if session.ending is None:
+                raise
+
+
+def _tuner(session: Session, scratch: str, data_dir: str | None) -> Tuner:
     resources = session.spec.resources
+    slots = num_slots(session.spec)
     searcher = PlanSearcher(session, data_dir)
-    tuner = Tuner(
+    return Tuner(
         ray.tune.with_resources(
             TrialActor, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
         ),
@@ -355,34 +261,42 @@ def launch_sweep(session: Session, directory: Path, data_dir: str | None) -> Non
             search_alg=searcher,
             scheduler=CellScheduler(session, searcher),
             # As many again wait, so that a slot that falls free is taken at once.
-            max_concurrent_trials=2 * num_slots(session.spec),
+            max_concurrent_trials=2 * slots,
             reuse_actors=True,
             trial_name_creator=_name,
             trial_dirname_creator=_dirname,
         ),
         run_config=RunConfig(
             name="tune",
-            storage_path=str(directory.resolve()),
+            storage_path=scratch,
             verbose=0,
-            stop=InterruptStopper(session),
-            callbacks=[RetryCounter(searcher)],
+            callbacks=[
+                EndWatch(session),
+                TaskNames(),
+                MetricsCallback(Metrics(session.spec, slots), searcher),
+            ],
             failure_config=FailureConfig(max_failures=MAX_RETRIES),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
         ),
     )
-    tuner.fit()
 
 
-def _check_reachable(address: str) -> None:
-    """Fails at once where `ray.init` would wait for minutes."""
-    host, colon, port = address.rpartition(":")
-    if colon and "/" not in address and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=10).close()
+def _storage_failure(error: BaseException | None) -> OSError | None:
+    """The full disk that Tune's error came from, if it did."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
-def _stage_all(sections: Sequence[tuple[str, dict[str, Any]]], data_dir: str | None) -> None:
-    for name, parameters in sections:
-        make(name, data_dir=data_dir, **parameters).num_available("train")
+def _last_words(trial: TuneTrial) -> str:
+    """What Ray says of a worker's death, on one line."""
+    try:
+        text = Path(trial.error_file).read_text(encoding="utf-8")
+    except (OSError, TypeError):
+        return "no reason was given"
+    return " ".join(text.rpartition("Failure # ")[2].partition("\n")[2].split())[:300]
 
 
 def _payload(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -396,17 +310,8 @@ def _flight_key(trial: TrialSpec) -> tuple[Any, ...]:
 
 
 def _name(trial: TuneTrial) -> str:
-    return str(trial.trial_id)
+    return trial_title(trial_from_json(trial.config["trial"]).identity)
 
 
 def _dirname(trial: TuneTrial) -> str:
     return str(trial.trial_id)
-
-
-def _folder(module: ModuleType) -> str:
-    assert module.__file__ is not None
-    return str(Path(module.__file__).parent)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 from search_spaces import SPACES
-from study.schema import NEUTRAL_SEVERITY, UNDISTORTED
+from study.schema import NEUTRAL_SEVERITY, UNDISTORTED, encode_variance_seed
 from study.selection import winner
 from study.spec import Cell, PopulationSection, StudySpec, TrialSpec
 
@@ -48,9 +48,10 @@ def next_trials(spec: StudySpec, records: Iterable[Record]) -> list[TrialSpec]:
     cells = enumerate_cells(spec)
     proposals = [trial for cell in cells for trial in state.proposals(cell)]
     measuring = [trial for cell in cells for trial in state.measuring(cell)]
+    asked = [trial for cell in cells for trial in (*state.ideal(cell), *state.variance(cell))]
     references = [*state.best_in_class(cells), *state.resubstitution(cells)]
     # Searching first, since everything else waits for it; long streams before short trials.
-    ordered = proposals + sorted(references, key=lambda t: -_weight(t)) + measuring
+    ordered = proposals + sorted(references, key=lambda t: -_weight(t)) + measuring + asked
     fresh = (t for t in ordered if t.hyperparameters is None or t.trial_id not in state.finished)
     return list({_key(t): t for t in fresh}.values())
 
@@ -68,6 +69,8 @@ def total_by_role(spec: StudySpec) -> Counter[str]:
     counts["measure"] = len(cells) * spec.seeds
     counts["best_in_class"] = len(list(state.best_in_class(cells)))
     counts["resubstitution"] = len(list(state.resubstitution(cells)))
+    counts["ideal"] = len(cells) * spec.seeds * spec.training.ideal
+    counts["variance"] = len(cells) * spec.variance.seeds**3
     return counts
 
 
@@ -145,6 +148,25 @@ class _State:
             for seed in range(self.spec.seeds):
                 yield self._trial(
                     "measure", cell, seed, training.budget_epochs, training.max_epochs, chosen
+                )
+
+    def ideal(self, cell: Cell) -> Iterator[TrialSpec]:
+        """The measured trials once more, on fresh data, where the study asks for them."""
+        chosen = self.hyperparameters(cell)
+        if chosen is not None and self.spec.training.ideal:
+            epochs = self.spec.training.budget_epochs
+            for seed in range(self.spec.seeds):
+                yield self._trial("ideal", cell, seed, epochs, epochs, chosen)
+
+    def variance(self, cell: Cell) -> Iterator[TrialSpec]:
+        """Every crossing of the seeds of data, initialisation and order."""
+        chosen = self.hyperparameters(cell)
+        if chosen is not None:
+            training = self.spec.training
+            for crossing in product(range(self.spec.variance.seeds), repeat=3):
+                seed = encode_variance_seed(*crossing)
+                yield self._trial(
+                    "variance", cell, seed, training.budget_epochs, training.max_epochs, chosen
                 )
 
     def best_in_class(self, cells: Sequence[Cell]) -> Iterator[TrialSpec]:

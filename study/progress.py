@@ -1,15 +1,16 @@
-"""One line that says how far a study is."""
+"""How far a study is, and what a trial is called."""
 
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 
 from study.plan import total_by_role
-from study.schema import ROLES
-from study.spec import StudySpec
+from study.schema import ROLES, UNDISTORTED
+from study.spec import Cell, StudySpec
 
 EVERY_S = 0.5
 EVERY_LOGGED_S = 15.0
@@ -52,27 +53,59 @@ class ProgressLine:
 def describe_progress(
     totals: Mapping[str, int], records: Iterable[Mapping[str, Any]], num_slots: int
 ) -> str:
-    """`search 3/8 · measure 10/40 · ... · stopped 1 · failed 0 · about 1:20 left`.
+    """`search 3/8 · measure 10/40 · ... · stopped 1 · failed 0 · about 1:20 left`."""
+    records = list(records)
+    done = Counter(record["role"] for record in records)
+    statuses = Counter(record["status"] for record in records)
+    parts = [f"{role} {done[role]}/{totals[role]}" for role in ROLES if totals.get(role)]
+    parts += [f"{status} {statuses[status]}" for status in ("stopped", "failed")]
+    left = seconds_left(totals, records, num_slots)
+    if left:
+        parts.append(f"about {duration(left)} left")
+    return " · ".join(parts)
 
-    The time left is the mean seconds of the finished trials of each role times those left, over
-    the trials that run side by side; not said before a trial of every role left has finished.
+
+def seconds_left(
+    totals: Mapping[str, int], records: Iterable[Mapping[str, Any]], num_slots: float
+) -> float | None:
+    """Mean seconds of the finished trials of each role times those left, over those side by side.
+
+    None before a trial of every role that is left has finished.
     """
     done: Counter[str] = Counter()
-    statuses: Counter[str] = Counter()
     seconds: dict[str, list[float]] = defaultdict(list)
     for record in records:
         done[record["role"]] += 1
-        statuses[record["status"]] += 1
         wall_s = record["metrics"].get("wall_s")
         if wall_s is not None:
             seconds[record["role"]].append(wall_s)
-    parts = [f"{role} {done[role]}/{totals[role]}" for role in ROLES if totals.get(role)]
-    parts += [f"{status} {statuses[status]}" for status in ("stopped", "failed")]
     left = {role: totals[role] - done[role] for role in totals if totals[role] > done[role]}
-    if left and all(seconds[role] for role in left):
-        work = sum(n * sum(seconds[role]) / len(seconds[role]) for role, n in left.items())
-        parts.append(f"about {duration(work / num_slots)} left")
-    return " · ".join(parts)
+    if not all(seconds[role] for role in left):
+        return None
+    work = sum(n * sum(seconds[role]) / len(seconds[role]) for role, n in left.items())
+    return work / num_slots
+
+
+def trial_title(trial: Mapping[str, Any]) -> str:
+    """`vgg d2 xor label_noise=0.2 n=256 s3`; a role other than measure comes last.
+
+    Args:
+        trial: a record, or a trial's identity.
+    """
+    title = f"{_title(trial, trial['population'].partition('(')[0])} s{trial['seed']}"
+    return title if trial["role"] == "measure" else f"{title} {trial['role']}"
+
+
+def cell_title(cell: Cell) -> str:
+    """`vgg d2 xor(sigma=0.5) label_noise=0.2 n=256`."""
+    return _title(asdict(cell), cell.population)
+
+
+def _title(cell: Mapping[str, Any], population: str) -> str:
+    parts = [cell["family"], f"d{cell['depth']}", population]
+    if cell["distortion"] != UNDISTORTED:
+        parts.append(f"{cell['distortion']}={cell['severity']:g}")
+    return " ".join([*parts, f"n={cell['num_train']}"])
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from study.spec import StudySpec
+from study.spec import SpecError, StudySpec
+from study.storage import write_whole
 
 PACKAGES = (
     *("classcomp", "ray", "torch", "torchvision", "optuna"),
@@ -18,12 +19,30 @@ PACKAGES = (
 )
 
 
-def write_provenance(
-    directory: Path, spec: StudySpec, records: Sequence[Mapping[str, Any]], *, wall_s: float
-) -> None:
-    """Adds this run to `provenance.json`; earlier runs of the same study stay listed."""
+def read_provenance(directory: Path) -> list[Any]:
+    """The runs that `provenance.json` lists, oldest first.
+
+    Raises:
+        SpecError: it is not what `write_provenance` wrote.
+    """
     path = directory / "provenance.json"
-    earlier = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
+    if not path.exists():
+        return []
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["runs"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise SpecError(f"{path}: lists no runs; mend it, or move it away") from None
+
+
+def write_provenance(
+    directory: Path,
+    spec: StudySpec,
+    records: Sequence[Mapping[str, Any]],
+    earlier: Sequence[Any],
+    *,
+    wall_s: float,
+) -> None:
+    """Writes `provenance.json`: the earlier runs of the study, then this one."""
     cpu_s = sum(record["metrics"].get("cpu_s") or 0.0 for record in records)
     run = {
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -40,7 +59,10 @@ def write_provenance(
         },
     }
     text = json.dumps({"name": spec.name, "runs": [*earlier, run]}, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_whole(
+        directory / "provenance.json",
+        lambda path: path.write_text(text + "\n", encoding="utf-8"),
+    )
 
 
 def _git_commit() -> str | None:

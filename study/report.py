@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from study.density import missing_rows
-from study.estimates import build_best_in_class, current_rows
+from study.estimates import current_rows
 from study.figures import (
     HeatMaps,
     LineGrid,
@@ -31,8 +31,10 @@ from study.figures import (
     learning_curves,
     write_figure,
 )
-from study.landscape import build_landscape
+from study.results import Results, build_results, write_results
 from study.schema import ERRORS, NOMINAL_ERRORS, UNDISTORTED
+from study.size_figures import SizeGrid, draw_size_grid, size_grids
+from study.storage import S3_SCHEME, StorageError, store_at
 from study.table import (
     Levels,
     Row,
@@ -40,8 +42,6 @@ from study.table import (
     read_curves,
     read_trials,
     to_rows,
-    write_csv,
-    write_table,
     write_text,
 )
 from study.terminal import render_landscape_text
@@ -116,7 +116,7 @@ def _read_provenance(path: Path) -> dict[str, Any]:
 
 
 def write_report(path: Path, out: Path | None = None) -> Path:
-    """Write landscape.parquet|csv, best_in_class.csv and report/; return report/index.html.
+    """Write the results' tables and report/; return report/index.html.
 
     Args:
         path: a study's folder, or a trials table.
@@ -128,31 +128,32 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     """
     study = read_study(path)
     target = out or (path if path.is_dir() else path.parent)
-    landscape = build_landscape(study.trials, study.levels)
-    best = build_best_in_class(study.trials)
-    write_table(landscape, target / "landscape", levels=study.levels)
-    write_csv(best, target / "best_in_class.csv")
+    results = build_results(study.trials, study.levels)
+    write_results(results, target, study.levels)
     figures = target / "report" / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
-    pictures = write_pictures(study, landscape, figures)
-    page = render_page(study, landscape, best, pictures)
+    pictures = write_pictures(study, results, figures)
+    page = render_page(study, results, pictures)
     return write_text(page, target / "report" / "index.html")
 
 
-def write_pictures(study: Study, landscape: pd.DataFrame, folder: Path) -> dict[str, list[Picture]]:
+def write_pictures(study: Study, results: Results, folder: Path) -> dict[str, list[Picture]]:
     """Write all figures into a folder; return what to show under which heading."""
-    pictures: dict[str, list[Picture]] = {"heat": [], "lines": [], "curves": []}
-    for number, info in enumerate(heat_maps(landscape)):
+    pictures: dict[str, list[Picture]] = {"heat": [], "lines": [], "curves": [], "sizes": []}
+    for number, info in enumerate(heat_maps(results.landscape)):
         name = f"heat_{number:02d}_{info.error}.svg"
         pictures["heat"].append(_picture(draw_heat_maps(info), folder / name, _heat_words(info)))
-    for number, grid in enumerate(error_lines(landscape)):
+    for number, grid in enumerate(error_lines(results.landscape)):
         path = folder / f"lines_{number:02d}.svg"
         pictures["lines"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
     if study.curves is not None:
         for number, grid in enumerate(learning_curves(study.trials, study.curves)):
             path = folder / f"curves_{number:02d}.svg"
             pictures["curves"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
+    for number, sizes in enumerate(size_grids(results.landscape, results.learning_curves)):
+        path = folder / f"sizes_{number:02d}.svg"
+        pictures["sizes"].append(_picture(draw_size_grid(sizes), path, _size_words(sizes)))
     return pictures
 
 
@@ -183,15 +184,15 @@ def _line_words(info: LineGrid) -> str:
     return f"{info.title}. Lines of {what} against {info.x_label}, a panel per depth, for {shown}."
 
 
+def _size_words(info: SizeGrid) -> str:
+    shown = ", ".join(info.labels)
+    return f"{info.title}. Means, fitted curves and U dashed, a panel per depth, for {shown}."
+
+
 # ---------------------------------------------------------------- the page
 
 
-def render_page(
-    study: Study,
-    landscape: pd.DataFrame,
-    best: pd.DataFrame,
-    pictures: Mapping[str, Sequence[Picture]],
-) -> str:
+def render_page(study: Study, results: Results, pictures: Mapping[str, Sequence[Picture]]) -> str:
     """Render index.html; every text of the study is escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -200,11 +201,14 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(risk=format_risk, interval=format_interval, words=format_words)
+    environment.filters.update(
+        risk=format_risk, interval=format_interval, words=format_words, number=format_number
+    )
     trials = to_rows(study.trials)
     missing = to_rows(missing_rows(study.trials, study.levels))
     failed = [row for row in trials if row["status"] == "failed"]
-    rows = to_rows(landscape)
+    rows = to_rows(results.landscape)
+    comparisons = to_rows(results.comparisons)
     return environment.get_template("index.html").render(
         name=study.name,
         provenance=flatten(study.provenance),
@@ -212,7 +216,12 @@ def render_page(
         errors=ERRORS,
         nominal_errors=NOMINAL_ERRORS,
         groups=_groups(rows),
-        best=to_rows(best),
+        best=to_rows(results.best_in_class),
+        is_ideal_known=any(row["ideal_risk"] is not None for row in rows),
+        comparisons=sorted(comparisons, key=_evidence),
+        num_significant=sum(row["significant"] or 0 for row in comparisons),
+        learning_curves=to_rows(results.learning_curves),
+        variance=to_rows(results.variance),
         pictures=pictures,
         missing=missing,
         failed=failed,
@@ -222,6 +231,10 @@ def render_page(
             r for r in rows if r["share_converged"] is not None and r["share_converged"] < 1
         ],
     )
+
+
+def _evidence(row: Row) -> float:
+    return 2.0 if row["p_holm"] is None else float(row["p_holm"])
 
 
 def _lacks_bayes_risk(row: Row) -> bool:
@@ -306,6 +319,13 @@ def format_interval(row: Row, name: str) -> str:
     return "" if lo is None else f"[{format_risk(lo)}, {format_risk(hi)}]"
 
 
+def format_number(row: Row, name: str) -> str:
+    """Format a number that is no risk, with its interval where there is one."""
+    lo, hi = row[f"{name}_lo"], row[f"{name}_hi"]
+    value = "–" if row[name] is None else f"{row[name]:z.2f}"
+    return value if lo is None else f"{value} [{lo:z.2f}, {hi:z.2f}]"
+
+
 def format_words(name: str) -> str:
     """Turn an identifier into words."""
     return name.replace("_", " ")
@@ -324,16 +344,28 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report of a study; return the exit status: 0, or 2 where the input is wrong."""
     parser = _Parser(prog="python -m study.report", description="Write a study's report.")
-    parser.add_argument("path", type=Path, metavar="DIR|trials.parquet")
+    parser.add_argument("path", metavar="DIR|trials.parquet", help="DIR may be an S3 address")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: beside)")
     options = parser.parse_args(arguments)
     try:
-        page = write_report(options.path, options.out)
-    except (TableError, OSError) as error:
+        page = _write(options.path, options.out)
+    except (TableError, StorageError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     print(page)
     return 0
+
+
+def _write(place: str, out: Path | None) -> str:
+    if not place.startswith(S3_SCHEME):
+        return str(write_report(Path(place), out))
+    store = store_at(place)
+    with store.workspace() as folder:
+        page = write_report(folder, out)
+        if out is not None:
+            return str(page)
+        store.publish(folder)
+        return f"{store.shown}/{page.relative_to(folder)}"
 
 
 if __name__ == "__main__":

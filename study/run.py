@@ -1,41 +1,58 @@
 """The command `python -m study.run`: from a study file to its landscape.
 
-Exit status: 0 all done, 2 the request is wrong, 3 finished with failed trials, 130 interrupted.
+Exit status: 0 all done · 2 the request is wrong, or the place for results takes no more · 3 done
+with failed trials, or ended for too many of them · 130 interrupted.
 """
 
 import argparse
+import os
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 import pandas as pd
 from rich.console import Console
 
+from study import signals
+from study.bucket_ledger import BucketLedger, open_ledger
+from study.extension import extend
 from study.ledger import Ledger, LedgerError, Record
 from study.plan import next_trials
 from study.progress import ProgressLine
-from study.provenance import write_provenance
+from study.provenance import read_provenance, write_provenance
 from study.report import write_report
 from study.schema import UNDISTORTED
 from study.spec import SpecError, StudySpec, read_spec, recipe_names, write_spec
+from study.storage import StorageError, Store, first_line, open_store
 from study.table import TableError, build_curves, build_trials, write_table
 from study.terminal import render_landscape_text
 
-OK, WRONG_REQUEST, FAILED_TRIALS, INTERRUPTED = 0, 2, 3, 130
+OK, WRONG_REQUEST, FAILED_TRIALS, INTERRUPTED = 0, 2, 3, signals.INTERRUPTED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return _run(options)
-    except (SpecError, LedgerError, TableError) as error:
+        with signals.raised():
+            return _run(options)
+    except (SpecError, LedgerError, TableError, StorageError) as error:
         print(f"study.run: {error}", file=sys.stderr)
         return WRONG_REQUEST
+    except OSError as error:
+        what = error.strerror or first_line(error)
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"study.run: {where}{what}; every finished trial is kept; "
+            f"to go on, make room and type: {_same_command()}",
+            file=sys.stderr,
+        )
+        return WRONG_REQUEST
+    except (KeyboardInterrupt, SystemExit):  # the second is Ray's answer to SIGTERM
+        print(f"interrupted: every finished trial is kept\nto go on: {_same_command()}")
+        return INTERRUPTED
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -43,88 +60,120 @@ def _run(options: argparse.Namespace) -> int:
 
     spec = read_spec(options.study, options.set, options.name)
     check(spec, options.data_dir)
-    directory = Path(options.results) / spec.name
-    ledger = Ledger(directory / "ledger")
+    store = open_store(options.results, spec.name)
+    ledger = open_ledger(store)
     if options.dry_run:
         from study.dry_run import describe
 
         records, _ = ledger.read()
+        with store.workspace() as directory:
+            extend(spec, records, directory, store.shown)
         describe(spec, records, options.data_dir, Console())
         return OK
-    with ledger.locked():
-        return _run_locked(spec, ledger, directory, options)
+    with ledger.locked(), store.workspace() as directory:
+        return _run_locked(spec, store, ledger, directory, options)
 
 
 def _run_locked(
-    spec: StudySpec, ledger: Ledger, directory: Path, options: argparse.Namespace
+    spec: StudySpec,
+    store: Store,
+    ledger: Ledger | BucketLedger,
+    directory: Path,
+    options: argparse.Namespace,
 ) -> int:
     records, warnings = ledger.read()
     for warning in warnings:
         print(f"study.run: {warning}", file=sys.stderr)
-    write_spec(spec, directory / "study.toml")
+    whole = extend(spec, records, directory, store.shown)
+    build_trials(records, _levels(whole, records))  # what cannot be tabulated is refused now
+    earlier = read_provenance(directory)
+    write_spec(whole, directory / "study.toml")
+    store.publish(directory, "study.toml")
     begin = time.monotonic()
-    interrupted = False
+    ending: Exception | None = None
     if next_trials(spec, records):
-        records, interrupted = _sweep(spec, records, ledger, directory, options)
+        records, ending = _sweep(spec, records, store, ledger, directory, options)
     else:
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
-    write_provenance(directory, spec, records, wall_s=time.monotonic() - begin)
-    return _conclude(spec, records, directory, interrupted)
+    if isinstance(ending, OSError | LedgerError):
+        raise ending
+    write_provenance(directory, spec, records, earlier, wall_s=time.monotonic() - begin)
+    status = _conclude(whole, records, store, directory, ending)
+    store.publish(directory)
+    return status
 
 
 def _sweep(
     spec: StudySpec,
     records: Sequence[Record],
-    ledger: Ledger,
+    store: Store,
+    ledger: Ledger | BucketLedger,
     directory: Path,
     options: argparse.Namespace,
-) -> tuple[list[Record], bool]:
-    from study import launch
-    from study.search import Journal
+) -> tuple[list[Record], Exception | None]:
+    from study import cluster, launch
+    from study.search import Journal, check_search
+    from study.session import Interrupted, Session
 
+    check_search(records)
     try:
-        with launch.connected(cluster=options.cluster, address=options.address):
-            slots = launch.num_slots(spec)
-            launch.stage_data(spec.populations, options.data_dir)
+        with (
+            cluster.connected(
+                cluster=options.cluster, address=options.address, dashboard=options.dashboard
+            ) as dashboard,
+            signals.raised(),  # connecting put Ray's own handlers in their place
+        ):
+            slots = cluster.num_slots(spec)
+            cluster.check_visible(store)
+            cluster.stage_data(spec.populations, options.data_dir)
+            if dashboard:
+                print(cluster.dashboard_line(dashboard), file=sys.stderr)
             progress = ProgressLine(spec, slots, Console(stderr=True))
-            session = launch.Session(
+            session = Session(
                 spec=spec,
+                store=store,
                 ledger=ledger,
                 records={record["trial_id"]: record for record in records},
                 journal=Journal(directory / "optuna.journal"),
                 on_change=lambda s: progress.show(s.records.values()),
             )
 
-            def interrupt(number: int, frame: FrameType | None) -> None:
-                session.interrupted = True
+            def interrupt() -> None:
+                session.ending = session.ending or Interrupted()
 
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, interrupt)
-            launch.launch_sweep(session, directory, options.data_dir)
+            with signals.noted(interrupt):
+                launch.launch_sweep(session, options.data_dir)
             progress.close(session.records.values())
-    except launch.ClusterError as error:
+    except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
-    return list(session.records.values()), session.interrupted
+    return list(session.records.values()), session.ending
 
 
 def _conclude(
-    spec: StudySpec, records: Sequence[Record], directory: Path, interrupted: bool
+    spec: StudySpec,
+    records: Sequence[Record],
+    store: Store,
+    directory: Path,
+    ending: Exception | None,
 ) -> int:
+    from study.session import Interrupted, TooManyFailed
+
     levels = _levels(spec, records)
     write_table(build_trials(records, levels), directory / "trials", levels=levels)
     write_table(build_curves(records), directory / "curves")
-    if interrupted:
-        print(f"interrupted: {len(records)} finished trials are kept in {directory}")
+    if isinstance(ending, Interrupted):
+        print(f"interrupted: {len(records)} finished trials are kept in {store.shown}")
         print(f"to go on: {_same_command()}")
         return INTERRUPTED
     report = write_report(directory)
     print(render_landscape_text(pd.read_parquet(directory / "landscape.parquet")))
-    print(f"report: {report}")
+    print(f"report: {store.shown}/{report.relative_to(directory)}")
     num_failed = sum(record["status"] == "failed" for record in records)
-    if num_failed:
+    if isinstance(ending, TooManyFailed):
+        print(f"study.run: ended early: {ending}", file=sys.stderr)
+    elif num_failed:
         print(f"{num_failed} trials failed; the report names them", file=sys.stderr)
-        return FAILED_TRIALS
-    return OK
+    return FAILED_TRIALS if num_failed else OK
 
 
 def _levels(spec: StudySpec, records: Sequence[Record]) -> dict[str, list[float]]:
@@ -156,6 +205,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cluster", action="store_true", help="use the Ray cluster that is there")
     parser.add_argument("--address", metavar="A", help="of the cluster, HOST:PORT")
     parser.add_argument(
+        "--no-dashboard",
+        dest="dashboard",
+        action="store_false",
+        help="a local study without Ray's dashboard: about a second and 200 MB less",
+    )
+    parser.add_argument(
         "--results", metavar="DIR", default="ray_results", help="default: ray_results"
     )
     parser.add_argument("--name", metavar="N", help="of the study, in place of the file's")
@@ -174,4 +229,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_status = main()
+    if exit_status == INTERRUPTED:  # in a hurry: torch and Ray take seconds to be taken down
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_status)
+    sys.exit(exit_status)

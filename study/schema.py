@@ -9,8 +9,23 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 SCHEMA_VERSION = 1
-ROLES = ("search", "measure", "best_in_class", "resubstitution")
+ROLES = ("search", "measure", "best_in_class", "resubstitution", "ideal", "variance")
 STATUSES = ("done", "stopped", "failed")
+
+VARIANCE_BASE = 100  # seeds of a factor in the role `variance`, at most
+VARIANCE_FACTORS = ("data", "init", "order")
+
+
+def encode_variance_seed(data: int, init: int, order: int) -> int:
+    """The number of a crossed trial; it does not depend on how many are crossed."""
+    return (data * VARIANCE_BASE + init) * VARIANCE_BASE + order
+
+
+def decode_variance_seed(seed: int) -> tuple[int, int, int]:
+    """Return (data, init, order) of what `encode_variance_seed` returned."""
+    rest, order = divmod(seed, VARIANCE_BASE)
+    return *divmod(rest, VARIANCE_BASE), order
+
 
 # The severity at which a distortion changes nothing. Repeated from classcomp.distortions, which
 # this side of the wall may not import; a contract test holds the two together.
@@ -42,7 +57,7 @@ class Column:
 
 IDENTITY_COLUMNS = (
     Column("trial_id", "string", "", "first 16 hex digits of the hash of what determines it"),
-    Column("role", "string", "", "search, measure, best_in_class or resubstitution"),
+    Column("role", "string", "", "what the trial is for: " + ", ".join(ROLES)),
     Column("status", "string", "", "done, stopped (pruned by the search) or failed"),
     Column("error", "string", "", "what went wrong, where status is failed"),
     Column("family", "string", "", "the family of classifiers"),
@@ -52,7 +67,7 @@ IDENTITY_COLUMNS = (
     Column("level", "Int64", COUNT, "index of the severity in the study; none: 0"),
     Column("severity", "Float64", "of the distortion", "strength of the distortion"),
     Column("num_train", "Int64", "examples", "training examples; best_in_class: the stream's m"),
-    Column("seed", "Int64", "", "number of the search, seed or restart within the cell"),
+    Column("seed", "Int64", "", "of the cell: search, seed, restart or crossing number"),
     Column("budget_epochs", "Int64", "epochs", "T, the training budget"),
     Column("max_epochs", "Int64", "epochs", "where convergence was given up"),
 )
@@ -77,10 +92,15 @@ METRIC_COLUMNS = (
     Column("balanced_risk", "Float64", PROBABILITY, "mean of the classes' 0-1 risks"),
     Column("noisy_risk", "Float64", PROBABILITY, "risk against labels flipped as in training"),
     Column("excess_cross_entropy", "Float64", "nats", "E KL(posterior || prediction)"),
+    Column("class_distribution_kl", "Float64", "nats", "KL(class priors || mean prediction)"),
+    Column("class_distribution_tv", "Float64", PROBABILITY, "total variation between the two"),
+    Column("area_under_curve", "Float64", PROBABILITY, "mean training risk over epochs 1 to T"),
+    Column("final_train_risk", "Float64", PROBABILITY, "training risk where R_n(inf) is taken"),
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until training risk settled"),
     Column("reconstruction_mse", "Float64", "squared input", "generative families only"),
     Column("psnr_db", "Float64", "dB", "peak signal to noise; generative families only"),
-    Column("kl_nats", "Float64", "nats", "KL(q(z|x) || p(z)); generative families only"),
+    Column("kl_nats", "Float64", "nats", "KL(true || learned), IWAE; where x has a known density"),
+    Column("kl_nats_se", "Float64", STANDARD_ERROR, "of kl_nats over points and draws"),
 )
 NOTE_COLUMNS = (
     Column("attempt", "Int64", COUNT, "how many times the trial had been tried"),
@@ -167,7 +187,53 @@ LANDSCAPE_COLUMNS = (
     Column("best_in_class_risk", "Float64", PROBABILITY, "U, from above, at the largest m"),
     Column("best_in_class_num_stream", "Int64", "examples", "that m"),
     Column("resubstitution_risk", "Float64", PROBABILITY, "L, nominally from below"),
+    Column("ideal_risk", "Float64", PROBABILITY, "R_ideal(T), mean over seeds; null: not asked"),
     *(column for name in ERRORS + NOMINAL_ERRORS for column in _error_columns(name)),
+)
+
+
+def _interval_columns(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
+    ends = (("lo", "lower"), ("hi", "upper"))
+    return (
+        Column(name, "Float64", unit, meaning),
+        *(Column(f"{name}_{e}", "Float64", unit, f"{w} end, 95% interval") for e, w in ends),
+    )
+
+
+COMPARISON_COLUMNS = (
+    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES[1:]),
+    Column("first", "string", "", "a family"),
+    Column("second", "string", "", "another family, in the same cell"),
+    Column("num_pairs", "Int64", COUNT, "seeds that both have"),
+    *_interval_columns("difference", RISK_DIFFERENCE, "R_n(T) of first minus second, by seed"),
+    Column("probability_first_better", "Float64", PROBABILITY, "share of seeds; ties count half"),
+    Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided, paired t"),
+    Column("p_holm", "Float64", PROBABILITY, "the same, corrected for all rows (Holm 1979)"),
+    Column("significant", "boolean", "", "p_holm below 0.05"),
+)
+
+LEARNING_CURVE_COLUMNS = (
+    *(c for c in IDENTITY_COLUMNS if c.name in CELL_NAMES[:-1] or c.name == "level"),
+    Column("num_sizes", "Int64", COUNT, "sample sizes n in the fit"),
+    Column("num_seeds", "Int64", COUNT, "seeds measured at each of them"),
+    Column("best_in_class_risk", "Float64", PROBABILITY, "U"),
+    *_interval_columns("c", PROBABILITY, "asymptote of R_n(inf) = c + a n^-b"),
+    *_interval_columns("a", RISK_DIFFERENCE, "scale, at n = 1"),
+    *_interval_columns("b", "", "rate of learning"),
+    *_interval_columns("c_minus_best", RISK_DIFFERENCE, "c - U"),
+    Column("agrees", "boolean", "", "the interval of c - U holds 0"),
+    *_interval_columns("rate", "", "b where c is taken to be U: minus the slope of estimation"),
+)
+
+VARIANCE_COLUMNS = (
+    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES),
+    Column("quantity", "string", "", "risk (at T) or converged_risk"),
+    Column("component", "string", "", "data, init, order, their interactions, or total"),
+    Column("num_levels", "Int64", COUNT, "k: seeds of each factor, k^3 trials"),
+    Column("degrees_of_freedom", "Int64", COUNT, "of the mean square; total: null"),
+    Column("mean_square", "Float64", "risk squared", "of the analysis of variance"),
+    Column("variance", "Float64", "risk squared", "estimate, negative ones as they come"),
+    Column("share", "Float64", "", "of the total; null where the total is not above 0"),
 )
 
 MISSING_COLUMNS = (

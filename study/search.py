@@ -17,7 +17,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import SPACES, Categorical, Float, Int
+from study.ledger import LedgerError
 from study.spec import Cell, StudySpec, seed_for
+from study.storage import first_line
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -78,12 +80,31 @@ def frozen_trial(record: Mapping[str, Any]) -> FrozenTrial:
     )
 
 
+def check_search(records: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses search trials that the search spaces as they are now cannot have proposed.
+
+    Raises:
+        LedgerError: one line naming the trial.
+    """
+    for record in records:
+        if record["role"] == "search":
+            try:
+                frozen_trial(record)
+            except (KeyError, TypeError, ValueError) as error:
+                raise LedgerError(
+                    f"trial {record['trial_id']} of the search is none that {record['family']} "
+                    f"would propose now: {first_line(error)}"
+                ) from None
+
+
 class Journal:
     """`optuna.journal`: every search trial for Optuna's own tools. An export, never read back."""
 
     def __init__(self, path: Path) -> None:
         """Starts the file anew; `add` fills it from the ledger."""
         path.unlink(missing_ok=True)
+        # A killed driver may leave its lock on the export; the ledger's is the one that counts.
+        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._storage = JournalStorage(JournalFileBackend(str(path)))

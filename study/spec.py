@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,71 +16,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from classcomp.distortions import NEUTRAL, distort
 from classcomp.populations import make
 from search_spaces import SPACES
-from study.schema import SCHEMA_VERSION
+from study.schema import SCHEMA_VERSION, decode_variance_seed
+from study.sections import (
+    BestInClassSection,
+    PositiveInt,
+    Probability,
+    ResourcesSection,
+    SearchSection,
+    Section,
+    TrainingSection,
+    VarianceSection,
+    unique,
+)
+from study.storage import write_whole
 
 
 class SpecError(ValueError):
     """The request is wrong; the message is one line naming key, value and what is allowed."""
-
-
-def _unique(values: Sequence[Any]) -> Sequence[Any]:
-    if len(set(values)) != len(values):
-        raise ValueError("no value twice")
-    return values
-
-
-PositiveInt = Annotated[int, Field(ge=1, strict=True)]
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SearchSection(_Section):
-    """Hyperparameter search of each cell."""
-
-    trials: Annotated[int, Field(ge=0, strict=True)] = 0
-    sampler: Literal["tpe", "random"] = "tpe"
-    max_epochs: PositiveInt = 20
-    grace_epochs: PositiveInt = 2
-    reduction_factor: Annotated[int, Field(ge=2, strict=True)] = 3
-    parallel: PositiveInt = 1
-
-    @model_validator(mode="after")
-    def _grace_within_max(self) -> "SearchSection":
-        if self.grace_epochs > self.max_epochs:
-            raise ValueError(f"grace_epochs must be at most max_epochs = {self.max_epochs}")
-        return self
-
-
-class TrainingSection(_Section):
-    """Budget of the measured trials."""
-
-    budget_epochs: PositiveInt = 10
-    max_epochs: PositiveInt = 100
-
-    @model_validator(mode="after")
-    def _budget_within_max(self) -> "TrainingSection":
-        if self.budget_epochs >= self.max_epochs:
-            raise ValueError(f"max_epochs must be above budget_epochs = {self.budget_epochs}")
-        return self
-
-
-class BestInClassSection(_Section):
-    """Restarts and stream lengths of the upper bound on the architecture's own risk."""
-
-    restarts: Annotated[int, Field(ge=0, strict=True)] = 2
-    num_stream: tuple[PositiveInt, ...] = (20_000,)
-
-    _no_value_twice = field_validator("num_stream")(_unique)
-
-
-class ResourcesSection(_Section):
-    """What one trial occupies; never part of its identity."""
-
-    cpus_per_trial: Annotated[float, Field(gt=0)] = 1
-    gpus_per_trial: Annotated[float, Field(ge=0)] = 0
 
 
 class PopulationSection(BaseModel):
@@ -103,7 +55,7 @@ class PopulationSection(BaseModel):
         return self
 
 
-class StudySpec(_Section):
+class StudySpec(Section):
     """A study file, validated. See docs/study-files.md for every key."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -112,15 +64,17 @@ class StudySpec(_Section):
         tuple[Annotated[int, Field(ge=1, le=8, strict=True)], ...], Field(min_length=1)
     ]
     seeds: PositiveInt = 10
+    max_failed_share: Probability = 0.5
     num_train: Annotated[tuple[Annotated[int, Field(ge=8, strict=True)], ...], Field(min_length=1)]
     populations: Annotated[tuple[PopulationSection, ...], Field(min_length=1)]
-    distortions: dict[str, tuple[float, ...]] = {}
+    distortions: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     search: SearchSection = SearchSection()
     training: TrainingSection = TrainingSection()
     best_in_class: BestInClassSection = BestInClassSection()
+    variance: VarianceSection = VarianceSection()
     resources: ResourcesSection = ResourcesSection()
 
-    _no_value_twice = field_validator("families", "depths", "num_train")(_unique)
+    _no_value_twice = field_validator("families", "depths", "num_train")(unique)
 
     @field_validator("families")
     @classmethod
@@ -140,7 +94,7 @@ class StudySpec(_Section):
                 raise ValueError(f"{name!r} is no distortion; allowed are {', '.join(NEUTRAL)}")
             if not severities:
                 raise ValueError(f"{name} needs at least one severity")
-            _unique(severities)
+            unique(severities)
         return distortions
 
     @model_validator(mode="after")
@@ -242,15 +196,26 @@ class TrialSpec:
         cells are compared on the same draws; the search's never meet the measuring ones.
         """
         where = self.cell.population
-        data_seed = 0 if self.role == "search" else self.seed
+        data, init, order = self._crossing
+        data_seed = 0 if self.role == "search" else data
         drawn = {
             name: seed_for(name, self.role, where, data_seed)
             for name in ("data", "noise", "validation", "validation_noise")
         }
         shared = {name: seed_for(name, where) for name in ("evaluation", "selection")}
-        network = (self.role, self.cell.family, self.cell.depth, self.seed)
-        own = {"init": seed_for("init", *network), "order": seed_for("order", *network)}
+        network = (self.role, self.cell.family, self.cell.depth)
+        own = {
+            "init": seed_for("init", *network, init),
+            "order": seed_for("order", *network, order),
+        }
         return drawn | shared | own
+
+    @property
+    def _crossing(self) -> tuple[int, int, int]:
+        """Seeds of data, initialisation and order: one and the same, but crossed in `variance`."""
+        if self.role != "variance":
+            return self.seed, self.seed, self.seed
+        return decode_variance_seed(self.seed)
 
 
 def trial_id(identity: Mapping[str, Any]) -> str:
@@ -287,8 +252,8 @@ def read_spec(source: str, overrides: Sequence[str] = (), name: str | None = Non
 
 def write_spec(spec: StudySpec, path: Path) -> None:
     """Writes a study file that says what `spec` says, every default spelled out."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(tomli_w.dumps(spec.model_dump(mode="json")), encoding="utf-8")
+    text = tomli_w.dumps(spec.model_dump(mode="json"))
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def parse_spec(table: Mapping[str, Any], source: str) -> StudySpec:

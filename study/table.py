@@ -1,7 +1,6 @@
 """From records to tables: typed frames, parquet and CSV, validation and the density check."""
 
 import json
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from study.schema import (
     UNDISTORTED,
     Column,
 )
+from study.storage import write_whole
 
 LEVELS_KEY = b"classcomp.levels"
 SCHEMA_KEY = b"classcomp.schema"
@@ -243,34 +243,21 @@ def write_table(frame: pd.DataFrame, stem: Path, *, levels: Levels | None = None
     metadata[SCHEMA_KEY] = str(SCHEMA_VERSION).encode()
     table = table.replace_schema_metadata(metadata)
     parquet = stem.with_name(stem.name + ".parquet")
-    _write_whole(parquet, lambda path: pq.write_table(table, path))
+    write_whole(parquet, lambda path: pq.write_table(table, path))
     write_csv(frame, stem.with_name(stem.name + ".csv"))
     return parquet
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:
     """Write a CSV, whole or not at all; null is an empty field."""
-    _write_whole(path, lambda temporary: frame.to_csv(temporary, index=False))
+    write_whole(path, lambda temporary: frame.to_csv(temporary, index=False))
     return path
 
 
 def write_text(text: str, path: Path) -> Path:
     """Write a UTF-8 text file, whole or not at all."""
-    _write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return path
-
-
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the file, then rename: a reader or a power cut never sees half a table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:

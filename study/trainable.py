@@ -1,10 +1,12 @@
 """What runs inside a Ray worker: one experiment at a time, in an actor that is used again."""
 
+import io
 import json
 import math
 import platform
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -13,9 +15,12 @@ from ray.tune import Trainable
 
 from classcomp.experiment import Experiment
 from study.spec import TrialSpec, trial_from_json
+from study.storage import Store, store_at
 
 SLICE_S = 5.0
 """Seconds between two signs of life of a trial nobody needs to decide about."""
+CHECKPOINT_EVERY_S = 60.0
+"""Seconds of a trial that the death of a worker, a node or the driver may cost at most."""
 
 
 class TrialActor(Trainable):
@@ -32,6 +37,7 @@ class TrialActor(Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes the next trial."""
+        self._address: str = new_config["store"]
         self._trial: TrialSpec = trial_from_json(new_config["trial"])
         self._data_dir: str | None = new_config["data_dir"]
         self._experiment: Experiment | None = None
@@ -47,22 +53,53 @@ class TrialActor(Trainable):
 
     def _advance(self) -> dict[str, Any]:
         if self._experiment is None:
-            self._experiment = Experiment(self._trial, data_dir=self._data_dir)
+            self._experiment = self._taken_up()
+            self._saved = time.monotonic()
         experiment, begin = self._experiment, time.monotonic()
         is_search = self._trial.role == "search"
-        while not experiment.finished:
-            progress = experiment.advance()
-            if is_search and progress.validation_risk is not None:
-                self._epoch += 1
-                break
+        # A search that was taken up reports the epochs before it again: its ASHA may be new.
+        while not experiment.finished and not (is_search and len(self._risks) > self._epoch):
+            experiment.advance()
+            self._save_if_due()
             if not is_search and time.monotonic() - begin > SLICE_S:
                 break
-        return self._result(status="done" if experiment.finished else "running", error=None)
+        self._epoch += is_search
+        is_done = experiment.finished and (not is_search or len(self._risks) == self._epoch)
+        return self._result(status="done" if is_done else "running", error=None)
+
+    @property
+    def _risks(self) -> list[float]:
+        curves = self._experiment.outcome.curves if self._experiment is not None else ()
+        return [p.validation_risk for p in curves if p.validation_risk is not None]
+
+    @property
+    def _store(self) -> Store:
+        return store_at(self._address)
+
+    def _taken_up(self) -> Experiment:
+        """The experiment from its checkpoint, where an attempt before this one left one."""
+        saved = self._store.read(checkpoint_name(self._trial.trial_id))
+        if saved is not None:
+            with suppress(Exception):  # a damaged checkpoint costs a repetition, not the trial
+                experiment = Experiment(self._trial, data_dir=self._data_dir)
+                state = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
+                experiment.load_state_dict(state)
+                return experiment
+        return Experiment(self._trial, data_dir=self._data_dir)
+
+    def _save_if_due(self) -> None:
+        assert self._experiment is not None
+        if self._experiment.finished or time.monotonic() - self._saved < CHECKPOINT_EVERY_S:
+            return
+        state = io.BytesIO()
+        torch.save(self._experiment.state_dict(), state)
+        with suppress(OSError):  # the trial goes on without: its record is what counts
+            self._store.write(checkpoint_name(self._trial.trial_id), state.getvalue())
+        self._saved = time.monotonic()
 
     def _result(self, *, status: str, error: str | None) -> dict[str, Any]:
         outcome = self._experiment.outcome if self._experiment is not None else None
         curves = [asdict(progress) for progress in outcome.curves] if outcome else []
-        last = curves[-1]["validation_risk"] if curves else None
         is_wanted = status != "running" or self._trial.role == "search"
         payload = {
             "status": status,
@@ -74,9 +111,14 @@ class TrialActor(Trainable):
         return {
             "payload": json.dumps(payload) if is_wanted else None,
             "epoch": self._epoch,
-            "validation_risk": last,
+            "validation_risk": self._risks[self._epoch - 1] if self._epoch else None,
             "done": status != "running",
         }
+
+
+def checkpoint_name(trial_id: str) -> str:
+    """Where a trial's checkpoint is in the study's place."""
+    return f"checkpoints/{trial_id}.pt"
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import pytest
 
 ANALYSIS = (
     *("schema", "frames", "table", "density", "selection", "intervals"),
-    *("estimates", "landscape", "terminal", "figures", "report"),
+    *("estimates", "landscape", "comparisons", "learning_curves", "variance", "results"),
+    *("terminal", "figures", "size_figures", "report"),
 )
 HEAVY = ("torch", "torchvision", "ray", "optuna", "sklearn", "classcomp")
 

@@ -7,6 +7,10 @@ import torch
 from torch import Tensor
 
 from classcomp.distortions import noisy_risk
+from classcomp.metrics.divergence import (
+    class_distribution_distance,
+    class_distribution_divergence,
+)
 from classcomp.metrics.risk import (
     balanced_risk,
     excess_cross_entropy,
@@ -50,7 +54,8 @@ def assess(
     """Every risk of a fitted rule, by column name.
 
     Where the law is known the excess risk is the posterior-weighted mean, and the risk is the
-    Bayes risk plus it; elsewhere the risk is a share of errors and the excess is unknown.
+    Bayes risk plus it; elsewhere the risk is a share of errors, the excess is unknown, and the
+    true class distribution is the examples' own.
 
     Args:
         model: the fitted classifier.
@@ -74,6 +79,8 @@ def assess(
             "risk_se": float(np.hypot(bayes.standard_error, excess.standard_error)),
             "excess_cross_entropy": excess_cross_entropy(eta, probabilities).value,
         }
+    shares = np.bincount(labels, minlength=population.num_classes) / len(labels)
+    scores |= _class_distribution(shares if eta is None else population.prior, probabilities)
     scores["balanced_risk"] = balanced_risk(
         labels, predictions, posterior=eta, num_classes=population.num_classes
     ).value
@@ -81,3 +88,10 @@ def assess(
     assert risk_value is not None
     scores["noisy_risk"] = noisy_risk(risk_value, population.label_noise, population.num_classes)
     return scores
+
+
+def _class_distribution(prior: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    return {
+        "class_distribution_kl": class_distribution_divergence(prior, probabilities),
+        "class_distribution_tv": class_distribution_distance(prior, probabilities),
+    }

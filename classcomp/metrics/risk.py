@@ -27,7 +27,7 @@ def excess_risk(posterior: np.ndarray, predictions: np.ndarray) -> Estimate:
     Exactly 0 for the Bayes rule; predictions are `(N,)` class labels.
     """
     said = posterior[np.arange(len(posterior)), predictions]
-    return _mean(posterior.max(axis=1) - said)
+    return mean_estimate(posterior.max(axis=1) - said)
 
 
 def zero_one_risk(labels: np.ndarray, predictions: np.ndarray) -> Estimate:
@@ -72,10 +72,11 @@ def excess_cross_entropy(posterior: np.ndarray, probabilities: np.ndarray) -> Es
     """
     clipped = np.maximum(np.asarray(probabilities, dtype=np.float64), PROBABILITY_FLOOR)
     terms = xlogy(posterior, posterior) - posterior * np.log(clipped)
-    return _mean(terms.sum(axis=1))
+    return mean_estimate(terms.sum(axis=1))
 
 
-def _mean(terms: np.ndarray) -> Estimate:
+def mean_estimate(terms: np.ndarray) -> Estimate:
+    """Mean of independent terms `(N,)` and its standard error; one term has none (nan)."""
     _check_not_empty(terms)
     error = terms.std(ddof=1) / math.sqrt(len(terms)) if len(terms) > 1 else math.nan
     return Estimate(value=float(terms.mean()), standard_error=float(error))

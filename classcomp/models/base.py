@@ -4,6 +4,7 @@ import operator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -98,6 +99,10 @@ class Classifier(nn.Module):
         """Return logits, `(B, K)`."""
         raise NotImplementedError
 
+    def pass_through(self, inputs: Tensor) -> None:
+        """Send `inputs` through every layer once; what hooks listen to (`classcomp.features`)."""
+        self(inputs)
+
     def loss(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """Return the training objective of a batch, a scalar: mean cross-entropy in nats."""
         return F.cross_entropy(self(inputs), labels)
@@ -122,8 +127,16 @@ class Classifier(nn.Module):
         """Return the modules to train one after another; they share parameters."""
         return (self,)
 
-    def diagnostics(self, inputs: Tensor) -> dict[str, float]:
-        """Return what only this family can say of clean examples, by column name; here nothing."""
+    def diagnostics(
+        self, inputs: Tensor, log_density: np.ndarray | None, generator: torch.Generator
+    ) -> dict[str, float]:
+        """Return what only this family can say of clean examples, by column name; here nothing.
+
+        Args:
+            inputs: `(N, ...)` examples; the caller sets eval.
+            log_density: `(N,)` their true log density in nats, or None where there is none.
+            generator: of any draws.
+        """
         return {}
 
     def initialise(self, generator: torch.Generator) -> None:

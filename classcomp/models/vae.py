@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from classcomp.metrics.divergence import NUM_POINTS, divergence, importance_log_density
+from classcomp.metrics.reconstruction import psnr_db, squared_errors
 from classcomp.models.base import ArchitectureConfig, Classifier, check_integer, check_real
 from classcomp.models.blocks import (
     BATCH_NORM_MOMENTUM,
@@ -180,25 +182,35 @@ class VAE(Classifier):
         """Return the decoded latent means, in the shape of `inputs`."""
         return self.decode(self.features(inputs))
 
+    def pass_through(self, inputs: Tensor) -> None:
+        """Send `inputs` through encoder and decoder, without draws."""
+        self.reconstruct(inputs)
+
     def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return `predict` and `predict_proba`; a head may not decide for the likeliest class."""
         return self.predict(inputs), self.predict_proba(inputs)
 
-    def diagnostics(self, inputs: Tensor) -> dict[str, float]:
-        """Return how well clean examples `(N, ...)` are reconstructed from their latent means.
+    def diagnostics(
+        self, inputs: Tensor, log_density: np.ndarray | None, generator: torch.Generator
+    ) -> dict[str, float]:
+        """Return how well clean examples are reconstructed, and how far the learned law is off.
 
-        `reconstruction_mse` per coordinate, in squared input units, and for images `psnr_db`, the
-        peak signal-to-noise ratio for a peak of 1.
+        `reconstruction_mse` of the decoded latent means, per coordinate, in squared input units;
+        for images `psnr_db`, for a peak of 1; where `log_density` is known, `kl_nats` and
+        `kl_nats_se`: KL(true || learned) on the first `NUM_POINTS` examples (see
+        `classcomp.metrics.divergence`).
         """
         with torch.no_grad():
-            errors = [
-                (self.reconstruct(batch) - batch).square().flatten(1).mean(1)
-                for batch in inputs.split(_ENCODING_BATCH)
-            ]
+            batches = inputs.split(_ENCODING_BATCH)
+            errors = [squared_errors(batch, self.reconstruct(batch)) for batch in batches]
         mse = float(torch.cat(errors).double().mean())
         found = {"reconstruction_mse": mse}
         if inputs.ndim == 4 and mse > 0:
-            found["psnr_db"] = -10 * math.log10(mse)
+            found["psnr_db"] = psnr_db(mse)
+        if log_density is not None:
+            learned = importance_log_density(self, inputs[:NUM_POINTS], generator)
+            kl = divergence(log_density[:NUM_POINTS], learned.cpu().numpy())
+            found |= {"kl_nats": kl.value, "kl_nats_se": kl.standard_error}
         return found
 
     def sample(self, num: int, generator: torch.Generator) -> Tensor:

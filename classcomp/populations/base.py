@@ -72,6 +72,14 @@ class Population(Protocol):
     def posterior(self, x: np.ndarray) -> np.ndarray | None:
         """`(N, K)` class probabilities given x; None where the law is unknown."""
 
+    def log_density(self, x: np.ndarray) -> np.ndarray | None:
+        """`(N,)` log density in nats of x as a generative model sees it, labels averaged out.
+
+        That is of `images(x)`, or of `vectors(x)` where points are not rendered. None where the
+        law is unknown, and for rendered points: their pictures have no density, since they fill
+        a surface of the points' dimension only.
+        """
+
     def bayes_risk(self) -> BayesRisk | None:
         """The law's Bayes risk; None where the law is unknown."""
 

@@ -75,12 +75,22 @@ class GaussianImages:
         return None
 
     def posterior(self, x: np.ndarray) -> np.ndarray:
+        zero, one = self._log_joint(x).T
+        return np.stack([expit(zero - one), expit(one - zero)], axis=1)
+
+    def log_density(self, x: np.ndarray) -> np.ndarray:
+        return np.logaddexp(*self._log_joint(x).T)
+
+    def _log_joint(self, x: np.ndarray) -> np.ndarray:
+        """`(N, 2)` log of prior times density of each class."""
         flat = np.asarray(x, dtype=np.float64).reshape(len(x), self.size**2)
-        log_ratio = np.full(len(flat), np.log(self.prior_of_one) - np.log1p(-self.prior_of_one))
-        for sign, mean, variance in zip((-1, 1), self.means, self.variances, strict=True):
+        log_joint = np.empty((len(flat), 2))
+        classes = zip(self.prior, self.means, self.variances, strict=True)
+        for k, (prior, mean, variance) in enumerate(classes):
             square = ((flat - mean) ** 2).sum(axis=1) / variance
-            log_ratio -= sign * 0.5 * (square + flat.shape[1] * np.log(variance))
-        return np.stack([expit(-log_ratio), expit(log_ratio)], axis=1)
+            log_norm = 0.5 * flat.shape[1] * np.log(2 * np.pi * variance)
+            log_joint[:, k] = np.log(prior) - log_norm - 0.5 * square
+        return log_joint
 
     def bayes_risk(self) -> BayesRisk:
         return _bayes_risk(self.means, self.variances, self.prior_of_one, self.size)

@@ -79,6 +79,9 @@ class GaussianMixture:
     def posterior(self, x: np.ndarray) -> np.ndarray:
         return self.law.posterior(x)
 
+    def log_density(self, x: np.ndarray) -> np.ndarray | None:
+        return self.law.log_density(x) if self.rendering == "none" else None
+
     def bayes_risk(self) -> BayesRisk:
         return mixture_bayes_risk(self.law)
 

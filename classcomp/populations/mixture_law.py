@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from scipy.special import logsumexp
 
 from classcomp.populations.base import tilt_prior
 
@@ -76,6 +77,10 @@ class MixtureLaw:
         joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
         by_class = joint @ np.eye(self.num_classes)[list(self.labels)]
         return by_class / by_class.sum(axis=1, keepdims=True)
+
+    def log_density(self, x: np.ndarray) -> np.ndarray:
+        """`(N,)` log density of points `(N, d)`, in nats."""
+        return logsumexp(self.log_joint(x), axis=1)
 
     def sample(self, num: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw points `(num, d)` and labels `(num,)`.

@@ -107,6 +107,9 @@ class RealImages:
     def posterior(self, x: np.ndarray) -> None:
         return None
 
+    def log_density(self, x: np.ndarray) -> None:
+        return None
+
     def bayes_risk(self) -> None:
         return None
 

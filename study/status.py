@@ -1,0 +1,236 @@
+"""The command `python -m study.status DIR`: how far a study is, from its files alone.
+
+Works while the study runs and after; needs neither Ray nor torch. Exit status: 0, or 2 where DIR
+is no study.
+"""
+
+import argparse
+import shutil
+import sys
+import time
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from study.bucket_ledger import open_ledger
+from study.ledger import LedgerError, Record
+from study.plan import cell_of, enumerate_cells, total_by_role
+from study.progress import cell_title, duration, seconds_left, trial_title
+from study.schema import ROLES, STATUSES
+from study.spec import Cell, SpecError, StudySpec, parse_spec
+from study.storage import StorageError, store_at
+
+OK, WRONG_REQUEST = 0, 2
+PAUSE_S = 60.0
+"""Idle seconds after which work counts as interrupted."""
+MAX_MESSAGES = 4
+MIN_CELLS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stretch:
+    """Work without a pause.
+
+    Attributes:
+        num_trials: that finished in it.
+        seconds: from the start of its first trial to the end of its last, or to now.
+        parallel: trials side by side, on average.
+    """
+
+    num_trials: int
+    seconds: float
+    parallel: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m study.status", description="Tells how far a study is."
+    )
+    parser.add_argument("directory", metavar="DIR", help="such as ray_results/quickstart")
+    options = parser.parse_args(arguments)
+    try:
+        print(_status(options.directory))
+    except (SpecError, LedgerError, StorageError, OSError) as error:
+        print(f"study.status: {_printable(error)}", file=sys.stderr)
+        return WRONG_REQUEST
+    return OK
+
+
+def _status(directory: str) -> str:
+    store = store_at(directory)
+    text = store.read("study.toml")
+    if text is None:
+        raise SpecError(f"{directory}: there is no study.toml; allowed is a study's own folder")
+    try:
+        spec = parse_spec(tomllib.loads(text.decode()), f"{directory}/study.toml")
+    except ValueError as error:
+        if isinstance(error, SpecError):
+            raise
+        raise SpecError(f"{directory}/study.toml: is not TOML: {error}") from None
+    ledger = open_ledger(store)
+    records, warnings = ledger.read()
+    rows = shutil.get_terminal_size(fallback=(100, 40)).lines
+    return describe(spec, records, warnings, ledger.is_held(), time.time(), rows)
+
+
+def describe(
+    spec: StudySpec,
+    records: Sequence[Record],
+    warnings: Sequence[str],
+    is_running: bool,
+    now: float,
+    rows: int,
+) -> str:
+    """The whole screen.
+
+    Args:
+        spec: what is asked.
+        records: what is finished.
+        warnings: of reading the ledger.
+        is_running: whether a driver holds it.
+        now: seconds since 1970.
+        rows: of the screen; cells that do not fit are only counted.
+    """
+    totals = total_by_role(spec)
+    lines = [_headline(spec, totals, records, is_running), _clock(totals, records, is_running, now)]
+    lines += [f"warning: {warning}" for warning in warnings]
+    lines += ["", *_roles(totals, records), *_failures(records), ""]
+    lines += _cells(spec, records, max(MIN_CELLS, rows - len(lines) - 4))
+    return "\n".join(_printable(line) for line in lines)
+
+
+def last_stretch(records: Sequence[Record], until: float | None) -> Stretch | None:
+    """The latest stretch of work in which no pause was longer than a minute.
+
+    Args:
+        records: what is finished.
+        until: now, while a driver is at work; None: the stretch ends with its last trial.
+    """
+    spans = sorted((_finished(r), _seconds(r)) for r in records if r.get("finished_at"))
+    if not spans:
+        return None
+    begin, count, work = spans[-1][0], 0, 0.0
+    for finished, seconds in reversed(spans):
+        if finished < begin - PAUSE_S:
+            break
+        begin = min(begin, finished - seconds)
+        count += 1
+        work += seconds
+    end = max(spans[-1][0], until or 0.0)
+    lasted = max(end - begin, 1.0)
+    return Stretch(num_trials=count, seconds=lasted, parallel=max(work / lasted, 0.01))
+
+
+def _headline(
+    spec: StudySpec, totals: Mapping[str, int], records: Sequence[Record], is_running: bool
+) -> str:
+    planned = sum(totals.values())
+    is_over = all(_count(records, role) >= totals[role] for role in totals)
+    state = "a driver is at work" if is_running else "finished" if is_over else "nobody at work"
+    return f"{spec.name} · {state} · {len(records)} of {planned} trials finished"
+
+
+def _clock(
+    totals: Mapping[str, int], records: Sequence[Record], is_running: bool, now: float
+) -> str:
+    stretch = last_stretch(records, now if is_running else None)
+    if stretch is None:
+        return "no trial has finished yet"
+    parts = [
+        f"at work for {duration(stretch.seconds)}"
+        if is_running
+        else f"was at work for {duration(stretch.seconds)}",
+        f"{60 * stretch.num_trials / stretch.seconds:.1f} trials a minute",
+    ]
+    left = seconds_left(totals, records, stretch.parallel)
+    if left:
+        parts.append(f"about {duration(left)} left" + ("" if is_running else " once resumed"))
+    last = max(_finished(record) for record in records if record.get("finished_at"))
+    parts.append(f"last trial finished {duration(max(0.0, now - last))} ago")
+    return " · ".join(parts)
+
+
+def _roles(totals: Mapping[str, int], records: Sequence[Record]) -> list[str]:
+    counts = Counter((record["role"], record["status"]) for record in records)
+    head = f"{'':<16}{'planned':>9}" + "".join(f"{status:>9}" for status in STATUSES)
+    return [head] + [
+        f"{role:<16}{totals[role]:>9}"
+        + "".join(f"{counts[role, status]:>9}" for status in STATUSES)
+        for role in ROLES
+        if totals.get(role) or _count(records, role)
+    ]
+
+
+def _failures(records: Sequence[Record]) -> list[str]:
+    trials: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if record["status"] == "failed":
+            trials[str(record["error"])].append(record)
+    if not trials:
+        return []
+    messages = sorted(trials.items(), key=lambda item: -len(item[1]))
+    lines = ["", "failures"]
+    for message, failed in messages[:MAX_MESSAGES]:
+        lines.append(f"{len(failed):>5} × {_cut(message, 86)}")
+        lines.append(f"        such as {trial_title(failed[-1])} ({failed[-1]['trial_id']})")
+    if len(messages) > MAX_MESSAGES:
+        lines.append(f"      and {len(messages) - MAX_MESSAGES} other messages")
+    return lines
+
+
+def _cells(spec: StudySpec, records: Sequence[Record], room: int) -> list[str]:
+    """Cells with work in progress first, then those that are finished."""
+    by_cell: dict[Cell, list[Record]] = defaultdict(list)
+    for record in records:
+        if record["role"] in ("search", "measure"):
+            by_cell[cell_of(record)].append(record)
+    cells = list(dict.fromkeys([*enumerate_cells(spec), *by_cell]))
+    planned = spec.search.trials + spec.seeds
+    started = [cell for cell in cells if by_cell.get(cell)]
+    started.sort(key=lambda cell: len(by_cell[cell]) >= planned)
+    if not started:
+        return [f"{len(cells)} cells, none begun"]
+    lines = [f"{'cell, and its least risks':<62}{'finished':>10}{'validation':>12}{'excess':>10}"]
+    for cell in started[:room]:
+        done = by_cell[cell]
+        finished = f"{len(done)}/{planned}"
+        best = f"{_best(done, 'validation_risk'):>12}{_best(done, 'excess_risk'):>10}"
+        lines.append(f"{_cut(cell_title(cell), 61):<62}{finished:>10}{best}")
+    more = [f"{len(started) - room} more begun"] if len(started) > room else []
+    more += [f"{len(cells) - len(started)} not begun"] if len(cells) > len(started) else []
+    return [*lines, f"cells: {', '.join(more)}"] if more else lines
+
+
+def _best(records: Sequence[Record], name: str) -> str:
+    """The least value, a percentage; a dash where none is known."""
+    known = [r["metrics"][name] for r in records if r["metrics"].get(name) is not None]
+    return f"{100 * min(known):.1f} %" if known else "–"
+
+
+def _count(records: Sequence[Record], role: str) -> int:
+    return sum(record["role"] == role for record in records)
+
+
+def _finished(record: Record) -> float:
+    return datetime.fromisoformat(record["finished_at"]).timestamp()
+
+
+def _seconds(record: Record) -> float:
+    return float(record["metrics"].get("wall_s") or 0.0)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _printable(text: Any) -> str:
+    """Without what could move a terminal's cursor."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""What a trial's record says of distributions, role by role and population by population."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+
+from classcomp.experiment import Experiment, run
+from study.schema import METRIC_COLUMNS
+
+torch.set_num_threads(1)
+
+POINTS = {"delta": 2.0, "prior": 0.7, "rendering": "none"}
+IMAGES = {"mu0": 0.0, "mu1": 0.5, "sigma0": 1.0, "sigma1": 1.0, "size": 4}
+STREAMS = ("data", "noise", "validation", "validation_noise", "evaluation", "selection")
+DIVERGENCE = {"kl_nats", "kl_nats_se"}
+CLASSES = {"class_distribution_kl", "class_distribution_tv"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A trial of one pass and, by default, of 64 points without a picture."""
+
+    role: str = "measure"
+    family: str = "vae_svm"
+    depth: int = 1
+    population_name: str = "two_gaussians"
+    population_parameters: dict[str, Any] = field(default_factory=lambda: POINTS)
+    distortion: str = "none"
+    severity: float = 0.0
+    num_train: int = 64
+    budget_epochs: int = 1
+    max_epochs: int = 1
+    hyperparameters: dict[str, Any] = field(
+        default_factory=lambda: {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": 32}
+    )
+    streams: dict[str, int] = field(
+        default_factory=lambda: {name: i for i, name in enumerate((*STREAMS, "init", "order"))}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("two_gaussians", POINTS), ("gaussian_images", IMAGES)]
+)
+@pytest.mark.parametrize("family", ["vae_svm", "vae_kmeans"])
+def test_a_generative_family_is_held_against_the_known_density(family, name, parameters):
+    request = Request(family=family, population_name=name, population_parameters=parameters)
+    metrics = run(request).metrics
+    assert math.isfinite(metrics["kl_nats"])
+    # Hardly trained: far from the law by more than chance, which the divergence must see.
+    assert metrics["kl_nats"] > 4 * metrics["kl_nats_se"] > 0
+    assert metrics == {**run(request).metrics, **{k: metrics[k] for k in ("wall_s", "cpu_s")}}
+
+
+def test_training_brings_the_learned_law_closer():
+    short, long = (
+        run(Request(budget_epochs=epochs, max_epochs=epochs)).metrics["kl_nats"]
+        for epochs in (1, 60)
+    )
+    assert 0 < long < short / 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"population_parameters": {"delta": 2.0}},  # rendered: pictures have no density
+        {"population_name": "digits", "population_parameters": {"classes": [3, 8]}},
+        {"family": "linear"},
+        {"role": "resubstitution"},
+    ],
+)
+def test_what_has_no_divergence_has_none(changed):
+    metrics = run(Request(**changed)).metrics
+    assert not DIVERGENCE & metrics.keys()
+    assert metrics.keys() >= CLASSES
+
+
+def test_the_divergence_draws_from_no_stream_that_training_uses():
+    experiment = Experiment(Request())
+    experiment.advance()
+    states = [experiment._head_noise.get_state(), torch.get_rng_state()]
+    experiment._diagnose(experiment.design.evaluation)
+    assert torch.equal(states[0], experiment._head_noise.get_state())
+    assert torch.equal(states[1], torch.get_rng_state())
+
+
+def test_a_trained_rule_predicts_classes_as_often_as_they_occur():
+    metrics = run(Request(family="linear", budget_epochs=40, max_epochs=40, num_train=1024)).metrics
+    assert 0 <= metrics["class_distribution_kl"] < 0.01
+    assert 0 <= metrics["class_distribution_tv"] < 0.05
+
+
+def test_a_rule_that_always_says_half_is_held_against_the_prior():
+    experiment = Experiment(Request(family="linear"))
+    experiment.model.classifier.weight.data.zero_()
+    experiment.model.classifier.bias.data.zero_()
+    scores = experiment._assess(experiment.design.evaluation)
+    by_hand = 0.3 * math.log(0.3 / 0.5) + 0.7 * math.log(0.7 / 0.5)
+    assert scores["class_distribution_kl"] == pytest.approx(by_hand, abs=1e-6)
+    assert scores["class_distribution_tv"] == pytest.approx(0.2, abs=1e-6)
+
+
+def test_the_columns_are_declared():
+    assert {column.name for column in METRIC_COLUMNS} >= DIVERGENCE | CLASSES

@@ -1,0 +1,59 @@
+"""How many trials a cluster holds, whatever its nodes are like."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from study import cluster
+from study.cluster import ClusterError, num_slots, slots_of_node
+from study.spec import StudySpec
+
+NODES = {
+    "even": ({"CPU": 4.0}, 2, 0, 2),
+    "half a trial is none": ({"CPU": 1.0}, 2, 0, 0),
+    "the rest stays empty": ({"CPU": 7.0}, 2, 0, 3),
+    "ten tenths": ({"CPU": 1.0}, 0.1, 0, 10),
+    "three tenths": ({"CPU": 0.3}, 0.1, 0, 3),
+    "no GPU": ({"CPU": 8.0}, 1, 0.5, 0),
+    "halves of one GPU": ({"CPU": 8.0, "GPU": 1.0}, 1, 0.5, 2),
+    "CPUs run out first": ({"CPU": 3.0, "GPU": 4.0}, 1, 0.25, 3),
+    "thirds": ({"CPU": 64.0, "GPU": 2.0}, 1, 1 / 3, 6),
+    "a share is of one device": ({"CPU": 64.0, "GPU": 2.0}, 1, 0.6, 2),
+    "two GPUs each": ({"CPU": 64.0, "GPU": 5.0}, 1, 2, 2),
+    "a head without CPUs": ({"memory": 1e9}, 1, 0, 0),
+}
+
+
+@pytest.mark.parametrize("case", NODES)
+def test_slots_of_a_node(case: str) -> None:
+    node, cpus, gpus, slots = NODES[case]
+    assert slots_of_node(node, cpus, gpus) == slots
+
+
+@pytest.fixture
+def with_nodes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def put(*nodes: dict[str, float], dead: dict[str, float] | None = None) -> None:
+        rows: list[dict[str, Any]] = [{"Alive": True, "Resources": node} for node in nodes]
+        rows += [{"Alive": False, "Resources": dead}] if dead else []
+        monkeypatch.setattr(cluster.ray, "nodes", lambda: rows)
+
+    return put
+
+
+def test_slots_add_up_over_unequal_nodes(
+    make_spec: Callable[..., StudySpec], with_nodes: Callable[..., None]
+) -> None:
+    spec = make_spec(resources={"cpus_per_trial": 2})
+    with_nodes({"CPU": 1.0}, {"CPU": 1.0}, {"CPU": 5.0}, {"CPU": 8.0}, dead={"CPU": 64.0})
+    assert num_slots(spec) == 6  # not (1 + 1 + 5 + 8) / 2
+
+
+def test_a_trial_that_fits_on_no_node_is_refused(
+    make_spec: Callable[..., StudySpec], with_nodes: Callable[..., None]
+) -> None:
+    spec = make_spec(resources={"cpus_per_trial": 2, "gpus_per_trial": 0.5})
+    with_nodes({"CPU": 8.0}, {"CPU": 1.0, "GPU": 1.0})
+    message = "2 CPU and 0.5 GPU on one node; there are 8 CPU and 0 GPU, 1 CPU and 1 GPU"
+    with pytest.raises(ClusterError, match=message):
+        num_slots(spec)
