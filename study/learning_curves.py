@@ -22,10 +22,8 @@ from study.table import Levels, Row, to_rows, typed_frame
 
 MIN_SIZES = 3
 RATES = (0.05, 4.0)  # where b is looked for
-NUM_RATES = 60
+NUM_RATES = 400
 NUM_REPLICATES = 1999
-_SECTIONS = 24  # golden sections within a step of the grid of rates: far below rounding
-_GOLDEN = (5**0.5 - 1) / 2
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -81,39 +79,52 @@ def fit_power_law(
     """
     scaled = sizes / np.exp(np.log(sizes).mean())
     grid = np.geomspace(*RATES, NUM_RATES)
-    losses = np.stack(
-        [_solve(np.full(len(means), b), scaled, means, weights, asymptote)[2] for b in grid]
-    )
-    nearest = losses.argmin(axis=0)
-    low, high = grid[np.maximum(nearest - 1, 0)], grid[np.minimum(nearest + 1, NUM_RATES - 1)]
-    for _ in range(_SECTIONS):
-        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        is_left = (
-            _solve(left, scaled, means, weights, asymptote)[2]
-            < _solve(right, scaled, means, weights, asymptote)[2]
-        )
-        low, high = np.where(is_left, low, left), np.where(is_left, right, high)
-    rate = (low + high) / 2
-    c, a, _ = _solve(rate, scaled, means, weights, asymptote)
+    centre = means.mean(axis=1) if asymptote is None else asymptote
+    losses = _losses(grid, scaled, means - centre[:, None], weights, is_free=asymptote is None)
+    rate = _minimiser(np.log(grid), losses)
+    c, a = _solve(rate, scaled, means, weights, asymptote)
     return PowerLaw(c=c, a=a, b=rate)
+
+
+def _losses(grid: Array, scaled: Array, y: Array, weights: Array, *, is_free: bool) -> Array:
+    """Return the weighted sums of squares (G, B) left over at every rate of the grid."""
+    root = np.sqrt(weights)
+    x = scaled ** -grid[:, None] * root
+    design = np.stack([np.broadcast_to(root, x.shape), x] if is_free else [x], axis=-1)
+    basis = np.linalg.qr(design).Q
+    weighted = y * root
+    explained: Array = ((weighted @ basis) ** 2).sum(axis=2)
+    total: Array = (weighted**2).sum(axis=1)
+    return total - explained
+
+
+def _minimiser(log_grid: Array, losses: Array) -> Array:
+    """Return the rates (B,) of least loss: of the grid, moved to the parabola's vertex."""
+    nearest = losses.argmin(axis=0)
+    inner = np.clip(nearest, 1, len(log_grid) - 2)
+    left, middle, right = (
+        np.take_along_axis(losses, (inner + step)[None], axis=0)[0] for step in (-1, 0, 1)
+    )
+    curvature = left - 2 * middle + right
+    is_vertex = (nearest == inner) & (curvature > 0)
+    shift = np.where(is_vertex, (left - right) / np.where(is_vertex, 2 * curvature, 1.0), 0.0)
+    rate: Array = np.exp(log_grid[nearest] + shift * (log_grid[1] - log_grid[0]))
+    return rate
 
 
 def _solve(
     rate: Array, scaled: Array, means: Array, weights: Array, asymptote: Array | None
-) -> tuple[Array, Array, Array]:
-    """Return c, a and the weighted sum of squares, each (B,), at given rates (B,)."""
+) -> tuple[Array, Array]:
+    """Return c and a, each (B,), by weighted least squares at given rates (B,)."""
     x = scaled ** -rate[:, None]
-    if asymptote is None:
-        x_mean: Array = (x * weights).sum(axis=1, keepdims=True) / weights.sum()
-        y_mean = (means * weights).sum(axis=1, keepdims=True) / weights.sum()
-        x_in, y_in = x - x_mean, means - y_mean
-        a = (weights * x_in * y_in).sum(axis=1) / (weights * x_in**2).sum(axis=1)
-        c = (y_mean - a[:, None] * x_mean)[:, 0]
-    else:
-        c = asymptote
-        a = (weights * x * (means - c[:, None])).sum(axis=1) / (weights * x**2).sum(axis=1)
-    rest = means - c[:, None] - a[:, None] * x
-    return c, a, (weights * rest**2).sum(axis=1)
+    if asymptote is not None:
+        y = means - asymptote[:, None]
+        return asymptote, (weights * x * y).sum(axis=1) / (weights * x**2).sum(axis=1)
+    x_mean = (x * weights).sum(axis=1, keepdims=True) / weights.sum()
+    y_mean = (means * weights).sum(axis=1, keepdims=True) / weights.sum()
+    x_in, y_in = x - x_mean, means - y_mean
+    a: Array = (weights * x_in * y_in).sum(axis=1) / (weights * x_in**2).sum(axis=1)
+    return (y_mean - a[:, None] * x_mean)[:, 0], a
 
 
 def _fit_cell(held: Mapping[int, Mapping[int, Row]], best: Mapping[str, Any]) -> Row | None:

@@ -22,7 +22,7 @@ from study.spec import StudySpec, TrialSpec
 
 Record = Mapping[str, Any]
 
-EVERY_S = 2.0
+EVERY_S = 5.0
 """Seconds between two updates; Ray collects them every ten."""
 
 SECONDS = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
@@ -83,12 +83,20 @@ class Metrics:
         }
 
     def update(self, watched: Watched) -> None:
-        """Says what is new since the last call."""
+        """Takes in what is new since the last call, and says every gauge again.
+
+        Ray forgets a gauge that nobody has set for two of its intervals, 20 s.
+        """
         new = list(islice(watched.records.values(), self._seen, None))
         self._seen += len(new)
         for record in new:
             self._add(record)
         self._is_ours = True
+        for (role, status), count in self._by_status.items():
+            self._trials.set(count, {**self._study, "role": role, "status": status})
+        for (name, cell), risk in self._best.items():
+            tags = dict(zip(CELL_NAMES, cell, strict=True))
+            self._risks[name].set(risk, {**self._study, **tags})
         flying = Counter(trial.role for trial in watched.in_flight.values())
         for role, planned in self._totals.items():
             tags = {**self._study, "role": role}
@@ -103,24 +111,18 @@ class Metrics:
 
     def _add(self, record: Record) -> None:
         role, status = record["role"], record["status"]
-        tags = {**self._study, "role": role}
         self._by_status[role, status] += 1
-        self._trials.set(self._by_status[role, status], {**tags, "status": status})
         wall_s = record["metrics"].get("wall_s")
         if self._is_ours:
-            self._run.inc(1, {**tags, "status": status})
-            if wall_s is not None:
-                self._seconds.observe(wall_s, tags)
+            self._run.inc(1, {**self._study, "role": role, "status": status})
+        if self._is_ours and wall_s is not None:
+            self._seconds.observe(wall_s, {**self._study, "role": role})
         if role in ("search", "measure"):
-            self._add_risks(record)
-
-    def _add_risks(self, record: Record) -> None:
-        cell = tuple(_label(record[name]) for name in CELL_NAMES)
-        for name, gauge in self._risks.items():
-            risk = record["metrics"].get(name)
-            if risk is not None and risk < self._best.get((name, cell), float("inf")):
-                self._best[name, cell] = risk
-                gauge.set(risk, {**self._study, **dict(zip(CELL_NAMES, cell, strict=True))})
+            cell = tuple(_label(record[name]) for name in CELL_NAMES)
+            for name in self._risks:
+                risk = record["metrics"].get(name)
+                if risk is not None:
+                    self._best[name, cell] = min(risk, self._best.get((name, cell), risk))
 
 
 class MetricsCallback(Callback):  # type: ignore[misc]  # Ray's classes carry no types

@@ -2,7 +2,10 @@
 
 from classcomp.populations import make
 from search_spaces import SPACES
+from study.plan import enumerate_cells
 from study.spec import SpecError, StudySpec
+
+MOST_TRIALS = 10_000_000
 
 
 def check(spec: StudySpec, data_dir: str | None) -> None:
@@ -11,6 +14,7 @@ def check(spec: StudySpec, data_dir: str | None) -> None:
     Raises:
         SpecError: one line naming the key, the value and what is allowed.
     """
+    _check_size(spec)
     for section in spec.populations:
         population = make(section.name, data_dir=data_dir, **section.parameters)
         try:
@@ -25,6 +29,19 @@ def check(spec: StudySpec, data_dir: str | None) -> None:
             )
         if population.image_shape is None:
             _check_points(spec, section.label)
+
+
+def _check_size(spec: StudySpec) -> None:
+    """Refuses what could not even be listed."""
+    cells = len(enumerate_cells(spec))
+    of_a_cell = 3 * spec.seeds + spec.search.trials + spec.variance.seeds**3
+    references = spec.best_in_class.restarts * len(spec.best_in_class.num_stream)
+    num = cells * (of_a_cell + references)
+    if num > MOST_TRIALS:
+        raise SpecError(
+            f"seeds, trials and restarts ask for up to {num} trials of {cells} cells; "
+            f"allowed are {MOST_TRIALS}"
+        )
 
 
 def _check_points(spec: StudySpec, label: str) -> None:

@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return WRONG_REQUEST
+    except MemoryError as error:
+        print(f"study.run: out of memory: {first_line(error)}", file=sys.stderr)
+        return WRONG_REQUEST
     except (KeyboardInterrupt, SystemExit):  # the second is Ray's answer to SIGTERM
         print(f"interrupted: every finished trial is kept\nto go on: {_same_command()}")
         return INTERRUPTED

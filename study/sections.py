@@ -15,7 +15,9 @@ def unique(values: Sequence[Any]) -> Sequence[Any]:
     return values
 
 
-PositiveInt = Annotated[int, Field(ge=1, strict=True)]
+LARGEST = 10**12
+"""Of any number: beyond it are typing errors, and tables that overflow."""
+PositiveInt = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -28,11 +30,11 @@ class Section(BaseModel):
 class SearchSection(Section):
     """Hyperparameter search of each cell."""
 
-    trials: Annotated[int, Field(ge=0, strict=True)] = 0
+    trials: Annotated[int, Field(ge=0, le=LARGEST, strict=True)] = 0
     sampler: Literal["tpe", "random"] = "tpe"
     max_epochs: PositiveInt = 20
     grace_epochs: PositiveInt = 2
-    reduction_factor: Annotated[int, Field(ge=2, strict=True)] = 3
+    reduction_factor: Annotated[int, Field(ge=2, le=LARGEST, strict=True)] = 3
     parallel: PositiveInt = 1
 
     @model_validator(mode="after")
@@ -47,7 +49,7 @@ class TrainingSection(Section):
 
     budget_epochs: PositiveInt = 10
     max_epochs: PositiveInt = 100
-    ideal: bool = False
+    ideal: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="after")
     def _budget_within_max(self) -> "TrainingSection":
@@ -59,7 +61,7 @@ class TrainingSection(Section):
 class BestInClassSection(Section):
     """Restarts and stream lengths of the upper bound on the architecture's own risk."""
 
-    restarts: Annotated[int, Field(ge=0, strict=True)] = 2
+    restarts: Annotated[int, Field(ge=0, le=LARGEST, strict=True)] = 2
     num_stream: tuple[PositiveInt, ...] = (20_000,)
 
     _no_value_twice = field_validator("num_stream")(unique)
@@ -83,3 +85,10 @@ class ResourcesSection(Section):
 
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0
+
+    @field_validator("gpus_per_trial")
+    @classmethod
+    def _share_of_one_or_whole(cls, gpus: float) -> float:
+        if gpus > 1 and not gpus.is_integer():
+            raise ValueError("above 1 it must be whole: a fraction is a share of one GPU")
+        return gpus

@@ -18,6 +18,7 @@ from classcomp.populations import make
 from search_spaces import SPACES
 from study.schema import SCHEMA_VERSION, decode_variance_seed
 from study.sections import (
+    LARGEST,
     BestInClassSection,
     PositiveInt,
     Probability,
@@ -65,7 +66,9 @@ class StudySpec(Section):
     ]
     seeds: PositiveInt = 10
     max_failed_share: Probability = 0.5
-    num_train: Annotated[tuple[Annotated[int, Field(ge=8, strict=True)], ...], Field(min_length=1)]
+    num_train: Annotated[
+        tuple[Annotated[int, Field(ge=8, le=LARGEST, strict=True)], ...], Field(min_length=1)
+    ]
     populations: Annotated[tuple[PopulationSection, ...], Field(min_length=1)]
     distortions: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     search: SearchSection = SearchSection()

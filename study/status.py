@@ -147,7 +147,9 @@ def _clock(
         f"{60 * stretch.num_trials / stretch.seconds:.1f} trials a minute",
     ]
     left = seconds_left(totals, records, stretch.parallel)
-    if left:
+    if left is None:
+        parts.append("time left unknown")
+    elif left:
         parts.append(f"about {duration(left)} left" + ("" if is_running else " once resumed"))
     last = max(_finished(record) for record in records if record.get("finished_at"))
     parts.append(f"last trial finished {duration(max(0.0, now - last))} ago")

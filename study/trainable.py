@@ -15,7 +15,7 @@ from ray.tune import Trainable
 
 from classcomp.experiment import Experiment
 from study.spec import TrialSpec, trial_from_json
-from study.storage import Store, store_at
+from study.storage import StorageError, Store, store_at
 
 SLICE_S = 5.0
 """Seconds between two signs of life of a trial nobody needs to decide about."""
@@ -78,11 +78,11 @@ class TrialActor(Trainable):
 
     def _taken_up(self) -> Experiment:
         """The experiment from its checkpoint, where an attempt before this one left one."""
-        saved = self._store.read(checkpoint_name(self._trial.trial_id))
-        if saved is not None:
-            with suppress(Exception):  # a damaged checkpoint costs a repetition, not the trial
-                experiment = Experiment(self._trial, data_dir=self._data_dir)
+        with suppress(Exception):  # a damaged checkpoint costs a repetition, not the trial
+            saved = self._store.read(checkpoint_name(self._trial.trial_id))
+            if saved is not None:
                 state = torch.load(io.BytesIO(saved), weights_only=True, map_location="cpu")
+                experiment = Experiment(self._trial, data_dir=self._data_dir)
                 experiment.load_state_dict(state)
                 return experiment
         return Experiment(self._trial, data_dir=self._data_dir)
@@ -93,7 +93,7 @@ class TrialActor(Trainable):
             return
         state = io.BytesIO()
         torch.save(self._experiment.state_dict(), state)
-        with suppress(OSError):  # the trial goes on without: its record is what counts
+        with suppress(OSError, StorageError):  # the trial goes on without
             self._store.write(checkpoint_name(self._trial.trial_id), state.getvalue())
         self._saved = time.monotonic()
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,8 +17,10 @@ import pytest
 from study.figures import draw_heat_maps, error_lines, heat_maps, learning_curves, write_figure
 from study.landscape import build_landscape
 from study.report import main, render_landscape_text, write_report
+from study.schema import encode_variance_seed
 from study.table import build_curves, build_trials, read_trials, to_rows, write_table
 from study.terminal import WIDTH
+from tests.analysis.conftest import study_records
 
 Record = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -267,3 +270,33 @@ def test_the_command_runs_as_a_module(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert Path(done.stdout.strip()).is_file()
     assert read_trials(folder / "trials.parquet")[1]["label_noise"] == [0.0, 0.1, 0.2]
+
+
+def test_what_was_asked_for_has_its_section(
+    make: Callable[..., Record], levels: dict[str, list[float]], tmp_path: Path
+) -> None:
+    records = study_records(num_seeds=3, num_train=(64, 128, 256))
+    kept = [r for r in records if r["population"] == "xor(sigma=0.5)" and r["depth"] == 1]
+    path = write_report(make_folder(kept, levels, tmp_path / "plain"))
+    page = Page(path.read_text(encoding="utf-8"))
+    for words in ("Families compared", "Holm 1979", "Sample size", "c − U"):
+        assert words in page.text
+    for words in ("Where the variance comes from", "Rideal(T)"):
+        assert words not in page.text
+    assert any("sizes_" in (picture["src"] or "") for picture in page.pictures)
+    cell = {"family": "linear", "num_train": 64}
+    for seed in range(3):
+        kept.append(make("ideal", seed=seed, risk=0.1234, **cell))
+    for crossing in product(range(2), repeat=3):
+        seed, risk = encode_variance_seed(*crossing), 0.1 + 0.01 * sum(crossing)
+        kept.append(make("variance", seed=seed, risk=risk, converged_risk=risk, **cell))
+    folder = make_folder(kept, levels, tmp_path / "asked")
+    page = Page(write_report(folder).read_text(encoding="utf-8"))
+    assert page.open == []
+    for words in ("Where the variance comes from", "data x init x order", "Rideal(T)", "12.34"):
+        assert words in page.text
+    for name in ("comparisons", "learning_curves", "variance"):
+        assert len(pd.read_csv(folder / f"{name}.csv")) > 0
+    landscape = to_rows(pd.read_parquet(folder / "landscape.parquet"))
+    known = {(r["family"], r["num_train"]) for r in landscape if not pd.isna(r["ideal_risk"])}
+    assert known == {("linear", 64)}

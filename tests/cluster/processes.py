@@ -11,6 +11,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 LISTEN = "0A"
+PATIENCE_S = 240
+"""For what takes seconds on a machine that does nothing else."""
 
 
 @contextmanager
@@ -66,16 +68,16 @@ def listening(pids: list[int]) -> set[tuple[str, int]]:
     return places
 
 
-def wait_for(probe: Callable[[], T | None], seconds: float, what: str) -> T:
+def wait_for(probe: Callable[[], T | None], what: str) -> T:
     """The first answer of `probe` that is true.
 
     Raises:
         AssertionError: there was none in time.
     """
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         answer = probe()
         if answer:
             return answer
         time.sleep(0.5)
-    raise AssertionError(f"waited {seconds:g} s in vain for {what}")
+    raise AssertionError(f"waited {PATIENCE_S} s in vain for {what}")

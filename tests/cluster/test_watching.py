@@ -24,19 +24,20 @@ import yaml
 from tests.cluster.processes import descendants, listening, started, wait_for
 
 ROOT = Path(__file__).parents[2]
-STUDY = """
+STUDY = f"""
 name = "watched"
 families = ["linear"]
 depths = [1]
-seeds = 3000
+seeds = 2
 num_train = [64]
-populations = [{name = "xor"}]
-distortions = {label_noise = [0.0, 0.2]}
-search = {trials = 2, max_epochs = 2, grace_epochs = 1}
-training = {budget_epochs = 2, max_epochs = 3}
-best_in_class = {restarts = 1, num_stream = [500]}
+populations = [{{name = "xor"}}]
+distortions = {{label_noise = {[0.0, *(i / 2500 for i in range(1, 1000))]}}}
+training = {{budget_epochs = 2, max_epochs = 3}}
+best_in_class = {{restarts = 1, num_stream = [500]}}
 """
-ROLES_ASKED = {"search", "measure", "best_in_class", "resubstitution"}
+NUM_TRIALS = 2 * 1000 + 1 + 2
+"""More than can be done in the time of these tests; each role's first come early."""
+ROLES_ASKED = {"measure", "best_in_class", "resubstitution"}
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 
 
@@ -53,7 +54,7 @@ class Running:
 
     def status(self) -> str:
         command = [sys.executable, "-m", "study.status", str(self.folder)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -81,11 +82,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         with suppress(OSError):  # then it is taken already
             taken.bind(("127.0.0.1", 8265))
             taken.listen()
-        line = wait_for(lambda: re.search("dashboard: .*", log.read_text()), 90, "the dashboard")
+        line = wait_for(lambda: re.search("dashboard: .*", log.read_text()), "the dashboard")
         place, ray = re.fullmatch(
             r"dashboard: (http://\S+) \(its token: (\S+) get-auth-token\)", line.group()
         ).groups()
-        token = subprocess.run([ray, "get-auth-token"], capture_output=True, text=True, timeout=60)
+        token = subprocess.run([ray, "get-auth-token"], capture_output=True, text=True, timeout=240)
         study = Running(
             pid=process.pid,
             folder=folder / "ray_results/watched",
@@ -94,7 +95,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             token=token.stdout.strip(),
             ray_folder=ray_folder,
         )
-        wait_for(lambda: study.roles() >= ROLES_ASKED, 90, "a trial of every role")
+        wait_for(lambda: study.roles() >= ROLES_ASKED, "a trial of every role")
         yield study
     shutil.rmtree(ray_folder, ignore_errors=True)
 
@@ -102,7 +103,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def answer(url: str, token: str = "") -> tuple[int, bytes]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as r:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as r:
             return r.status, r.read()
     except urllib.error.HTTPError as error:
         return error.code, b""
@@ -132,10 +133,8 @@ class TestRunningStudy:
             names = {row["name"] for row in rows if row["func_or_class_name"].endswith(".train")}
             return names if len(names) > 5 else set()
 
-        names = wait_for(named, 30, "names of tasks")
-        title = (
-            r"linear d1 xor( label_noise=0\.2)? n=\d+ s\d+( search| best_in_class| resubstitution)?"
-        )
+        names = wait_for(named, "names of tasks")
+        title = r"linear d1 xor( label_noise=0\.\d+)? n=\d+ s[01]( best_in_class| resubstitution)?"
         assert [name for name in names if not re.fullmatch(title, name)] == []
         assert len(names) > 5  # an actor that is used again is renamed
 
@@ -145,13 +144,14 @@ class TestRunningStudy:
             found = {Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0") for pid in pids}
             return {title for title in found if title.startswith("ray::linear d1 xor ")}
 
-        wait_for(titles, 30, "a process with a trial's name")
+        wait_for(titles, "a process with a trial's name")
 
     def test_status_while_it_runs(self, running: Running) -> None:
         before = running.num_finished()
         screen = running.status()
         after = running.num_finished()
-        found = re.match(r"watched · a driver is at work · (\d+) of 9005 trials finished", screen)
+        title = rf"watched · a driver is at work · (\d+) of {NUM_TRIALS} trials finished"
+        found = re.match(title, screen)
         assert found is not None, screen
         assert before <= int(found.group(1)) <= after
         assert re.search(r"at work for \d+:\d\d · [\d.]+ trials a minute · about .* left", screen)
@@ -192,22 +192,25 @@ class TestRunningStudy:
                 count = int(found[0]["value"][1]) if found else 0
                 return count if count >= before else 0
 
-            count = wait_for(finished, 60, "Prometheus to know the finished trials")
+            count = wait_for(finished, "Prometheus to know the finished trials")
             assert before <= count <= running.num_finished()
             dashboard = json.loads((ROOT / "deploy/grafana/classcomp.json").read_text())
             expressions = [t["expr"] for p in dashboard["panels"] for t in p["targets"]]
+            searched = [e for e in expressions if "validation" in e]  # nothing is searched here
+            assert [query(e.replace("$study", ".*")) for e in searched] == [[]]
+            expressions = [e for e in expressions if e not in searched]
             assert len(expressions) >= 10
             for expression in expressions:
                 asked = re.sub(r"\[\d+m\]", "[30s]", expression.replace("$study", ".*"))
-                wait_for(lambda asked=asked: query(asked), 40, f"an answer to {asked}")
+                wait_for(lambda asked=asked: query(asked), f"an answer to {asked}")
             assert {a for a, _ in listening([process.pid])} <= LOOPBACK
 
 
 @pytest.mark.slow
 def test_status_after_an_interruption(running: Running) -> None:
     os.kill(running.pid, signal.SIGINT)
-    wait_for(lambda: "to go on: " in running.log.read_text(), 60, "the study's last line")
-    wait_for(lambda: "nobody at work" in running.status(), 30, "the lock to be free")
+    wait_for(lambda: "to go on: " in running.log.read_text(), "the study's last line")
+    wait_for(lambda: "nobody at work" in running.status(), "the lock to be free")
     screen = running.status()
-    assert f"{running.num_finished()} of 9005 trials finished" in screen
+    assert f"{running.num_finished()} of {NUM_TRIALS} trials finished" in screen
     assert "left once resumed" in screen

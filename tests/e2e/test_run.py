@@ -104,7 +104,10 @@ WRONG = {
     "population": (GOOD.replace('"xor"', '"nor"'), ("populations.0", "nor", "xor")),
     "parameter": (GOOD + "sigma = -1\n", ("populations.0", "sigma", "-1")),
     "broken TOML": (GOOD.replace("]]", "]"), ("is not TOML",)),
-    "missing data": (GOOD.replace('"xor"', '"mnist"'), ("populations", "mnist", "CLASSCOMP_DATA", "no network in this test")),
+    "missing data": (
+        GOOD.replace('"xor"', '"mnist"'),
+        ("populations", "mnist", "CLASSCOMP_DATA", "no network in this test"),
+    ),
     "too few data": (
         GOOD.replace('"xor"', '"digits"').replace("[64]", "[5000]"),
         ("num_train = 5000", "digits", "allowed are 8 to"),

@@ -7,7 +7,7 @@ import pytest
 
 from study import cluster
 from study.cluster import ClusterError, num_slots, slots_of_node
-from study.spec import StudySpec
+from study.spec import SpecError, StudySpec
 
 NODES = {
     "even": ({"CPU": 4.0}, 2, 0, 2),
@@ -57,3 +57,10 @@ def test_a_trial_that_fits_on_no_node_is_refused(
     message = "2 CPU and 0.5 GPU on one node; there are 8 CPU and 0 GPU, 1 CPU and 1 GPU"
     with pytest.raises(ClusterError, match=message):
         num_slots(spec)
+
+
+def test_a_share_of_more_than_one_gpu_is_refused(make_spec: Callable[..., StudySpec]) -> None:
+    """Ray itself would refuse every trial."""
+    with pytest.raises(SpecError, match=r"gpus_per_trial = 1\.5: above 1 it must be whole"):
+        make_spec(resources={"gpus_per_trial": 1.5})
+    assert make_spec(resources={"gpus_per_trial": 2}).resources.gpus_per_trial == 2

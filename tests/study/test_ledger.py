@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from study.ledger import Ledger, LedgerError
 
 
-def _record(trial_id: str, **changes: Any) -> dict[str, Any]:
+def record_with_id(trial_id: str, **changes: Any) -> dict[str, Any]:
     return {
         **{"schema": 1, "trial_id": trial_id, "role": "measure", "status": "done"},
         **{"family": "linear", "depth": 1, "population": "xor(sigma=0.5)", "num_train": 64},
@@ -26,7 +26,7 @@ def _record(trial_id: str, **changes: Any) -> dict[str, Any]:
 def _write(folder: Path, ids: list[str]) -> None:
     with Ledger(folder).locked() as ledger:
         for trial_id in ids:
-            ledger.append(_record(trial_id))
+            ledger.append(record_with_id(trial_id))
 
 
 def test_what_drivers_wrote_one_after_another_reads_back(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_an_empty_ledger_is_no_error(tmp_path: Path) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(cut=st.integers(min_value=1, max_value=len(json.dumps(_record("b"))) - 1))
+@given(cut=st.integers(min_value=1, max_value=len(json.dumps(record_with_id("b"))) - 1))
 def test_a_torn_last_record_is_dropped_and_said(
     tmp_path_factory: pytest.TempPathFactory, cut: int
 ) -> None:
@@ -78,7 +78,7 @@ def test_a_second_driver_is_refused(tmp_path: Path) -> None:
 
 def test_nan_never_enters(tmp_path: Path) -> None:
     with Ledger(tmp_path).locked() as ledger, pytest.raises(ValueError, match="not JSON"):
-        ledger.append(_record("a", metrics={"risk": float("nan")}))
+        ledger.append(record_with_id("a", metrics={"risk": float("nan")}))
     assert Ledger(tmp_path).read()[0] == []
 
 
@@ -96,7 +96,7 @@ def test_a_line_of_another_shape_is_refused_and_named(
 ) -> None:
     _write(tmp_path, ["a"])
     with (tmp_path / "000001.jsonl").open("a") as segment:
-        segment.write(json.dumps(_record("b", **changes)) + "\n")
+        segment.write(json.dumps(record_with_id("b", **changes)) + "\n")
     with pytest.raises(LedgerError, match=f"line 2 is not a trial's record: {named}"):
         Ledger(tmp_path).read()
 
@@ -113,7 +113,7 @@ def test_after_a_full_disk_the_same_driver_can_go_on(
 ) -> None:
     """Half a line goes through, then ENOSPC: nothing before or after it is lost."""
     write = os.write
-    room = [len(json.dumps(_record("a"))) + 60]
+    room = [len(json.dumps(record_with_id("a"))) + 60]
 
     def scarce(descriptor: int, data: bytes) -> int:
         if room[0] == 0:
@@ -130,10 +130,10 @@ def test_after_a_full_disk_the_same_driver_can_go_on(
             patch.setattr(os, "write", scarce)
             if not can_cut:
                 patch.setattr(os, "ftruncate", refuse)
-            ledger.append(_record("a"))
+            ledger.append(record_with_id("a"))
             with pytest.raises(OSError, match="No space left"):
-                ledger.append(_record("b"))
-        ledger.append(_record("c"))
+                ledger.append(record_with_id("b"))
+        ledger.append(record_with_id("c"))
     records, warnings = Ledger(tmp_path).read()
     assert [record["trial_id"] for record in records] == ["a", "c"]
     assert len(warnings) == (0 if can_cut else 1)

@@ -9,10 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.plan import enumerate_cells, next_trials, planned_trials, total_by_role
-from study.spec import StudySpec, TrialSpec, parse_spec
+from study.sections import VarianceSection
+from study.spec import SpecError, StudySpec, TrialSpec, parse_spec
 from tests.study.conftest import TABLE, record_of
 
 MakeSpec = Callable[..., StudySpec]
+
+# Computed by the program as it was before the roles `ideal` and `variance`.
+PINNED = {
+    "measure": "83738037ae288ba8",
+    "best_in_class": "5d075f84875215f4",
+    "resubstitution": "c4411f8755a4ddb2",
+}
+PINNED_INIT = 3879330628809127408
 
 
 def _run_to_end(spec: StudySpec, pick: Callable[[list[TrialSpec]], int]) -> list[dict[str, Any]]:
@@ -104,6 +113,51 @@ def test_the_dry_run_counts_what_the_run_runs(make_spec: MakeSpec) -> None:
     assert Counter(trial.role for trial in planned) == total_by_role(spec)
     records = _run_to_end(spec, lambda trials: 0)
     assert planned_trials(spec, records) == []
+
+
+def _asking(make_spec: MakeSpec, **changes: Any) -> StudySpec:
+    training = {"budget_epochs": 4, "max_epochs": 30, "ideal": True}
+    return make_spec(training=training, variance={"seeds": 2}, search={"trials": 0}, **changes)
+
+
+def test_optional_roles_come_on_request_and_leave_the_others_alone(make_spec: MakeSpec) -> None:
+    plain = {t.trial_id for t in next_trials(make_spec(search={"trials": 0}), [])}
+    spec = _asking(make_spec)
+    asked = next_trials(spec, [])
+    assert plain < {t.trial_id for t in asked}
+    more = Counter(t.role for t in asked if t.trial_id not in plain)
+    cells = len(enumerate_cells(spec))
+    assert more == {"ideal": 3 * cells, "variance": 2**3 * cells}
+    assert Counter(t.role for t in asked) == total_by_role(spec)
+    assert {t.distortion for t in asked if t.role == "ideal"} == {
+        "none",
+        "label_noise",
+        "imbalance",
+    }
+
+
+def test_trial_ids_and_streams_are_what_they_were() -> None:
+    """Ids of a ledger that was written before the optional roles existed."""
+    table = {**TABLE, "families": ["linear"], "depths": [1], "num_train": [64], "seeds": 1}
+    table |= {"search": {"trials": 0}, "distortions": {}}
+    table["best_in_class"] = {"restarts": 1, "num_stream": [1000]}
+    found = {t.role: t for t in next_trials(parse_spec(table, "test"), [])}
+    assert {role: trial.trial_id for role, trial in found.items()} == PINNED
+    assert found["measure"].streams["init"] == PINNED_INIT
+
+
+def test_a_variance_block_crosses_three_streams(make_spec: MakeSpec) -> None:
+    spec = _asking(make_spec, families=["linear"], depths=[1], num_train=[64], distortions={})
+    block = [t for t in next_trials(spec, []) if t.role == "variance"]
+    crossed = Counter((t.streams["data"], t.streams["init"], t.streams["order"]) for t in block)
+    assert len(crossed) == 8
+    for position in range(3):
+        assert sorted(Counter(key[position] for key in crossed).values()) == [4, 4]
+    assert all(t.streams["noise"] for t in block)
+    larger = next_trials(spec.model_copy(update={"variance": VarianceSection(seeds=3)}), [])
+    assert {t.trial_id for t in block} < {t.trial_id for t in larger}
+    with pytest.raises(SpecError, match=r"variance.seeds = 1: must be 0 \(none\) or from 2 to 100"):
+        make_spec(variance={"seeds": 1})
 
 
 @pytest.mark.parametrize("role", ["search", "measure", "best_in_class", "resubstitution"])

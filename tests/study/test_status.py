@@ -56,6 +56,7 @@ def screen(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
 def test_it_counts_by_role_and_status(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = screen(study, capsys)
     assert text.startswith("small · nobody at work · 5 of ")
+    assert "time left unknown" in text  # no best_in_class trial has finished
     assert re.search(r"^search +4 +4 +0 +0$", text, re.MULTILINE)
     assert re.search(r"^measure +6 +0 +0 +1$", text, re.MULTILINE)
     assert re.search(r"^linear d1 xor\(sigma=0.5\) n=64 +3/5 +10\.0 % +–$", text, re.MULTILINE)

@@ -1,0 +1,140 @@
+"""Results in a bucket, served by moto on loopback."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from study import bucket_ledger
+from study.bucket_ledger import BucketLedger
+from study.ledger import LedgerError
+from study.storage import BucketStore, StorageError, open_store
+from tests.cluster.driving import SMALL, finish, records_of, results_of
+from tests.study.test_ledger import record_with_id
+
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    """HOST:PORT of a server that speaks S3."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def results(service: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A prefix in a bucket that is there."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", endpoint_url=f"http://{service}", region_name="us-east-1")
+    client.create_bucket(Bucket="studies")
+    yield f"s3://studies/mine?endpoint_override={service}&scheme=http&region=us-east-1"
+    listed = client.list_objects_v2(Bucket="studies").get("Contents", [])
+    for found in listed:
+        client.delete_object(Bucket="studies", Key=found["Key"])
+
+
+def store_of(results: str, name: str = "small") -> BucketStore:
+    store = open_store(results, name)
+    assert isinstance(store, BucketStore)
+    return store
+
+
+@pytest.mark.slow
+def test_a_study_lives_in_a_bucket(results: str, tmp_path: Path) -> None:
+    status, printed = finish(SMALL, tmp_path, "--results", results)
+    assert status == 0, printed
+    store = store_of(results)
+    assert f"report: {store.shown}/report/index.html" in printed
+    promised = (
+        *("study.toml", "provenance.json", "trials.parquet", "trials.csv", "curves.parquet"),
+        *("landscape.parquet", "landscape.csv", "optuna.journal", "report/index.html"),
+    )
+    assert [name for name in promised if store.read(name) is None] == []
+    records, warnings = BucketLedger(store).read()
+    assert warnings == []
+    assert store.files("locks") == {}
+    status, printed = finish(SMALL, tmp_path, "--results", results)
+    assert status == 0, printed
+    assert "nothing to run" in printed
+    assert len(json.loads(store.read("provenance.json"))["runs"]) == 2
+    status, printed = finish(
+        SMALL, tmp_path, "--results", results, "--set", "training.max_epochs=9"
+    )
+    assert status == 2
+    assert "training.max_epochs = 9 (there: 15)" in printed
+    status, printed = finish(SMALL, tmp_path)
+    assert status == 0, printed
+    assert results_of(records) == results_of(records_of(tmp_path / "results/small"))
+    report = [sys.executable, "-m", "study.report", store.address]
+    done = subprocess.run(report, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("/report/index.html")
+
+
+def test_the_second_of_two_drivers_is_refused(results: str) -> None:
+    store = store_of(results)
+    with (
+        BucketLedger(store).locked(),
+        pytest.raises(LedgerError, match="another driver is at work on it"),
+        BucketLedger(store).locked(),
+    ):
+        pass
+    with BucketLedger(store).locked() as ledger:
+        ledger.append(record_with_id("a"))
+    assert [r["trial_id"] for r in BucketLedger(store).read()[0]] == ["a"]
+
+
+def test_the_lock_of_a_driver_that_died_ends(results: str) -> None:
+    store = store_of(results)
+    store.write("locks/dead.json", b'{"host": "gone", "pid": 1}')
+    with pytest.raises(LedgerError, match="gone, process 1, last seen"):
+        BucketLedger(store, stale_s=2).locked().__enter__()
+    time.sleep(3)  # S3 tells times in whole seconds
+    with BucketLedger(store, stale_s=2).locked():
+        assert "dead.json" not in store.files("locks")
+
+
+def test_a_heartbeat_keeps_the_lock(results: str) -> None:
+    store = store_of(results)
+    with BucketLedger(store, heartbeat_s=0.2, stale_s=2).locked():
+        time.sleep(3)
+        with pytest.raises(LedgerError, match="another driver"):
+            BucketLedger(store, stale_s=2).locked().__enter__()
+
+
+def test_a_driver_cut_off_from_the_bucket_stops_itself(
+    results: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of(results)
+    now = time.monotonic()
+    with BucketLedger(store).locked() as ledger:
+        later = now + bucket_ledger.STALE_S + 5
+        monkeypatch.setattr(bucket_ledger.time, "monotonic", lambda: later)
+        with pytest.raises(LedgerError, match="another driver may have taken over"):
+            ledger.append(record_with_id("a"))
+
+
+def test_damage_is_refused(results: str) -> None:
+    store = store_of(results)
+    store.write("ledger/a.json", b'{"trial_id": "a"')
+    with pytest.raises(LedgerError, match=r"ledger/a.json is not a trial's record"):
+        BucketLedger(store).read()
+
+
+def test_what_cannot_be_opened_is_one_line(results: str, service: str) -> None:
+    nowhere = results.replace("s3://studies", "s3://nobody")
+    with pytest.raises(StorageError, match="there is no such bucket"):
+        open_store(nowhere, "small")
+    with pytest.raises(StorageError, match="carries no keys"):
+        open_store(results.replace("s3://", "s3://key:secret@"), "small")

@@ -1,0 +1,126 @@
+"""PROTOCOL's ground truth 4: the estimation error of logistic regression, known by theory."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.integrate import quad
+from scipy.special import expit, ndtr
+
+from classcomp.populations import make
+from study.landscape import build_landscape
+from study.learning_curves import build_learning_curves
+from study.spec import seed_for
+from study.table import to_rows
+from tests.statistical.studies import run_study
+
+DELTA, DIM, SIZES = 2.0, 2, (200, 400, 800)
+LABEL = "two_gaussians(delta=2, dim=2, prior=0.5)"
+# Smaller batches and a larger step than the defaults: at n = 200 those settle after 210 steps,
+# short of the maximum of the likelihood (docs/protocol.md, "what settled means").
+STATED = {"learning_rate": 6e-3, "batch_size": 16}
+
+
+def linear_discriminant_constant(delta: float, dim: int) -> float:
+    """Limit of n excess risk of linear discriminant analysis with estimated prior."""
+    density = math.exp(-(delta**2) / 8) / math.sqrt(2 * math.pi)
+    return dim * (delta**2 + 4) * density / (4 * delta)
+
+
+def logistic_constant(delta: float, dim: int) -> float:
+    """The same over the relative efficiency of logistic regression (Efron 1975)."""
+
+    def integrand(z: float) -> float:
+        return math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) / math.cosh(delta * z / 2)
+
+    efficiency = (1 + delta**2 / 4) * math.exp(-(delta**2) / 8) * quad(integrand, -12, 12)[0]
+    return linear_discriminant_constant(delta, dim) / efficiency
+
+
+def maximum_likelihood(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return (w1, ..., wd, offset) of logistic regression, by Newton's method."""
+    design = np.column_stack([x, np.ones(len(x))])
+    found = np.zeros(design.shape[1])
+    for _ in range(25):
+        p = expit(design @ found)
+        hessian = design.T @ (design * (p * (1 - p))[:, None])
+        found += np.linalg.solve(hessian, design.T @ (labels - p))
+    return found
+
+
+def excess_of(rule: np.ndarray) -> float:
+    """Exact risk above Bayes of "1 where w.x + offset > 0" on the two Gaussians."""
+    along, norm = rule[0] * DELTA / 2, math.hypot(*rule[:-1])
+    wrong = ndtr((rule[-1] - along) / norm) + ndtr((-rule[-1] - along) / norm)
+    return float(wrong / 2 - ndtr(-DELTA / 2))
+
+
+@pytest.fixture(scope="module")
+def trials(request: pytest.FixtureRequest) -> pd.DataFrame:
+    torch.set_num_threads(1)
+    table = {
+        "families": ["linear"],
+        "depths": [1],
+        "seeds": request.param,
+        "num_train": list(SIZES),
+        "populations": [{"name": "two_gaussians", "delta": 2, "dim": 2}],
+        "best_in_class": {"restarts": 2, "num_stream": [100_000]},
+    }
+    return run_study(table, roles=("measure", "best_in_class"), hyperparameters=STATED)
+
+
+VERSIONS = [
+    pytest.param(40, marks=pytest.mark.slow, id="40 seeds"),
+    pytest.param(120, marks=pytest.mark.long, id="120 seeds"),
+]
+
+
+def test_constants_are_those_printed() -> None:
+    assert linear_discriminant_constant(2, 2) == pytest.approx(0.4839, abs=5e-5)
+    assert logistic_constant(2, 2) == pytest.approx(0.5382, abs=5e-5)
+
+
+@pytest.mark.parametrize("trials", VERSIONS, indirect=True)
+def test_estimation_error_of_linear(trials: pd.DataFrame) -> None:
+    """n estimation holds .5382 in its interval at every n, and the slope in log-log holds -1.
+
+    A seed's excess is nearly exponential (two degrees of freedom): with 40 seeds the half-width
+    is near 31% and with 120 near 18%, so that a constant wrong by a factor of 1.7 (1.4) is seen
+    with power .9. The paired test below is sharper.
+    """
+    expected = logistic_constant(DELTA, DIM)
+    rows = to_rows(build_landscape(trials, {}))
+    assert [row["num_train"] for row in rows] == list(SIZES)
+    for row in rows:
+        n = row["num_train"]
+        assert row["share_converged"] == 1.0
+        assert n * row["estimation_lo"] <= expected <= n * row["estimation_hi"]
+        assert n * (row["estimation_hi"] - row["estimation_lo"]) < 2 * 0.5 * expected
+        # U's own distance from inf_H R, which is R* here, is no part of what is measured
+        assert 0 <= row["approximation"] < 0.06 * expected / n
+    (fit,) = to_rows(build_learning_curves(trials, {}))
+    assert fit["rate_lo"] <= 1.0 <= fit["rate_hi"]
+    assert fit["rate_hi"] - fit["rate_lo"] < 0.8
+    assert fit["b_lo"] <= 1.0 <= fit["b_hi"]
+    assert fit["agrees"]
+
+
+@pytest.mark.parametrize("trials", VERSIONS, indirect=True)
+def test_convergence_reaches_the_maximum_of_the_likelihood(trials: pd.DataFrame) -> None:
+    """On the very samples of the trials, n times the mean gap to the exact rule is below .08.
+
+    That is 15% of .5382; the gap's standard error is near .015 with 40 seeds. The exact rule's
+    own constant, from 20,000 samples: .5476 at n = 200, .5431 at 400, .5377 at 800 (SE .006).
+    """
+    population = make("two_gaussians", delta=2, dim=2)
+    measured = [row for row in to_rows(trials) if row["role"] == "measure"]
+    for n in SIZES:
+        gaps = []
+        for row in [row for row in measured if row["num_train"] == n]:
+            stream = seed_for("data", "measure", LABEL, row["seed"])
+            sample = population.sample(n, np.random.default_rng(stream), split="train")
+            exact = excess_of(maximum_likelihood(sample.x, sample.labels))
+            gaps.append(row["converged_excess_risk"] - exact)
+        assert n * abs(np.mean(gaps)) < 0.08
