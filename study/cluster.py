@@ -45,7 +45,7 @@ def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> 
         The dashboard's HOST:PORT, empty where there is none.
 
     Raises:
-        ClusterError: `--cluster` was asked for and no cluster answers.
+        ClusterError: a local Ray does not start, or no cluster answers.
     """
     where = address or os.environ.get("RAY_ADDRESS") or "auto"
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
@@ -53,7 +53,12 @@ def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> 
         with _on_loopback():
             # None: a dashboard if it can be had, on the next free port; False: none.
             wanted = None if dashboard else False
-            context = ray.init(address="local", include_dashboard=wanted, **quiet)
+            try:
+                context = ray.init(address="local", include_dashboard=wanted, **quiet)
+            except Exception as error:  # Ray raises no narrower one
+                raise ClusterError(
+                    f"Ray does not start on this machine: {first_line(error)}"
+                ) from error
     else:
         packages = [_folder(module) for module in (classcomp, search_spaces, study)]
         try:

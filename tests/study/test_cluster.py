@@ -64,3 +64,19 @@ def test_a_share_of_more_than_one_gpu_is_refused(make_spec: Callable[..., StudyS
     with pytest.raises(SpecError, match=r"gpus_per_trial = 1\.5: above 1 it must be whole"):
         make_spec(resources={"gpus_per_trial": 1.5})
     assert make_spec(resources={"gpus_per_trial": 2}).resources.gpus_per_trial == 2
+
+
+def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as on a machine so busy that its start times out."""
+
+    def time_out(**options: Any) -> None:
+        raise Exception("The current node timed out during startup.\nThis could happen because")
+
+    monkeypatch.setattr(cluster.ray, "init", time_out)
+    message = r"^Ray does not start on this machine: The current node timed out during startup\.$"
+    with (
+        pytest.raises(ClusterError, match=message),
+        cluster.connected(cluster=False, address=None),
+    ):
+        pass
+    assert cluster.ray_constants.ENABLE_RAY_CLUSTER
