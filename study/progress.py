@@ -57,7 +57,9 @@ def describe_progress(
     records = list(records)
     done = Counter(record["role"] for record in records)
     statuses = Counter(record["status"] for record in records)
-    parts = [f"{role} {done[role]}/{totals[role]}" for role in ROLES if totals.get(role)]
+    parts = [
+        f"{role} {done[role]}/{max(done[role], totals[role])}" for role in ROLES if totals.get(role)
+    ]
     parts += [f"{status} {statuses[status]}" for status in ("stopped", "failed")]
     left = seconds_left(totals, records, num_slots)
     if left:

@@ -52,7 +52,10 @@ class PopulationSection(BaseModel):
 
     @model_validator(mode="after")
     def _exists(self) -> "PopulationSection":
-        make(self.name, **self.parameters)
+        try:
+            make(self.name, **self.parameters)
+        except ArithmeticError as error:
+            raise ValueError(f"{self.name}: {_out_of_range(self.parameters, error)}") from None
         return self
 
 
@@ -113,6 +116,9 @@ class StudySpec(Section):
                         distort(law, name, severity)
                     except ValueError as error:
                         raise ValueError(f"distortions.{name}: {error}") from None
+                    except ArithmeticError as error:
+                        what = _out_of_range(severity, error)
+                        raise ValueError(f"distortions.{name}: {what}") from None
         return self
 
 
@@ -332,6 +338,10 @@ def _first_error(error: ValidationError) -> str:
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     text = f"{key}: {message}{more}" if key else f"{message}{more}"
     return _one_line(text)
+
+
+def _out_of_range(value: object, error: ArithmeticError) -> str:
+    return f"{_shown(value)} is beyond what can be computed with ({type(error).__name__})"
 
 
 def _allowed(location: tuple[int | str, ...]) -> list[str]:

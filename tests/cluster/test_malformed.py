@@ -35,6 +35,8 @@ JUNK = st.one_of(
     st.text(max_size=8),
     st.sampled_from(["vgg", "xor", "digits", "label_noise", "tpe", "measure", "failed", "../x"]),
     st.lists(st.integers(-2, 9), max_size=3),
+    st.lists(st.one_of(st.floats(), st.sampled_from([1e300, -1e300, 1e160])), max_size=2),
+    st.sampled_from([1e300, 1e160, 1e-300]),
     st.dictionaries(st.sampled_from(["name", "sigma", "trials", "x"]), st.integers(0, 3)),
 )
 
@@ -106,6 +108,7 @@ PATHS: list[tuple[str | int, ...]] = [
     *(("populations", 0), ("populations", 0, "name"), ("populations", 0, "sigma")),
     *(("populations", 0, "rendering"), ("populations", 0, "nonsense")),
     *(("distortions", "label_noise"), ("distortions", "imbalance"), ("distortions", "blur")),
+    *(("distortions", "feature_noise"), ("distortions", "overlap")),
     *(("families", 0), ("depths", 0), ("num_train", 0), ("variance", "seeds")),
     *(("resources", "cpus_per_trial"), ("max_failed_share",), ("nonsense",)),
 ]
