@@ -114,6 +114,8 @@ def slots_of_node(node: Mapping[str, float], cpus: float, gpus: float) -> int:
 
 def dashboard_line(place: str) -> str:
     """Where the dashboard is and how to open it."""
+    if not place:
+        return "dashboard: there is none; the study goes on without"
     ray_command = Path(sys.executable).with_name("ray")
     shown = ray_command if ray_command.exists() else "ray"
     return f"dashboard: http://{place} (its token: {shown} get-auth-token)"

@@ -129,7 +129,7 @@ def _sweep(
             slots = cluster.num_slots(spec)
             cluster.check_visible(store)
             cluster.stage_data(spec.populations, options.data_dir)
-            if dashboard:
+            if options.dashboard:
                 print(cluster.dashboard_line(dashboard), file=sys.stderr)
             progress = ProgressLine(spec, slots, Console(stderr=True))
             session = Session(

@@ -13,6 +13,7 @@ T = TypeVar("T")
 LISTEN = "0A"
 PATIENCE_S = 240
 """For what takes seconds on a machine that does nothing else."""
+PATIENT = {"OMP_NUM_THREADS": "1", "RAY_DASHBOARD_STARTUP_TIMEOUT_S": str(PATIENCE_S)}
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def started(
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            env={**os.environ, **PATIENT, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -38,7 +39,7 @@ def started(
             for pid in family:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            process.wait(timeout=20)
+            process.wait(timeout=PATIENCE_S)
 
 
 def descendants(pid: int) -> list[int]:

@@ -82,7 +82,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         with suppress(OSError):  # then it is taken already
             taken.bind(("127.0.0.1", 8265))
             taken.listen()
-        line = wait_for(lambda: re.search("dashboard: .*", log.read_text()), "the dashboard")
+        line = wait_for(
+            lambda: re.search("^dashboard: .*", log.read_text(), re.MULTILINE), "the dashboard"
+        )
         place, ray = re.fullmatch(
             r"dashboard: (http://\S+) \(its token: (\S+) get-auth-token\)", line.group()
         ).groups()

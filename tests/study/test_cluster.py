@@ -80,3 +80,10 @@ def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) 
     ):
         pass
     assert cluster.ray_constants.ENABLE_RAY_CLUSTER
+
+
+def test_the_dashboard_is_said_with_its_token_or_not_to_be() -> None:
+    line = cluster.dashboard_line("127.0.0.1:8265")
+    assert line.startswith("dashboard: http://127.0.0.1:8265 (its token: ")
+    assert line.endswith("ray get-auth-token)")
+    assert "there is none" in cluster.dashboard_line("")
