@@ -71,7 +71,7 @@ def total_by_role(spec: StudySpec) -> Counter[str]:
     counts["resubstitution"] = len(list(state.resubstitution(cells)))
     counts["ideal"] = len(cells) * spec.seeds * spec.training.ideal
     counts["variance"] = len(cells) * spec.variance.seeds**3
-    return counts
+    return +counts  # roles that were not asked for are left out
 
 
 def planned_trials(spec: StudySpec, records: Sequence[Record] = ()) -> list[TrialSpec]:
