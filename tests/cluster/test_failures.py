@@ -16,7 +16,7 @@ name = "failing"
 families = ["linear"]
 depths = [1]
 seeds = 2
-num_train = [32, 1000000000000]
+num_train = [32]
 [[populations]]
 name = "xor"
 [distortions]
@@ -28,7 +28,7 @@ max_epochs = 15
 restarts = 1
 num_stream = [256]
 """
-"""Half of it asks for terabytes, and half of it is no number any more."""
+"""Half of it is no number that a float32 holds."""
 
 
 def only_line(printed: str) -> str:
@@ -39,24 +39,21 @@ def only_line(printed: str) -> str:
 
 
 @pytest.mark.slow
-def test_what_diverges_raises_or_asks_for_too_much_memory_is_a_row(tmp_path: Path) -> None:
+def test_what_diverges_is_a_row(tmp_path: Path) -> None:
     status, printed = finish(FAILING, tmp_path, "--set", "max_failed_share=1")
     assert status == 3, printed
     assert "Traceback" not in printed
     assert "trials failed; the report names them" in printed
     trials = pd.read_parquet(tmp_path / "results/failing/trials.parquet")
     assert set(trials["status"]) == {"done", "failed"}
-    is_sound = (trials["num_train"] <= 256) & (trials["distortion"] == "none")
+    is_sound = trials["distortion"] == "none"
     assert set(trials.loc[is_sound, "status"]) == {"done"}
     assert set(trials.loc[~is_sound, "status"]) == {"failed"}
     errors = trials.loc[trials["status"] == "failed", "error"]
-    is_large = trials["num_train"] > 256
-    assert errors[is_large].str.contains("Unable to allocate").all()
-    assert (errors[~is_large] == "DivergedError: the training loss became nan").any()
-    assert errors.notna().all()
+    assert set(errors) == {"DivergedError: the training loss became nan"}
     assert (trials["attempt"] == 1).all(), "an exception is no reason to try again"
     page = (tmp_path / "results/failing/report/index.html").read_text()
-    assert "Unable to allocate" in page
+    assert "the training loss became nan" in page
     again, printed = finish(FAILING, tmp_path, "--set", "max_failed_share=1")
     assert again == 3
     assert "nothing to run" in printed

@@ -1,6 +1,7 @@
 """The worker: failures are results, checkpoints cost no result."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,16 @@ def test_a_checkpoint_that_cannot_be_written_is_done_without(
     (tmp_path / "checkpoints").write_text("a file where the folder should be")
     (result,) = results_to_the_end(actor_of(trial, tmp_path))
     assert json.loads(result["payload"])["status"] == "done"
+
+
+def test_too_much_memory_is_a_result(tmp_path: Path) -> None:
+    """Terabytes, asked for in earnest."""
+    trial = trial_of("measure")
+    large = replace(trial, cell=replace(trial.cell, num_train=10**12))
+    (result,) = results_to_the_end(actor_of(large, tmp_path))
+    payload = json.loads(result["payload"])
+    assert payload["status"] == "failed"
+    assert "Unable to allocate" in payload["error"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("two\nlines"), MemoryError("no memory")])
