@@ -3,7 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help study test test-all lint format clean
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+
+.PHONY: help study test test-all prometheus lint format clean
 
 help:
 	@echo "make study     install what is needed and run the default study to its report"
@@ -18,8 +20,13 @@ study: $(VENV)/.sweep
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
 
-test-all: $(VENV)/.dev
+test-all: $(VENV)/.dev prometheus
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# RUNLEVEL=1: Debian's package would start a service that listens on every address.
+prometheus:
+	@command -v prometheus >/dev/null || ($(SUDO) apt-get update --quiet=2 && \
+		$(SUDO) env RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends prometheus)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,12 +1,16 @@
-"""Tests that start Rays, clusters and servers of their own belong to `make test-all`."""
+"""What several tests of this folder compare with."""
 
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.driving import SMALL, finish
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks every test of this folder `long`."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.long)
+
+@pytest.fixture(scope="session")
+def quiet_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the study `SMALL` that nothing happened to; not to be written into."""
+    folder = tmp_path_factory.mktemp("quiet")
+    status, printed = finish(SMALL, folder)
+    assert status == 0, printed
+    return folder / "results/small"

@@ -158,6 +158,23 @@ class TestRunningStudy:
         assert before <= int(found.group(1)) <= after
         assert re.search(r"at work for \d+:\d\d · [\d.]+ trials a minute · about .* left", screen)
 
+    def test_the_finished_trials_can_be_scraped(self, running: Running) -> None:
+        """What Prometheus does, without Prometheus."""
+        listed = running.ray_folder / "ray/prom_metrics_service_discovery.json"
+        sample = re.compile(r"^ray_classcomp_trials\{(.*)\} ([\d.]+)$", re.MULTILINE)
+        before = running.num_finished()
+
+        def finished() -> int:
+            places = [
+                place for group in json.loads(listed.read_text()) for place in group["targets"]
+            ]
+            pages = [answer(f"http://{place}/metrics")[1].decode() for place in places]
+            found = [f for page in pages for f in sample.findall(page)]
+            count = sum(int(float(v)) for labels, v in found if 'study="watched"' in labels)
+            return count if count >= before else 0
+
+        assert wait_for(finished, "a page with the finished trials") <= running.num_finished()
+
     @pytest.mark.long
     def test_prometheus_knows_the_finished_trials(self, running: Running, tmp_path: Path) -> None:
         assert shutil.which("prometheus"), (
