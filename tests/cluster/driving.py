@@ -176,7 +176,7 @@ def workers_on(mark: str, title: str) -> list[int]:
 
 @dataclass
 class Cluster:
-    """Nodes on loopback, one CPU each; the first is the head."""
+    """Nodes on loopback of different sizes: the first, the head, has one CPU, the next two."""
 
     address: str
     nodes: list[Process]
@@ -220,7 +220,8 @@ def _start_node(number: int, address: str, folder: Path, wrap: list[str]) -> Pro
         if number == 0
         else [f"--address={address}"]
     )
-    common = [f"--node-ip-address=127.0.0.{number + 1}", "--num-cpus=1", "--disable-usage-stats"]
+    place = f"--node-ip-address=127.0.0.{number + 1}"
+    common = [place, f"--num-cpus={number + 1}", "--disable-usage-stats"]
     node = Process([*wrap, ray, "start", *role, *common], folder)
     assert node.wait() == 0, node.printed()
     return node
