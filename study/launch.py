@@ -1,6 +1,5 @@
 """Ray's part: the plan walked by one Tune experiment, every finished trial put into the ledger."""
 
-import errno
 import json
 import os
 import tempfile
@@ -33,12 +32,12 @@ from study.progress import trial_title
 from study.search import propose
 from study.session import Session
 from study.spec import Cell, TrialSpec, trial_from_json, trial_to_json
+from study.storage import NO_ROOM
 from study.trainable import TrialActor
 
 FINISHED = str(Searcher.FINISHED)
 MAX_RETRIES = 3
 """Times a trial whose worker or node died starts again."""
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class SweepEnded(BaseException):

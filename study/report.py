@@ -6,19 +6,19 @@ Every number comes from the tables. DIR is a study's folder; with a trials table
 no learning curves and no provenance, and the rest is the same.
 """
 
-import argparse
 import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from study import command
 from study.density import missing_rows
 from study.estimates import current_rows
 from study.figures import (
@@ -34,7 +34,7 @@ from study.figures import (
 from study.results import Results, build_results, write_results
 from study.schema import ERRORS, NOMINAL_ERRORS, UNDISTORTED
 from study.size_figures import SizeGrid, draw_size_grid, size_grids
-from study.storage import S3_SCHEME, StorageError, store_at
+from study.storage import StorageError, is_address, store_at
 from study.table import (
     Levels,
     Row,
@@ -334,30 +334,23 @@ def format_words(name: str) -> str:
 # ---------------------------------------------------------------- the command
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report of a study; return the exit status: 0, or 2 where the input is wrong."""
-    parser = _Parser(prog="python -m study.report", description="Write a study's report.")
+    command.print_whatever_can_be_shown()
+    parser = command.Parser(prog="python -m study.report", description="Write a study's report.")
     parser.add_argument("path", metavar="DIR|trials.parquet", help="DIR may be an S3 address")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: beside)")
     options = parser.parse_args(arguments)
     try:
         page = _write(options.path, options.out)
     except (TableError, StorageError, OSError) as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
-        return 2
+        return command.complain("study.report", command.reason(error))
     print(page)
-    return 0
+    return command.OK
 
 
 def _write(place: str, out: Path | None) -> str:
-    if not place.startswith(S3_SCHEME):
+    if not is_address(place):
         return str(write_report(Path(place), out))
     store = store_at(place)
     with store.workspace() as folder:

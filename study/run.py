@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from study import signals
+from study import command, signals
 from study.bucket_ledger import BucketLedger, open_ledger
 from study.extension import extend
 from study.ledger import Ledger, LedgerError, Record
@@ -25,34 +25,31 @@ from study.provenance import read_provenance, write_provenance
 from study.report import write_report
 from study.schema import UNDISTORTED
 from study.spec import SpecError, StudySpec, read_spec, recipe_names, write_spec
-from study.storage import StorageError, Store, first_line, open_store
+from study.storage import NO_ROOM, StorageError, Store, first_line, open_store
 from study.table import TableError, build_curves, build_trials, write_table
 from study.terminal import render_landscape_text
 
-OK, WRONG_REQUEST, FAILED_TRIALS, INTERRUPTED = 0, 2, 3, signals.INTERRUPTED
+FAILED_TRIALS, INTERRUPTED = 3, signals.INTERRUPTED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
+    command.print_whatever_can_be_shown()
     options = _parser().parse_args(arguments)
     try:
         with signals.raised():
             return _run(options)
     except (SpecError, LedgerError, TableError, StorageError) as error:
-        print(f"study.run: {error}", file=sys.stderr)
-        return WRONG_REQUEST
+        return command.complain("study.run", str(error))
     except OSError as error:
-        what = error.strerror or first_line(error)
-        where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"study.run: {where}{what}; every finished trial is kept; "
-            f"to go on, make room and type: {_same_command()}",
-            file=sys.stderr,
+        remedy = "make room" if error.errno in NO_ROOM else "mend that"
+        return command.complain(
+            "study.run",
+            f"{command.reason(error)}; every finished trial is kept; "
+            f"to go on, {remedy} and type: {_same_command()}",
         )
-        return WRONG_REQUEST
     except MemoryError as error:
-        print(f"study.run: out of memory: {first_line(error)}", file=sys.stderr)
-        return WRONG_REQUEST
+        return command.complain("study.run", f"out of memory: {first_line(error)}")
     except (KeyboardInterrupt, SystemExit):  # the second is Ray's answer to SIGTERM
         print(f"interrupted: every finished trial is kept\nto go on: {_same_command()}")
         return INTERRUPTED
@@ -72,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
         with store.workspace() as directory:
             extend(spec, records, directory, store.shown)
         describe(spec, records, options.data_dir, Console())
-        return OK
+        return command.OK
     with ledger.locked(), store.workspace() as directory:
         return _run_locked(spec, store, ledger, directory, options)
 
@@ -176,7 +173,7 @@ def _conclude(
         print(f"study.run: ended early: {ending}", file=sys.stderr)
     elif num_failed:
         print(f"{num_failed} trials failed; the report names them", file=sys.stderr)
-    return FAILED_TRIALS if num_failed else OK
+    return FAILED_TRIALS if num_failed else command.OK
 
 
 def _levels(spec: StudySpec, records: Sequence[Record]) -> dict[str, list[float]]:
@@ -195,7 +192,7 @@ def _same_command() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = command.Parser(
         prog="python -m study.run", description="Runs a study to its landscape and report."
     )
     parser.add_argument(

@@ -4,7 +4,6 @@ Works while the study runs and after; needs neither Ray nor torch. Exit status: 
 is no study.
 """
 
-import argparse
 import shutil
 import sys
 import time
@@ -13,8 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from study import command
 from study.bucket_ledger import open_ledger
 from study.ledger import LedgerError, Record
 from study.plan import cell_of, enumerate_cells, total_by_role
@@ -23,7 +22,6 @@ from study.schema import ROLES, STATUSES
 from study.spec import Cell, SpecError, StudySpec, parse_spec
 from study.storage import StorageError, store_at
 
-OK, WRONG_REQUEST = 0, 2
 PAUSE_S = 60.0
 """Idle seconds after which work counts as interrupted."""
 MAX_MESSAGES = 4
@@ -47,17 +45,15 @@ class Stretch:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m study.status", description="Tells how far a study is."
-    )
+    command.print_whatever_can_be_shown()
+    parser = command.Parser(prog="python -m study.status", description="Tells how far a study is.")
     parser.add_argument("directory", metavar="DIR", help="such as ray_results/quickstart")
     options = parser.parse_args(arguments)
     try:
         print(_status(options.directory))
     except (SpecError, LedgerError, StorageError, OSError) as error:
-        print(f"study.status: {_printable(error)}", file=sys.stderr)
-        return WRONG_REQUEST
-    return OK
+        return command.complain("study.status", command.reason(error))
+    return command.OK
 
 
 def _status(directory: str) -> str:
@@ -100,7 +96,7 @@ def describe(
     lines += [f"warning: {warning}" for warning in warnings]
     lines += ["", *_roles(totals, records), *_failures(records), ""]
     lines += _cells(spec, records, max(MIN_CELLS, rows - len(lines) - 4))
-    return "\n".join(_printable(line) for line in lines)
+    return "\n".join(command.printable(line) for line in lines)
 
 
 def last_stretch(records: Sequence[Record], until: float | None) -> Stretch | None:
@@ -227,11 +223,6 @@ def _seconds(record: Record) -> float:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def _printable(text: Any) -> str:
-    """Without what could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else " " for c in str(text))
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ and the report, is written into a `workspace`, a folder of this machine: a study
 a temporary one that is uploaded.
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-S3_SCHEME = "s3://"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What the system says of a disk that takes no more."""
 
 
 class StorageError(RuntimeError):
@@ -54,9 +56,9 @@ def open_store(results: str, name: str) -> Store:
     Raises:
         StorageError: no such bucket, or it cannot be reached.
     """
-    if not results.startswith(S3_SCHEME):
+    if not is_address(results):
         return FolderStore(Path(results) / name)
-    parts = urlsplit(results)
+    parts = _split(results)
     return store_at(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}")))
 
 
@@ -66,9 +68,12 @@ def store_at(address: str) -> Store:
     Raises:
         StorageError: no such bucket, or it cannot be reached.
     """
-    if address.startswith(S3_SCHEME):
-        return BucketStore(address)
-    return FolderStore(Path(address))
+    return BucketStore(address) if is_address(address) else FolderStore(Path(address))
+
+
+def is_address(place: str) -> bool:
+    """Whether a place is named by an address, and not by a path."""
+    return "://" in place
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -140,7 +145,7 @@ class BucketStore:
         from pyarrow import fs
 
         self.address = self.shown = address
-        if "@" in urlsplit(address).netloc:
+        if "@" in _split(address).netloc:
             raise StorageError(
                 "--results: an S3 address carries no keys (they would be printed); allowed are "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS's own files"
@@ -195,6 +200,14 @@ class BucketStore:
 
     def _path(self, name: str) -> str:
         return f"{self._prefix.rstrip('/')}/{name}".rstrip("/")
+
+
+def _split(address: str) -> SplitResult:
+    with suppress(ValueError):  # brackets that do not close
+        parts = urlsplit(address)
+        if parts.scheme == "s3" and parts.netloc:
+            return parts
+    raise StorageError(f"{address}: allowed are a folder and s3://bucket/prefix")
 
 
 def first_line(error: BaseException) -> str:

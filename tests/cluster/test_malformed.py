@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,8 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study import report, run
+from study import report, run, status
+from study.command import OK
 from study.landscape import build_landscape
 from study.plan import next_trials
 from study.spec import StudySpec, parse_spec
@@ -46,7 +48,7 @@ def nothing_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command up to where Ray would start and figures would be drawn."""
     monkeypatch.setattr("study.dry_run.seconds_per_example", lambda trial, data_dir: 1e-6)
     monkeypatch.setattr(run, "_sweep", lambda spec, records, *rest: checked(records))
-    monkeypatch.setattr(run, "_conclude", lambda *everything: run.OK)
+    monkeypatch.setattr(run, "_conclude", lambda *everything: OK)
     monkeypatch.setattr(report, "write_report", read_only)
 
 
@@ -202,6 +204,51 @@ def test_overrides(tmp_path: Path) -> None:
         lambda override: outcome(run.main, *arguments, f"--set={override}"),
     )
     assert seen[2] >= 30
+
+
+# ---------------------------------------------------------------- command lines
+
+COMMANDS = pytest.mark.parametrize("module", [run, status, report])
+PLACES = ["s3://", "s3:///x", "gs://bucket/x", "file:///x", "s3://[/x", "s3://?region=x", "://"]
+
+
+def at(module: ModuleType, place: str, folder: Path) -> tuple[int, str]:
+    """What a command does with a study's place; `folder` takes a study file."""
+    (folder / "study.toml").write_bytes(as_toml(TABLE))
+    is_run = module is run
+    return outcome(
+        module.main, *([str(folder / "study.toml"), "--results", place] if is_run else [place])
+    )
+
+
+@COMMANDS
+@pytest.mark.parametrize("place", PLACES)
+def test_places_that_are_none(place: str, module: ModuleType, tmp_path: Path) -> None:
+    exit_status, errors = at(module, place, tmp_path)
+    assert exit_status == 2
+    (line,) = errors.splitlines()
+    assert line.startswith(f"{module.__name__}: ")
+    assert line.endswith("allowed are a folder and s3://bucket/prefix")
+
+
+@COMMANDS
+def test_a_file_in_a_folders_place(module: ModuleType, tmp_path: Path) -> None:
+    place = str(tmp_path / "file")
+    (tmp_path / "file").touch()
+    exit_status, errors = at(module, place, tmp_path)
+    assert exit_status == 2
+    (line,) = errors.splitlines()
+    assert line.startswith(f"{module.__name__}: {place}")
+    assert "make room" not in line
+
+
+@COMMANDS
+def test_options_that_are_none(module: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        module.main(["--nonsense"])
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{module.__name__}: ")
 
 
 # ---------------------------------------------------------------- ledgers

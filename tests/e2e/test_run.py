@@ -1,6 +1,7 @@
 """The command, as a user types it: a whole study on a real local Ray, and every wrong request."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,21 @@ class TestSmoke:
         assert len(landscape) == 4
         parts = landscape["approximation"] + landscape["estimation"] + landscape["optimization"]
         assert (parts - landscape["total"]).abs().max() <= 1e-12
+
+    def test_a_terminal_without_dashes_and_dots_is_no_reason_to_fail(
+        self, smoke: tuple[Path, str]
+    ) -> None:
+        commands = (["study.status", "ray_results/smoke"], ["study.run", "smoke"])
+        for command in commands:
+            done = subprocess.run(
+                [sys.executable, "-m", *command],
+                cwd=smoke[0],
+                env={**os.environ, "PYTHONIOENCODING": "ascii"},
+                capture_output=True,
+                timeout=500,
+            )
+            assert done.returncode == 0, done.stderr
+            assert b" ? " in done.stdout
 
     def test_again_runs_nothing_and_more_seeds_run_alone(self, smoke: tuple[Path, str]) -> None:
         ledger = smoke[0] / "ray_results/smoke/ledger"
