@@ -16,7 +16,7 @@ from datetime import datetime
 from study import command
 from study.bucket_ledger import open_ledger
 from study.ledger import LedgerError, Record
-from study.plan import cell_of, enumerate_cells, total_by_role
+from study.plan import cell_of, enumerate_cells, is_complete, total_by_role
 from study.progress import cell_title, duration, seconds_left, trial_title
 from study.schema import ROLES, STATUSES
 from study.spec import Cell, SpecError, StudySpec, parse_spec
@@ -92,7 +92,12 @@ def describe(
         rows: of the screen; cells that do not fit are only counted.
     """
     totals = total_by_role(spec)
-    lines = [_headline(spec, totals, records, is_running), _clock(totals, records, is_running, now)]
+    is_over = not is_running and is_complete(spec, records)
+    state = "a driver is at work" if is_running else "finished" if is_over else "nobody at work"
+    lines = [f"{spec.name} · {state} · {len(records)} of {sum(totals.values())} trials finished"]
+    if is_over and any(_count(records, role) < total for role, total in totals.items()):
+        lines.append("the others cannot start: every proposal of their search failed")
+    lines.append(_clock({} if is_over else totals, records, is_running, now))
     lines += [f"warning: {warning}" for warning in warnings]
     lines += ["", *_roles(totals, records), *_failures(records), ""]
     lines += _cells(spec, records, max(MIN_CELLS, rows - len(lines) - 4))
@@ -119,15 +124,6 @@ def last_stretch(records: Sequence[Record], until: float | None) -> Stretch | No
     end = max(spans[-1][0], until or 0.0)
     lasted = max(end - begin, 1.0)
     return Stretch(num_trials=count, seconds=lasted, parallel=max(work / lasted, 0.01))
-
-
-def _headline(
-    spec: StudySpec, totals: Mapping[str, int], records: Sequence[Record], is_running: bool
-) -> str:
-    planned = sum(totals.values())
-    is_over = all(_count(records, role) >= totals[role] for role in totals)
-    state = "a driver is at work" if is_running else "finished" if is_over else "nobody at work"
-    return f"{spec.name} · {state} · {len(records)} of {planned} trials finished"
 
 
 def _clock(

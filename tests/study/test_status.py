@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from study.ledger import Ledger
-from study.plan import planned_trials
+from study.plan import next_trials, planned_trials
 from study.progress import trial_title
 from study.spec import StudySpec, write_spec
 from study.status import describe, last_stretch, main
@@ -70,6 +70,20 @@ def test_failures_are_told_and_cannot_move_the_cursor(
     assert "1 × ValueError:  [2J[red]<b>no</b> second line" in text
     assert "such as linear d1 xor n=64 s0 (" in text
     assert "\x1b" not in text
+
+
+def test_what_cannot_start_is_not_waited_for(
+    tmp_path: Path, make_spec: Callable[..., StudySpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = make_spec(families=["linear"], depths=[1], distortions={}, num_train=[64])
+    records: list[dict[str, Any]] = []
+    while trials := next_trials(spec, records):
+        records += [at(record_of(trial, status="failed"), len(records)) for trial in trials]
+    assert {record["role"] for record in records} == {"search"}
+    lines = screen(write_study(tmp_path / "small", spec, records), capsys).splitlines()
+    assert lines[0].startswith("small · finished · 2 of ")
+    assert lines[1] == "the others cannot start: every proposal of their search failed"
+    assert " left" not in lines[2]
 
 
 def test_it_says_whether_a_driver_is_at_work(
