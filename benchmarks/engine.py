@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 
-from study.plan import next_trials
-from study.spec import TrialSpec, read_spec, trial_from_json, trial_to_json
+from study.planning.plan import next_trials
+from study.trials.trial import TrialSpec, trial_from_json, trial_to_json
+from study.request.reading import read_spec
 
 STUDY = "smoke"
 SETTINGS = ["search.trials=0", "distortions={}"]

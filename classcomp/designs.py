@@ -32,7 +32,7 @@ CHUNK_BATCHES = 64
 
 
 class Trial(Protocol):
-    """What determines a trial's result. `study.spec.TrialSpec` is one; nothing here imports it."""
+    """What determines a trial's result. `study.request.spec.TrialSpec` is one; nothing here imports it."""
 
     @property
     def role(self) -> str: ...

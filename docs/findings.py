@@ -3,7 +3,7 @@
     python docs/findings.py ray_results/reference/gaussian-small/trials.parquet
 
 Differences between cells are taken seed by seed, averaged over families and depths within a seed,
-and then given Student-t intervals over the seeds (`study.intervals.seed_interval`): trials of one
+and then given Student-t intervals over the seeds (`study.analysis.intervals.seed_interval`): trials of one
 seed share their data.
 """
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.comparisons import build_comparisons
-from study.estimates import trial_errors
-from study.intervals import seed_interval
-from study.landscape import build_landscape
-from study.table import read_trials
+from study.analysis.comparisons import build_comparisons
+from study.analysis.estimates import trial_errors
+from study.analysis.intervals import seed_interval
+from study.analysis.landscape import build_landscape
+from study.analysis.files import read_trials
 
 TERMS = ("total", "approximation", "estimation", "optimization")
 

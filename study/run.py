@@ -10,112 +10,141 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
-from study import command, signals
-from study.bucket_ledger import BucketLedger, open_ledger
-from study.extension import extend
-from study.ledger import Ledger, LedgerError, Record
-from study.plan import next_trials
-from study.progress import ProgressLine
-from study.provenance import read_provenance, write_provenance
+from classcomp.fingerprint import code_fingerprint
+from study import cli
+from study.analysis.files import write_table
+from study.analysis.frames import TableError
+from study.analysis.table import build_curves, build_trials, levels_of
+from study.engine import signals
+from study.engine.carrying import carry
+from study.planning.plan import next_trials
+from study.planning.progress import ProgressLine
+from study.rendering.terminal import render_landscape_text
 from study.report import write_report
-from study.schema import UNDISTORTED
-from study.spec import SpecError, StudySpec, read_spec, recipe_names, write_spec
-from study.storage import NO_ROOM, StorageError, Store, first_line, open_store
-from study.table import TableError, build_curves, build_trials, write_table
-from study.terminal import render_landscape_text
+from study.request.extension import check_code, extend
+from study.request.reading import SpecError, read_spec, recipe_names, write_spec
+from study.request.spec import StudySpec
+from study.storage.bucket_ledger import BucketLedger
+from study.storage.ledger import Ledger, LedgerError, Record
+from study.storage.opening import open_ledger, open_store
+from study.storage.provenance import read_provenance, write_provenance
+from study.storage.store import NO_ROOM, StorageError, Store, first_line
 
 FAILED_TRIALS, INTERRUPTED = 3, signals.INTERRUPTED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    command.print_whatever_can_be_shown()
+    cli.print_whatever_can_be_shown()
     options = _parser().parse_args(arguments)
     try:
         with signals.raised():
             return _run(options)
     except (SpecError, LedgerError, TableError, StorageError) as error:
-        return command.complain("study.run", str(error))
+        return cli.complain("study.run", str(error))
     except OSError as error:
         remedy = "make room" if error.errno in NO_ROOM else "mend that"
-        return command.complain(
+        return cli.complain(
             "study.run",
-            f"{command.reason(error)}; every finished trial is kept; "
+            f"{cli.reason(error)}; every finished trial is kept; "
             f"to go on, {remedy} and type: {_same_command()}",
         )
     except MemoryError as error:
-        return command.complain("study.run", f"out of memory: {first_line(error)}")
+        return cli.complain("study.run", f"out of memory: {first_line(error)}")
     except (KeyboardInterrupt, SystemExit):  # the second is Ray's answer to SIGTERM
         print(f"interrupted: every finished trial is kept\nto go on: {_same_command()}")
         return INTERRUPTED
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """Where this driver works, and how it was told to."""
+
+    store: Store
+    ledger: Ledger | BucketLedger
+    directory: Path
+    options: argparse.Namespace
+
+
 def _run(options: argparse.Namespace) -> int:
-    from study.preflight import check
+    from study.planning.preflight import check
 
     spec = read_spec(options.study, options.set, options.name)
     check(spec, options.data_dir)
     store = open_store(options.results, spec.name)
     ledger = open_ledger(store)
     if options.dry_run:
-        from study.dry_run import describe
-
-        records, _ = ledger.read()
         with store.workspace() as directory:
-            extend(spec, records, directory, store.shown)
-        describe(spec, records, options.data_dir, Console())
-        return command.OK
+            return _dry_run(
+                spec, _Place(store=store, ledger=ledger, directory=directory, options=options)
+            )
     with ledger.locked(), store.workspace() as directory:
-        return _run_locked(spec, store, ledger, directory, options)
+        return _run_locked(
+            spec, _Place(store=store, ledger=ledger, directory=directory, options=options)
+        )
 
 
-def _run_locked(
-    spec: StudySpec,
-    store: Store,
-    ledger: Ledger | BucketLedger,
-    directory: Path,
-    options: argparse.Namespace,
-) -> int:
-    records, warnings = ledger.read()
+def _dry_run(spec: StudySpec, place: _Place) -> int:
+    from study.engine import environment
+    from study.planning.dry_run import describe
+
+    records, _ = place.ledger.read()
+    extend(spec, records, place.directory, place.store.shown)
+    environment.prepare()  # before Ray is imported
+    from study.engine.timing import timer
+
+    describe(spec, records, timer(place.store.address, place.options.data_dir), Console())
+    return cli.OK
+
+
+def _run_locked(spec: StudySpec, place: _Place) -> int:
+    store, directory = place.store, place.directory
+    records, warnings = place.ledger.read()
     for warning in warnings:
         print(f"study.run: {warning}", file=sys.stderr)
     whole = extend(spec, records, directory, store.shown)
-    build_trials(records, _levels(whole, records))  # what cannot be tabulated is refused now
+    build_trials(records, levels_of(whole.distortions, records))  # what no table takes ends here
     earlier = read_provenance(directory)
-    write_spec(whole, directory / "study.toml")
-    store.publish(directory, "study.toml")
+    spec, whole = (carry(asked, store, directory) for asked in (spec, whole))
     begin = time.monotonic()
     ending: Exception | None = None
     if next_trials(spec, records):
-        records, ending = _sweep(spec, records, store, ledger, directory, options)
+        code = code_fingerprint()
+        for line in check_code(spec, records, code, store.shown):
+            print(f"study.run: {line}", file=sys.stderr)
+        write_spec(whole, directory / "study.toml")
+        store.publish(directory, "study.toml")
+        records, ending = _sweep(spec, whole, records, code, place)
     else:
+        write_spec(whole, directory / "study.toml")
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
     if isinstance(ending, OSError | LedgerError):
         raise ending
-    write_provenance(directory, spec, records, earlier, wall_s=time.monotonic() - begin)
-    status = _conclude(whole, records, store, directory, ending)
+    write_provenance(directory, spec.name, records, earlier, wall_s=time.monotonic() - begin)
+    status = _conclude(whole, records, place, ending)
     store.publish(directory)
     return status
 
 
 def _sweep(
-    spec: StudySpec,
-    records: Sequence[Record],
-    store: Store,
-    ledger: Ledger | BucketLedger,
-    directory: Path,
-    options: argparse.Namespace,
+    spec: StudySpec, whole: StudySpec, records: Sequence[Record], code: str, place: _Place
 ) -> tuple[list[Record], Exception | None]:
-    from study import cluster, launch
-    from study.search import Journal, check_search
-    from study.session import Interrupted, Session
+    from study.engine import environment
 
-    check_search(records)
+    environment.prepare()  # before Ray is imported
+    from study.engine import cluster, sweep
+    from study.engine.ending import Interrupted
+    from study.engine.proposals import Journal, check_search
+    from study.engine.session import Session
+
+    options = place.options
+    check_search(whole, records)
     try:
         with (
             cluster.connected(
@@ -124,17 +153,18 @@ def _sweep(
             signals.raised(),  # connecting put Ray's own handlers in their place
         ):
             slots = cluster.num_slots(spec)
-            cluster.check_visible(store)
+            cluster.check_visible(place.store)
             cluster.stage_data(spec.populations, options.data_dir)
             if options.dashboard:
                 print(cluster.dashboard_line(dashboard), file=sys.stderr)
             progress = ProgressLine(spec, slots, Console(stderr=True))
             session = Session(
                 spec=spec,
-                store=store,
-                ledger=ledger,
+                store=place.store,
+                ledger=place.ledger,
                 records={record["trial_id"]: record for record in records},
-                journal=Journal(directory / "optuna.journal"),
+                journal=Journal(place.directory / "optuna.journal", whole),
+                code=code,
                 on_change=lambda s: progress.show(s.records.values()),
             )
 
@@ -142,7 +172,7 @@ def _sweep(
                 session.ending = session.ending or Interrupted()
 
             with signals.noted(interrupt):
-                launch.launch_sweep(session, options.data_dir)
+                sweep.launch_sweep(session, options.data_dir)
             progress.close(session.records.values())
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
@@ -150,15 +180,12 @@ def _sweep(
 
 
 def _conclude(
-    spec: StudySpec,
-    records: Sequence[Record],
-    store: Store,
-    directory: Path,
-    ending: Exception | None,
+    spec: StudySpec, records: Sequence[Record], place: _Place, ending: Exception | None
 ) -> int:
-    from study.session import Interrupted, TooManyFailed
+    from study.engine.ending import Interrupted, TooManyFailed
 
-    levels = _levels(spec, records)
+    store, directory = place.store, place.directory
+    levels = levels_of(spec.distortions, records)
     write_table(build_trials(records, levels), directory / "trials", levels=levels)
     write_table(build_curves(records), directory / "curves")
     if isinstance(ending, Interrupted):
@@ -173,18 +200,7 @@ def _conclude(
         print(f"study.run: ended early: {ending}", file=sys.stderr)
     elif num_failed:
         print(f"{num_failed} trials failed; the report names them", file=sys.stderr)
-    return FAILED_TRIALS if num_failed else command.OK
-
-
-def _levels(spec: StudySpec, records: Sequence[Record]) -> dict[str, list[float]]:
-    """Severities by distortion: the spec's, then those only an earlier run asked for."""
-    levels = {name: list(severities) for name, severities in spec.distortions.items()}
-    for record in records:
-        if record["distortion"] != UNDISTORTED:
-            severities = levels.setdefault(record["distortion"], [])
-            if record["severity"] not in severities:
-                severities.append(record["severity"])
-    return levels
+    return FAILED_TRIALS if num_failed else cli.OK
 
 
 def _same_command() -> str:
@@ -192,7 +208,7 @@ def _same_command() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command.Parser(
+    parser = cli.Parser(
         prog="python -m study.run", description="Runs a study to its landscape and report."
     )
     parser.add_argument(

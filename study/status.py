@@ -7,20 +7,22 @@ is no study.
 import shutil
 import sys
 import time
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from study import command
-from study.bucket_ledger import open_ledger
-from study.ledger import LedgerError, Record
-from study.plan import cell_of, enumerate_cells, is_complete, total_by_role
-from study.progress import cell_title, duration, seconds_left, trial_title
-from study.schema import ROLES, STATUSES
-from study.spec import Cell, SpecError, StudySpec, parse_spec
-from study.storage import StorageError, store_at
+from study import cli
+from study.planning.plan import enumerate_cells, is_complete, total_by_role
+from study.planning.progress import duration, seconds_left
+from study.request.reading import SpecError, read_spec
+from study.request.spec import StudySpec
+from study.storage.ledger import LedgerError, Record
+from study.storage.opening import open_ledger, store_at
+from study.storage.store import StorageError
+from study.trials.roles import ROLES
+from study.trials.schema import STATUSES
+from study.trials.trial import Cell, cell_of, trial_title
 
 PAUSE_S = 60.0
 """Idle seconds after which work counts as interrupted."""
@@ -45,28 +47,23 @@ class Stretch:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    command.print_whatever_can_be_shown()
-    parser = command.Parser(prog="python -m study.status", description="Tells how far a study is.")
+    cli.print_whatever_can_be_shown()
+    parser = cli.Parser(prog="python -m study.status", description="Tells how far a study is.")
     parser.add_argument("directory", metavar="DIR", help="such as ray_results/quickstart")
     options = parser.parse_args(arguments)
     try:
         print(_status(options.directory))
     except (SpecError, LedgerError, StorageError, OSError) as error:
-        return command.complain("study.status", command.reason(error))
-    return command.OK
+        return cli.complain("study.status", cli.reason(error))
+    return cli.OK
 
 
 def _status(directory: str) -> str:
     store = store_at(directory)
-    text = store.read("study.toml")
-    if text is None:
-        raise SpecError(f"{directory}: there is no study.toml; allowed is a study's own folder")
-    try:
-        spec = parse_spec(tomllib.loads(text.decode()), f"{directory}/study.toml")
-    except ValueError as error:
-        if isinstance(error, SpecError):
-            raise
-        raise SpecError(f"{directory}/study.toml: is not TOML: {error}") from None
+    with store.workspace() as folder:
+        if not (folder / "study.toml").is_file():
+            raise SpecError(f"{directory}: there is no study.toml; allowed is a study's own folder")
+        spec = read_spec(str(folder / "study.toml"))
     ledger = open_ledger(store)
     records, warnings = ledger.read()
     rows = shutil.get_terminal_size(fallback=(100, 40)).lines
@@ -101,7 +98,7 @@ def describe(
     lines += [f"warning: {warning}" for warning in warnings]
     lines += ["", *_roles(totals, records), *_failures(records), ""]
     lines += _cells(spec, records, max(MIN_CELLS, rows - len(lines) - 4))
-    return "\n".join(command.printable(line) for line in lines)
+    return "\n".join(cli.printable(line) for line in lines)
 
 
 def last_stretch(records: Sequence[Record], until: float | None) -> Stretch | None:
@@ -180,10 +177,10 @@ def _cells(spec: StudySpec, records: Sequence[Record], room: int) -> list[str]:
     """Cells with work in progress first, then those that are finished."""
     by_cell: dict[Cell, list[Record]] = defaultdict(list)
     for record in records:
-        if record["role"] in ("search", "measure"):
+        if ROLES[record["role"]].is_in_grid:
             by_cell[cell_of(record)].append(record)
     cells = list(dict.fromkeys([*enumerate_cells(spec), *by_cell]))
-    planned = spec.search.trials + spec.seeds
+    planned = sum(len(role.seeds(spec)) for role in ROLES.values() if role.is_in_grid)
     started = [cell for cell in cells if by_cell.get(cell)]
     started.sort(key=lambda cell: len(by_cell[cell]) >= planned)
     if not started:
@@ -193,7 +190,7 @@ def _cells(spec: StudySpec, records: Sequence[Record], room: int) -> list[str]:
         done = by_cell[cell]
         finished = f"{len(done)}/{planned}"
         best = f"{_best(done, 'validation_risk'):>12}{_best(done, 'excess_risk'):>10}"
-        lines.append(f"{_cut(cell_title(cell), 61):<62}{finished:>10}{best}")
+        lines.append(f"{_cut(cell.title, 61):<62}{finished:>10}{best}")
     more = [f"{len(started) - room} more begun"] if len(started) > room else []
     more += [f"{len(cells) - len(started)} not begun"] if len(cells) > len(started) else []
     return [*lines, f"cells: {', '.join(more)}"] if more else lines

@@ -8,8 +8,8 @@ import torch
 from classcomp.designs import Design, design, population_of
 from classcomp.experiment import run
 from search_spaces import SPACES
-from study.schema import encode_variance_seed
-from study.spec import Cell, TrialSpec
+from study.trials.seeds import encode_variance_seed
+from study.trials.trial import Cell, TrialSpec
 
 BATCH, NUM_TRAIN, EPOCHS = 32, 100, 5
 

@@ -34,4 +34,4 @@ def test_a_heavy_import_would_be_seen() -> None:
 
 
 def test_asking_for_a_study_loads_neither_torch_nor_ray() -> None:
-    assert _loaded_after("import study.plan", ("torch", "ray", "optuna")) == []
+    assert _loaded_after("import study.planning.plan", ("torch", "ray", "optuna")) == []

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from study.comparisons import build_comparisons
-from study.intervals import holm, mean_p_value
-from study.table import build_trials, to_rows
+from study.analysis.comparisons import build_comparisons
+from study.analysis.intervals import holm, mean_p_value
+from study.analysis.table import build_trials
+from study.analysis.frames import to_rows
 
 Make = Callable[..., dict[str, Any]]
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study.density import missing_rows, study_grid
-from study.estimates import trial_errors
-from study.landscape import build_landscape
-from study.schema import ERRORS, LANDSCAPE_COLUMNS, NOMINAL_ERRORS, SEED_ERROR_COLUMNS
-from study.table import build_trials, to_rows
+from study.analysis.completeness import missing_rows, study_grid
+from study.analysis.estimates import trial_errors
+from study.analysis.landscape import build_landscape
+from study.trials.schema import ERRORS, LANDSCAPE_COLUMNS, NOMINAL_ERRORS, SEED_ERROR_COLUMNS
+from study.analysis.table import build_trials
+from study.analysis.frames import to_rows
 
 Record = dict[str, Any]
 Make = Callable[..., Record]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from study.intervals import Interval, compare, mean, seed_interval, widen
+from study.analysis.intervals import Interval, compare, mean, seed_interval, widen
 
 # 97.5% points of Student's t from printed tables (Fisher and Yates), by degrees of freedom
 T_TABLE = {1: 12.706, 2: 4.303, 4: 2.776, 8: 2.306}

@@ -7,11 +7,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from study.figures import write_figure
-from study.landscape import build_landscape
-from study.learning_curves import build_learning_curves, fit_power_law
-from study.size_figures import draw_size_grid, size_grids
-from study.table import build_trials, to_rows
+from study.rendering.style import write_figure
+from study.analysis.landscape import build_landscape
+from study.analysis.learning_curves import build_learning_curves, fit_power_law
+from study.rendering.sizes import draw_size_grid, size_grids
+from study.analysis.table import build_trials
+from study.analysis.frames import to_rows
 
 Make = Callable[..., dict[str, Any]]
 SIZES = (64, 128, 256, 512)

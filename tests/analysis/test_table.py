@@ -13,18 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study.schema import METRIC_COLUMNS, TRIAL_COLUMNS, columns_markdown
-from study.table import (
-    LEVELS_KEY,
-    SCHEMA_KEY,
-    TableError,
-    build_curves,
-    build_trials,
-    read_curves,
-    read_trials,
-    to_rows,
-    write_table,
-)
+from study.trials.schema import METRIC_COLUMNS, TRIAL_COLUMNS, columns_markdown
+from study.analysis.files import LEVELS_KEY, read_curves, read_trials, write_table
+from study.analysis.table import SCHEMA_KEY, build_curves, build_trials
+from study.analysis.frames import TableError, to_rows
 
 Record = dict[str, Any]
 Make = Callable[..., Record]

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.schema import decode_variance_seed, encode_variance_seed
-from study.table import build_trials, to_rows
-from study.variance import build_variance, mean_squares, variance_components
+from study.trials.seeds import decode_variance_seed, encode_variance_seed
+from study.analysis.table import build_trials
+from study.analysis.frames import to_rows
+from study.analysis.variance import build_variance, mean_squares, variance_components
 
 Make = Callable[..., dict[str, Any]]
 

@@ -21,11 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from study import report, run, status
-from study.command import OK
-from study.landscape import build_landscape
-from study.plan import next_trials
-from study.spec import StudySpec, parse_spec
-from study.table import build_trials, write_table
+from study.cli import OK
+from study.analysis.landscape import build_landscape
+from study.planning.plan import next_trials
+from study.request.spec import StudySpec
+from study.request.reading import parse_spec
+from study.analysis.table import build_trials
+from study.analysis.files import write_table
 from tests.study.conftest import TABLE, record_of
 
 JUNK = st.one_of(
@@ -46,14 +48,14 @@ JUNK = st.one_of(
 @pytest.fixture(autouse=True)
 def nothing_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command up to where Ray would start and figures would be drawn."""
-    monkeypatch.setattr("study.dry_run.seconds_per_example", lambda trial, data_dir: 1e-6)
+    monkeypatch.setattr("study.planning.dry_run.seconds_per_example", lambda trial, data_dir: 1e-6)
     monkeypatch.setattr(run, "_sweep", lambda spec, records, *rest: checked(records))
     monkeypatch.setattr(run, "_conclude", lambda *everything: OK)
     monkeypatch.setattr(report, "write_report", read_only)
 
 
 def checked(records: Sequence[Any]) -> tuple[list[Any], None]:
-    from study.search import check_search
+    from study.engine.proposals import check_search
 
     check_search(records)
     return list(records), None

@@ -11,10 +11,12 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from study import bucket_ledger
-from study.bucket_ledger import BucketLedger
-from study.ledger import LedgerError
-from study.storage import BucketStore, StorageError, open_store
+from study.storage import bucket_ledger
+from study.storage.bucket_ledger import BucketLedger
+from study.storage.ledger import LedgerError
+from study.storage.bucket import BucketStore
+from study.storage.store import StorageError
+from study.storage.opening import open_store
 from tests.cluster.driving import SMALL, finish, records_of, results_of
 from tests.study.test_ledger import record_with_id
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from study import monitoring
+from study.engine import monitoring
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from classcomp.populations import staging
-from study.plan import total_by_role
+from study.planning.plan import total_by_role
 from study.run import main
-from study.spec import read_spec
+from study.request.reading import read_spec
 
 
 def run_study(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

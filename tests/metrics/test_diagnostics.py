@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from classcomp.experiment import Experiment, run
-from study.schema import METRIC_COLUMNS
+from study.trials.schema import METRIC_COLUMNS
 
 torch.set_num_threads(1)
 

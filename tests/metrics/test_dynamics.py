@@ -5,7 +5,7 @@ import pytest
 from classcomp.experiment import Experiment
 from classcomp.metrics.dynamics import area_under_curve
 from search_spaces import SPACES
-from study.spec import Cell, TrialSpec
+from study.trials.trial import Cell, TrialSpec
 
 
 def test_area_by_hand() -> None:

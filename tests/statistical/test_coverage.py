@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.landscape import build_landscape
-from study.schema import ERRORS
-from study.table import Row, build_trials, to_rows
+from study.analysis.landscape import build_landscape
+from study.trials.schema import ERRORS
+from study.analysis.frames import Row, to_rows
+from study.analysis.table import build_trials
 
 STUDIES = 1_000
 TRUTH = {"approximation": 0.05, "estimation": 0.08, "optimization": -0.01, "total": 0.12}

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.landscape import build_landscape
-from study.table import Row, build_trials, to_rows
+from study.analysis.landscape import build_landscape
+from study.analysis.frames import Row, to_rows
+from study.analysis.table import build_trials
 
 N, D, SEEDS, STEPS = 40, 160, 300, 25
 SCALE = 1e-5  # so that the peak passes for a risk

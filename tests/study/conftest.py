@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from search_spaces import SPACES
-from study.spec import StudySpec, TrialSpec, parse_spec
+from study.request.spec import StudySpec
+from study.trials.trial import TrialSpec
+from study.request.reading import parse_spec
 
 TABLE: dict[str, Any] = {
     "name": "small",
@@ -37,7 +39,7 @@ def record_of(
     identity = trial.identity
     if trial.hyperparameters is None:
         identity["hyperparameters"] = dict(SPACES[trial.family].defaults)
-    from study.spec import trial_id
+    from study.trials.trial import trial_id
 
     return {
         **identity,

@@ -1,0 +1,1 @@
+"""From trials to numbers: errors with intervals, landscapes, comparisons, learning curves."""

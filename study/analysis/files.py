@@ -1,0 +1,157 @@
+"""Tables as files: parquet and CSV, written whole, and read with suspicion."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from study.analysis.frames import TableError
+from study.analysis.table import Levels, validate_trials
+from study.storage.store import write_whole
+from study.trials.schema import (
+    CURVE_COLUMNS,
+    REQUIRED_NAMES,
+    TABLE_VERSION,
+    TRIAL_COLUMNS,
+    Column,
+)
+
+LEVELS_KEY = b"classcomp.levels"
+VERSION_KEY = b"classcomp.schema"
+
+
+def write_table(frame: pd.DataFrame, stem: Path, *, levels: Levels | None = None) -> Path:
+    """Write `stem`.parquet and `stem`.csv, each whole or not at all; return the parquet's path.
+
+    Args:
+        frame: any table of the study.
+        stem: path without suffix.
+        levels: the study's distortions, kept in the parquet's schema metadata.
+    """
+    kept = {name: [float(value) for value in values] for name, values in (levels or {}).items()}
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    metadata = dict(table.schema.metadata or {})
+    metadata[LEVELS_KEY] = json.dumps(kept).encode()
+    metadata[VERSION_KEY] = str(TABLE_VERSION).encode()
+    table = table.replace_schema_metadata(metadata)
+    parquet = stem.with_name(stem.name + ".parquet")
+    write_whole(parquet, lambda path: pq.write_table(table, path))
+    write_csv(frame, stem.with_name(stem.name + ".csv"))
+    return parquet
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a CSV, whole or not at all; null is an empty field."""
+    write_whole(path, lambda temporary: frame.to_csv(temporary, index=False))
+    return path
+
+
+def write_text(text: str, path: Path) -> Path:
+    """Write a UTF-8 text file, whole or not at all."""
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return path
+
+
+def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
+    """Read and check a trials table; return it with the study's levels.
+
+    Raises:
+        TableError: the file is missing or is no parquet file, is of another schema version,
+            lacks a column, has one of the wrong type, or holds a value that is not allowed.
+    """
+    table = _read_parquet(path)
+    metadata = table.schema.metadata or {}
+    version = metadata.get(VERSION_KEY)
+    if version is None:
+        raise TableError(f"{path} is not a trials table: it carries no schema version")
+    if not version.isdigit() or not 1 <= int(version) <= TABLE_VERSION:
+        found = version.decode(errors="replace")[:20]
+        raise TableError(f"{path}: schema is {found}, this program reads 1 to {TABLE_VERSION}")
+    levels = _parse_levels(metadata.get(LEVELS_KEY, b"{}"), path)
+    frame = _to_frame(table, TRIAL_COLUMNS, path)
+    try:
+        validate_trials(frame)
+    except TableError as error:
+        raise TableError(f"{path}: {error}") from None
+    return frame, levels
+
+
+def read_curves(path: Path) -> pd.DataFrame:
+    """Read the curves table.
+
+    Raises:
+        TableError: as for `read_trials`.
+    """
+    return _to_frame(_read_parquet(path), CURVE_COLUMNS, path)
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    if not path.is_file():
+        raise TableError(f"{path}: no such file")
+    try:
+        return pq.ParquetFile(path).read()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        first = (str(error).splitlines() or ["unreadable"])[0]
+        raise TableError(f"{path} cannot be read as parquet: {first}") from None
+
+
+def _parse_levels(text: bytes, path: Path) -> dict[str, list[float]]:
+    try:
+        levels = json.loads(text)
+        return {str(name): [float(v) for v in values] for name, values in levels.items()}
+    except (ValueError, TypeError, AttributeError):
+        raise TableError(f"{path}: the levels in its metadata cannot be read") from None
+
+
+_ARROW: Mapping[str, tuple[Callable[[pa.DataType], bool], pa.DataType]] = {
+    "string": (lambda t: pa.types.is_string(t) or pa.types.is_large_string(t), pa.string()),
+    "Int64": (pa.types.is_integer, pa.int64()),
+    "Float64": (pa.types.is_floating, pa.float64()),
+    "boolean": (pa.types.is_boolean, pa.bool_()),
+}
+
+
+def _to_frame(table: pa.Table, columns: Sequence[Column], path: Path) -> pd.DataFrame:
+    """Check the columns' types and turn the table into nullable dtypes, NaN into null.
+
+    A column that an older table lacks is null, unless a row means nothing without it.
+    """
+    listed = {column.name: column for column in columns}
+    if len(set(table.column_names)) < len(table.column_names):
+        raise TableError(f"{path}: two columns have the same name")
+    for name in REQUIRED_NAMES:
+        if name in listed and name not in table.column_names:
+            raise TableError(f"{path}: column {name} is missing")
+    series = {
+        name: pd.Series([None] * table.num_rows, dtype=column.dtype)
+        for name, column in listed.items()
+    }
+    for name in table.column_names:
+        held = table.column(name)
+        dtype = listed[name].dtype if name in listed else _dtype_of(held.type)
+        if dtype is None or not _ARROW[dtype][0](held.type):
+            wanted = dtype or "one of " + ", ".join(_ARROW)
+            raise TableError(f"{path}: column {name} is of type {held.type}, not {wanted}")
+        series[name] = pd.Series(_to_values(held, dtype, name, path), dtype=dtype)
+    return pd.DataFrame(series)
+
+
+def _to_values(held: pa.ChunkedArray, dtype: str, name: str, path: Path) -> list[Any]:
+    try:
+        held.validate(full=True)
+        cast = held.cast(_ARROW[dtype][1])
+    except pa.ArrowException:
+        raise TableError(f"{path}: column {name} holds values that are not {dtype}") from None
+    if dtype == "Float64":
+        cast = pc.if_else(pc.is_nan(cast), pa.scalar(None, pa.float64()), cast)
+    values: list[Any] = cast.to_pylist()
+    return values
+
+
+def _dtype_of(held: pa.DataType) -> str | None:
+    return next((dtype for dtype, (holds, _) in _ARROW.items() if holds(held)), None)

@@ -1,0 +1,59 @@
+"""Code and data that the user brought, put into the study's place, where every worker finds them."""
+
+from pathlib import Path
+
+from classcomp.populations import carried
+from study.request.spec import NetworkSection, PopulationSection, StudySpec
+from study.storage.store import CARRIED, Store, write_whole
+
+LARGEST_BYTES = 256 * 2**20
+"""Data above it stay where they are: on a cluster every node must see them at the same path."""
+
+
+def carry(spec: StudySpec, store: Store, directory: Path) -> StudySpec:
+    """Copies what the study file names into `carried/`, and names the copies instead.
+
+    Args:
+        spec: what is asked.
+        store: the study's place.
+        directory: its workspace.
+    """
+    networks = tuple(_network(section, directory) for section in spec.networks)
+    populations = tuple(_population(section, directory) for section in spec.populations)
+    if networks != spec.networks or populations != spec.populations:
+        store.publish(directory, f"{CARRIED}/*")
+    return spec.model_copy(update={"networks": networks, "populations": populations})
+
+
+def _network(section: NetworkSection, directory: Path) -> NetworkSection:
+    file, _, name = section.path.rpartition(":")
+    path = Path(file)
+    if path.suffix != ".py" or path.parent.name == CARRIED:
+        return section
+    target = directory / CARRIED / f"{section.network.source}-{path.name}"
+    _copy(path, target)
+    return NetworkSection(
+        name=section.name,
+        path=f"{target.absolute()}:{name}",
+        parameters=section.parameters,
+        space=section.space,
+    )
+
+
+def _population(section: PopulationSection, directory: Path) -> PopulationSection:
+    path = section.parameters.get("path")
+    if path is None or Path(path).parent.name == CARRIED:
+        return section
+    packed = carried(section.name, section.parameters)
+    if packed.stat().st_size > LARGEST_BYTES:
+        return section
+    target = directory / CARRIED / packed.name
+    _copy(packed, target)
+    return PopulationSection.model_validate(
+        {"name": section.name, **section.parameters, "path": str(target.absolute())}
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not target.exists():
+        write_whole(target, lambda temporary: temporary.write_bytes(source.read_bytes()))

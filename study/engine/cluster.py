@@ -1,0 +1,214 @@
+"""Ray itself: connecting to one, what it has room for, and what its nodes can see.
+
+`study.engine.environment.prepare` comes before this module is imported.
+"""
+
+import math
+import os
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+import classcomp
+import search_spaces
+import study
+from classcomp.populations import make
+from study.request.spec import PopulationSection, StudySpec
+from study.storage.opening import store_at
+from study.storage.store import StorageError, Store, first_line
+
+PROBE_TRIES = 5
+"""Seconds that a shared file system has for showing a file to another node."""
+
+
+class ClusterError(RuntimeError):
+    """The cluster asked for cannot be used; the message is one line."""
+
+
+@contextmanager
+def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> Iterator[str]:
+    """Ray for the time of a sweep: a local one on loopback, or the cluster that is there.
+
+    Yields:
+        The dashboard's HOST:PORT, empty where there is none.
+
+    Raises:
+        ClusterError: a local Ray does not start, or no cluster answers.
+    """
+    where = address or os.environ.get("RAY_ADDRESS") or "auto"
+    quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
+    if not cluster:
+        with _on_loopback():
+            # None: a dashboard if it can be had, on the next free port; False: none.
+            wanted = None if dashboard else False
+            try:
+                context = ray.init(address="local", include_dashboard=wanted, **quiet)
+            except Exception as error:  # Ray raises no narrower one
+                raise ClusterError(
+                    f"Ray does not start on this machine: {first_line(error)}"
+                ) from error
+    else:
+        packages = [_folder(module) for module in (classcomp, search_spaces, study)]
+        try:
+            _check_reachable(where)
+            context = ray.init(address=where, runtime_env={"py_modules": packages}, **quiet)
+        except (OSError, ValueError, RuntimeError) as error:
+            place = "on this machine" if where == "auto" else f"at {where}"
+            raise ClusterError(
+                f"--cluster: no Ray cluster answers {place} ({first_line(error)}); "
+                "start one with `ray start --head`, or name it with --address HOST:PORT"
+            ) from None
+    try:
+        yield str(context.dashboard_url or "")
+    finally:
+        ray.shutdown()
+
+
+def num_slots(spec: StudySpec) -> int:
+    """Trials that run side by side on what Ray has, node by node.
+
+    Raises:
+        ClusterError: not one fits.
+    """
+    resources = spec.resources
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    slots = sum(
+        slots_of_node(node, resources.cpus_per_trial, resources.gpus_per_trial) for node in nodes
+    )
+    if slots == 0:
+        have = ", ".join(f"{n.get('CPU', 0.0):g} CPU and {n.get('GPU', 0.0):g} GPU" for n in nodes)
+        raise ClusterError(
+            f"resources: a trial needs {resources.cpus_per_trial:g} CPU and "
+            f"{resources.gpus_per_trial:g} GPU on one node; there are {have}"
+        )
+    return slots
+
+
+def slots_of_node(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+    """Trials that one node holds: half a trial here and half there are none.
+
+    Args:
+        node: Ray's resources of the node, such as `{"CPU": 4.0, "GPU": 1.0}`.
+        cpus: of one trial.
+        gpus: of one trial; a fraction is a share of a single device.
+    """
+    slots = _times(node.get("CPU", 0.0), cpus)
+    if gpus >= 1:
+        slots = min(slots, _times(node.get("GPU", 0.0), gpus))
+    elif gpus > 0:
+        slots = min(slots, int(node.get("GPU", 0.0)) * _times(1.0, gpus))
+    return slots
+
+
+def dashboard_line(place: str) -> str:
+    """Where the dashboard is and how to open it."""
+    if not place:
+        return "dashboard: there is none; the study goes on without"
+    ray_command = Path(sys.executable).with_name("ray")
+    shown = ray_command if ray_command.exists() else "ray"
+    return f"dashboard: http://{place} (its token: {shown} get-auth-token)"
+
+
+def stage_data(populations: Sequence[PopulationSection], data_dir: str | None) -> None:
+    """Decodes every real data set once on every node, before any trial asks for it."""
+    sections = [(population.name, population.parameters) for population in populations]
+    _on_every_node(_stage_all, sections, data_dir)
+
+
+def check_visible(store: Store) -> None:
+    """Refuses a place for results that not every node of a cluster sees.
+
+    The driver writes a probe there, a task on each node looks for it. The driver's own node needs
+    none.
+
+    Raises:
+        ClusterError: some node does not see the place, and why.
+    """
+    if sum(node["Alive"] for node in ray.nodes()) == 1:
+        return
+    probe = f".probe-{uuid.uuid4().hex}"
+    store.write(probe, b"")
+    try:
+        found = _on_every_node(_why_unseen, store.address, probe)
+    finally:
+        store.remove(probe)
+    reasons = {node: reason for node, reason in found.items() if reason}
+    if reasons:
+        raise ClusterError(
+            f"--results {store.shown}: not seen by {len(reasons)} of {len(found)} nodes "
+            f"({', '.join(reasons)}: {next(iter(reasons.values()))}); on several nodes allowed "
+            "are a folder that all share under the same path, and s3://bucket/prefix"
+        )
+
+
+def _on_every_node(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """What a function returns on each node, by the node's address."""
+    task = ray.remote(num_cpus=0)(function)
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    results = [
+        task.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
+        ).remote(*arguments)
+        for node in nodes
+    ]
+    places = [node["NodeManagerAddress"] for node in nodes]
+    return dict(zip(places, ray.get(results), strict=True))
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Lets a local Ray listen on loopback alone.
+
+    It does so by itself on macOS and Windows; on Linux it takes the machine's outer address, and
+    replaces a `_node_ip_address` of 127.0.0.1 by it. This is the switch between the two.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _times(have: float, need: float) -> int:
+    """How often `need` fits; ten tenths are ten, whatever floats say."""
+    return math.floor(have / need + 1e-9)
+
+
+def _check_reachable(address: str) -> None:
+    """Fails at once where `ray.init` would wait for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and "/" not in address and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def _why_unseen(address: str, probe: str) -> str | None:
+    """Why this node does not see the driver's probe; NFS may show it seconds late."""
+    for _ in range(PROBE_TRIES):
+        try:
+            if store_at(address).read(probe) is not None:
+                return None
+        except (OSError, StorageError) as error:
+            return first_line(error)
+        time.sleep(1)
+    return "it is not there"
+
+
+def _stage_all(sections: Sequence[tuple[str, dict[str, Any]]], data_dir: str | None) -> None:
+    for name, parameters in sections:
+        make(name, data_dir=data_dir, **parameters).num_available("train")
+
+
+def _folder(module: ModuleType) -> str:
+    assert module.__file__ is not None
+    return str(Path(module.__file__).parent)

@@ -1,0 +1,85 @@
+"""A driver's view of one study while it runs: what is finished, and why it ends."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from study.engine import checkpoints
+from study.engine.ending import too_many_failed
+from study.engine.proposals import Journal
+from study.request.spec import StudySpec
+from study.storage.bucket_ledger import BucketLedger
+from study.storage.ledger import Ledger, LedgerError, Record
+from study.storage.store import Store
+from study.trials.roles import ROLES
+from study.trials.trial import Cell, TrialSpec, cell_of
+
+
+@dataclass(kw_only=True)
+class Session:
+    """A driver's view of one study while it runs.
+
+    Attributes:
+        spec: what is asked.
+        store: the study's place.
+        ledger: locked by this driver.
+        records: what is finished, by trial id.
+        journal: Optuna's export.
+        code: fingerprint of the code that the trials run.
+        on_change: called after every finished trial and every few seconds.
+        ending: why the sweep ends before everything is done: a signal, too many failures, or a
+            place for results that takes no more.
+    """
+
+    spec: StudySpec
+    store: Store
+    ledger: Ledger | BucketLedger
+    records: dict[str, Record]
+    journal: Journal
+    code: str
+    on_change: Callable[["Session"], None]
+    ending: Exception | None = None
+    searched: dict[Cell, list[Record]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        """Indexes and exports the search trials that are already there."""
+        for record in self.records.values():
+            self._index(record)
+        self.ending = too_many_failed(self.spec.max_failed_share, self.records)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles what it is given, and a session lives in its driver alone."""
+        return {}
+
+    def finish(self, trial: TrialSpec, payload: Mapping[str, Any]) -> None:
+        """Writes a trial's record; from here on it is never run again."""
+        record: Record = {
+            **trial.identity,
+            "trial_id": trial.trial_id,
+            "task": self.spec.space_of(trial.cell.family).task,
+            "code": self.code,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            **payload,
+        }
+        try:
+            self.ledger.append(record)
+            self.records[trial.trial_id] = record
+            self._index(record)
+        except (OSError, LedgerError) as error:
+            self.ending = self.ending or error
+            return
+        self._drop_checkpoint(record)
+        self.ending = self.ending or too_many_failed(self.spec.max_failed_share, self.records)
+        self.on_change(self)
+
+    def _drop_checkpoint(self, record: Record) -> None:
+        wall_s = record["metrics"].get("wall_s")
+        if wall_s is None or wall_s > checkpoints.EVERY_S:
+            checkpoints.drop_checkpoint(self.store, record["trial_id"])
+
+    def _index(self, record: Record) -> None:
+        if ROLES[record["role"]].is_searched:
+            self.searched[cell_of(record)].append(record)
+            self.journal.add(record)

@@ -1,0 +1,188 @@
+"""What runs inside a Ray worker: one experiment at a time, in an actor that is used again.
+
+torch is imported when a worker is set up, and not with this module: the driver needs the class's
+name only.
+"""
+
+import io
+import json
+import math
+import platform
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from classcomp.trial import Network, Trial
+from ray.tune import Trainable
+
+from study.engine import checkpoints
+from study.storage.opening import store_at
+from study.storage.store import CARRIED, StorageError, Store
+from study.trials.roles import ROLES
+from study.trials.trial import TrialSpec, trial_from_json
+
+if TYPE_CHECKING:
+    from classcomp.experiment import Experiment
+
+SLICE_S = 5.0
+"""Seconds between two signs of life of a trial nobody needs to decide about."""
+
+
+class TrialActor(Trainable):
+    """Tune's class interface around `classcomp.experiment.Experiment`.
+
+    A result is `{"payload": JSON, "epoch", "validation_risk", "done"}`. An exception of the
+    experiment is a result too: a failed trial is a row of the table, and the actor lives on.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Takes the first trial."""
+        import torch
+
+        torch.set_num_threads(max(1, math.floor(config["cpus"])))
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Takes the next trial."""
+        self._address: str = new_config["store"]
+        self._spec: TrialSpec = trial_from_json(new_config["trial"])
+        self._data_dir: str | None = new_config["data_dir"]
+        self._experiment: Experiment | None = None
+        self._epoch = 0
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """One epoch of a search trial; of any other as many as fit into a few seconds."""
+        try:
+            return self._advance()
+        except Exception as error:
+            return self._result(status="failed", error=_on_one_line(error))
+
+    def _advance(self) -> dict[str, Any]:
+        if self._experiment is None:
+            self._experiment = self._taken_up()
+            self._saved = time.monotonic()
+        experiment, begin = self._experiment, time.monotonic()
+        is_search = ROLES[self._spec.role].is_searched
+        # A search that was taken up reports the epochs before it again: its ASHA may be new.
+        while not experiment.finished and not (is_search and len(self._risks) > self._epoch):
+            experiment.advance()
+            self._save_if_due(experiment)
+            if not is_search and time.monotonic() - begin > SLICE_S:
+                break
+        self._epoch += is_search
+        is_done = experiment.finished and (not is_search or len(self._risks) == self._epoch)
+        if is_done:
+            self._keep_exhibits(experiment)
+        return self._result(status="done" if is_done else "running", error=None)
+
+    @property
+    def _risks(self) -> list[float]:
+        curves = self._experiment.outcome.curves if self._experiment is not None else ()
+        return [p.validation_risk for p in curves if p.validation_risk is not None]
+
+    def _taken_up(self) -> "Experiment":
+        """The experiment from its checkpoint, where an attempt before this one left one."""
+        from classcomp.experiment import Experiment
+
+        trial = to_trial(self._spec, self._address)
+        with suppress(Exception):  # a damaged checkpoint costs a repetition, not the trial
+            state = checkpoints.read_checkpoint(_opened(self._address), self._spec.trial_id)
+            if state is not None:
+                experiment = Experiment(trial, data_dir=self._data_dir)
+                experiment.load_state_dict(state)
+                return experiment
+        return Experiment(trial, data_dir=self._data_dir)
+
+    def _save_if_due(self, experiment: "Experiment") -> None:
+        if experiment.finished or time.monotonic() - self._saved < checkpoints.EVERY_S:
+            return
+        with suppress(StorageError):  # the trial goes on without
+            store = _opened(self._address)
+            checkpoints.write_checkpoint(store, self._spec.trial_id, experiment.state_dict())
+        self._saved = time.monotonic()
+
+    def _keep_exhibits(self, experiment: "Experiment") -> None:
+        """Writes what is worth looking at, of the first measured trial of a cell."""
+        if not ROLES[self._spec.role].is_measured or self._spec.seed != 0:
+            return
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **experiment.exhibits())
+        with suppress(OSError, StorageError):  # a picture less; the result counts
+            _opened(self._address).write(f"exhibits/{self._spec.trial_id}.npz", buffer.getvalue())
+
+    def _result(self, *, status: str, error: str | None) -> dict[str, Any]:
+        outcome = self._experiment.outcome if self._experiment is not None else None
+        curves = [asdict(progress) for progress in outcome.curves] if outcome else []
+        is_wanted = status != "running" or ROLES[self._spec.role].is_searched
+        payload = {
+            "status": status,
+            "error": error,
+            "metrics": _plain(outcome.metrics) if outcome else {},
+            "curves": [_plain(row) for row in curves],
+            "node": platform.node(),
+        }
+        return {
+            "payload": json.dumps(payload) if is_wanted else None,
+            "epoch": self._epoch,
+            "validation_risk": self._risks[self._epoch - 1] if self._epoch else None,
+            "done": status != "running",
+        }
+
+
+@lru_cache(maxsize=4)
+def _opened(address: str) -> Store:
+    return store_at(address)
+
+
+def to_trial(spec: TrialSpec, address: str) -> Trial:
+    """A trial as classcomp takes it, code and data that the user brought found on this node."""
+    network = spec.network and Network(
+        name=spec.cell.family, path=_on_this_node(spec.network.path, address)
+    )
+    parameters = dict(spec.population_parameters)
+    if isinstance(parameters.get("path"), str):
+        parameters["path"] = _on_this_node(parameters["path"], address)
+    assert spec.hyperparameters is not None, "a trial runs with hyperparameters"
+    return Trial(
+        role=spec.role,
+        family=spec.cell.family,
+        depth=spec.cell.depth,
+        population_name=spec.population_name,
+        population_parameters=parameters,
+        distortion=spec.cell.distortion,
+        severity=spec.cell.severity,
+        num_train=spec.cell.num_train,
+        budget_epochs=spec.budget_epochs,
+        max_epochs=spec.max_epochs,
+        hyperparameters=spec.hyperparameters,
+        streams=spec.streams,
+        network=network,
+    )
+
+
+def _on_this_node(path: str, address: str) -> str:
+    """`.../carried/name` as a file of this node; any other path as it is."""
+    file, colon, name = path.partition(":")
+    if Path(file).parent.name != CARRIED:
+        return path
+    local = _opened(address).local_copy(f"{CARRIED}/{Path(file).name}")
+    return f"{local}{colon}{name}"
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The same numbers for JSON; what is not finite is unknown."""
+    return {key: None if _is_not_finite(value) else value for key, value in row.items()}
+
+
+def _is_not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]

@@ -1,0 +1,104 @@
+"""How far a study is, and how long it will take."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from study.planning.plan import total_by_role
+from study.request.spec import StudySpec
+from study.trials.roles import ROLES
+
+EVERY_S = 0.5
+EVERY_LOGGED_S = 15.0
+
+
+class ProgressLine:
+    """Counts by role and time left: a bar on a terminal, a line now and then in a log."""
+
+    def __init__(self, spec: StudySpec, num_slots: int, console: Console) -> None:
+        """Starts the clock."""
+        self._totals = total_by_role(spec)
+        self._num_slots = num_slots
+        self._console = console
+        self._started = time.monotonic()
+        self._shown = float("-inf")
+        self._every = EVERY_S if console.is_terminal else EVERY_LOGGED_S
+        columns = (BarColumn(bar_width=20), TaskProgressColumn(), TextColumn("{task.description}"))
+        # Drawn by `show` alone: a thread of its own would take time from the trials.
+        self._bar = Progress(*columns, console=console, auto_refresh=False, transient=True)
+        self._task = self._bar.add_task("", total=sum(self._totals.values()))
+
+    def show(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Draws the line if the last one is old enough."""
+        now = time.monotonic()
+        if now - self._shown < self._every:
+            return
+        self._shown = now
+        held = list(records)
+        line = describe_progress(self._totals, held, self._num_slots)
+        if not self._console.is_terminal:
+            self._write(line)
+            return
+        if not self._bar.live.is_started:
+            self._bar.start()
+        self._bar.update(self._task, completed=len(held), description=line, refresh=True)
+
+    def close(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Takes the bar away and writes the last line."""
+        self._bar.stop()
+        line = describe_progress(self._totals, records, self._num_slots)
+        elapsed = duration(time.monotonic() - self._started)
+        self._write(f"{line.split(' · about')[0]} · took {elapsed}")
+
+    def _write(self, line: str) -> None:
+        self._console.file.write(f"{line}\n")
+        self._console.file.flush()
+
+
+def describe_progress(
+    totals: Mapping[str, int], records: Iterable[Mapping[str, Any]], num_slots: int
+) -> str:
+    """`search 3/8 · measure 10/40 · ... · stopped 1 · failed 0 · about 1:20 left`."""
+    records = list(records)
+    done = Counter(record["role"] for record in records)
+    statuses = Counter(record["status"] for record in records)
+    parts = [
+        f"{role} {done[role]}/{max(done[role], totals[role])}" for role in ROLES if totals.get(role)
+    ]
+    parts += [f"{status} {statuses[status]}" for status in ("stopped", "failed")]
+    left = seconds_left(totals, records, num_slots)
+    if left:
+        parts.append(f"about {duration(left)} left")
+    return " · ".join(parts)
+
+
+def seconds_left(
+    totals: Mapping[str, int], records: Iterable[Mapping[str, Any]], num_slots: float
+) -> float | None:
+    """Mean seconds of the finished trials of each role times those left, over those side by side.
+
+    None before a trial of every role that is left has finished.
+    """
+    done: Counter[str] = Counter()
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for record in records:
+        done[record["role"]] += 1
+        wall_s = record["metrics"].get("wall_s")
+        if wall_s is not None:
+            seconds[record["role"]].append(wall_s)
+    left = {role: totals[role] - done[role] for role in totals if totals[role] > done[role]}
+    if not all(seconds[role] for role in left):
+        return None
+    work = sum(n * sum(seconds[role]) / len(seconds[role]) for role, n in left.items())
+    return work / num_slots
+
+
+def duration(seconds: float) -> str:
+    """`0:07`, `12:30` or `3:02:01`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

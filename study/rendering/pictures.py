@@ -1,0 +1,72 @@
+"""Every picture of the page, its file and what it shows, in words."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from study.analysis.reading import Study
+from study.analysis.results import Results
+from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
+from study.rendering.lines import LineGrid, draw_line_grid, error_lines, learning_curves
+from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
+from study.rendering.style import write_figure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """One figure of the page: its file relative to the page, and what it shows, in words."""
+
+    file: str
+    alt: str
+
+
+def write_pictures(study: Study, results: Results, folder: Path) -> dict[str, list[Picture]]:
+    """Write all figures into a folder; return what to show under which heading."""
+    pictures: dict[str, list[Picture]] = {"heat": [], "lines": [], "curves": [], "sizes": []}
+    for number, info in enumerate(heat_maps(results.landscape)):
+        name = f"heat_{number:02d}_{info.error}.svg"
+        pictures["heat"].append(_picture(draw_heat_maps(info), folder / name, _heat_words(info)))
+    for number, grid in enumerate(error_lines(results.landscape)):
+        path = folder / f"lines_{number:02d}.svg"
+        pictures["lines"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
+    if study.curves is not None:
+        for number, grid in enumerate(learning_curves(study.trials, study.curves)):
+            path = folder / f"curves_{number:02d}.svg"
+            pictures["curves"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
+    for number, sizes in enumerate(size_grids(results.landscape, results.learning_curves)):
+        path = folder / f"sizes_{number:02d}.svg"
+        pictures["sizes"].append(_picture(draw_size_grid(sizes), path, _size_words(sizes)))
+    return pictures
+
+
+def _picture(figure: Figure, path: Path, alt: str) -> Picture:
+    write_figure(figure, path)
+    return Picture(file=f"figures/{path.name}", alt=alt)
+
+
+def _heat_words(info: HeatMaps) -> str:
+    cells = [
+        (value, f"{shape}, {panel.title}, severity {severity}")
+        for panel in info.panels
+        for shape, row in zip(panel.row_labels, panel.cells, strict=True)
+        for severity, value in zip(panel.column_labels, row, strict=True)
+        if value is not None
+    ]
+    low, high = min(cells), max(cells)
+    return (
+        f"Heat map of the {info.error} error on {info.population}, family and depth against "
+        f"severity: from {100 * low[0]:z.2f} ({low[1]}) to {100 * high[0]:z.2f} ({high[1]}) "
+        f"percentage points; {len(cells)} cells known."
+    )
+
+
+def _line_words(info: LineGrid) -> str:
+    shown = ", ".join(info.labels)
+    what = ", ".join(label.removesuffix(" (%)") for label in info.y_labels)
+    return f"{info.title}. Lines of {what} against {info.x_label}, a panel per depth, for {shown}."
+
+
+def _size_words(info: SizeGrid) -> str:
+    shown = ", ".join(info.labels)
+    return f"{info.title}. Means, fitted curves and U dashed, a panel per depth, for {shown}."

@@ -1,0 +1,1 @@
+"""What is asked: a study file, read and checked."""

@@ -1,0 +1,176 @@
+"""What may be asked of a study that has begun: more of it, or less, and nothing else."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from study.request.reading import SpecError, read_spec
+from study.request.spec import PopulationSection, StudySpec
+
+# Their trials would not be trials of the same study. What is left out may change: `resources` and
+# `max_failed_share` determine no result, and a larger number or a longer list is an extension.
+FIXED = {
+    "search": (
+        *("trials", "sampler", "max_epochs", "grace_epochs", "reduction_factor", "parallel"),
+    ),
+    "training": ("budget_epochs", "max_epochs"),
+}
+FREE = ("resources", "max_failed_share", "allow_mixed_code")
+"""They determine no result: what is asked counts."""
+
+
+def extend(
+    asked: StudySpec, records: Sequence[Mapping[str, Any]], directory: Path, shown: str
+) -> StudySpec:
+    """What the study is from here on, to be written as its `study.toml`.
+
+    Args:
+        asked: what is asked now.
+        records: what is finished.
+        directory: with the study file as it was run, if it was.
+        shown: the study's place, for messages.
+
+    Returns:
+        What is asked, or what is there where less is asked.
+
+    Raises:
+        SpecError: one line with every difference between what is asked and what is there.
+    """
+    path = directory / "study.toml"
+    if not records or not path.exists():
+        return asked
+    there = read_spec(str(path))
+    found = [
+        *_settings(asked, there),
+        *_networks(asked, there),
+        *_populations(asked, records),
+        *_streams(asked, there),
+    ]
+    if found:
+        raise SpecError(
+            f"{shown} was begun with other settings: {'; '.join(found)}; ask for what is there, "
+            "or give the study another --name"
+        )
+    if not _is_within(asked, there):
+        return asked
+    free = {name: getattr(asked, name) for name in FREE}
+    return there.model_copy(update=free)
+
+
+def check_code(
+    asked: StudySpec, records: Sequence[Mapping[str, Any]], code: str, shown: str
+) -> list[str]:
+    """Lines to tell about finished trials that other code ran.
+
+    Args:
+        asked: what is asked now.
+        records: what is finished.
+        code: fingerprint of the code that would run.
+        shown: the study's place, for messages.
+
+    Raises:
+        SpecError: other code ran some of them, and the user does not insist.
+    """
+    codes = Counter(record.get("code") for record in records)
+    unknown, others = codes.pop(None, 0), {c: n for c, n in codes.items() if c != code}
+    lines = [f"{shown}: nobody noted which code ran {unknown} of its trials"] if unknown else []
+    if not others:
+        return lines
+    ran = ", ".join(f"{number} by code {other}" for other, number in sorted(others.items()))
+    mixed = f"{shown}: of its trials {ran}; the code is {code} now"
+    if not asked.allow_mixed_code:
+        raise SpecError(
+            f"{mixed}; insist with --set allow_mixed_code=true, or give the study another --name"
+        )
+    return [*lines, mixed]
+
+
+def _settings(asked: StudySpec, there: StudySpec) -> list[str]:
+    is_searched = asked.search.trials > 0 or there.search.trials > 0
+    return [
+        f"{section}.{name} = {new} (there: {old})"
+        for section, names in FIXED.items()
+        if section != "search" or is_searched
+        for name in names
+        if (new := getattr(getattr(asked, section), name))
+        != (old := getattr(getattr(there, section), name))
+    ]
+
+
+def _networks(asked: StudySpec, there: StudySpec) -> list[str]:
+    """Hyperparameters and own networks under a name that is there with others."""
+    found = []
+    if asked.match_parameters != there.match_parameters:
+        found.append(
+            f"match_parameters = {str(asked.match_parameters).lower()} "
+            f"(there: {str(there.match_parameters).lower()})"
+        )
+    for family in sorted(set(asked.families) & set(there.families)):
+        if asked.network_of(family) is not None and _source(asked, family) != _source(
+            there, family
+        ):
+            found.append(
+                f"networks: the source of {family} is {_source(asked, family)} "
+                f"(there: {_source(there, family)})"
+            )
+        elif asked.space_of(family) != there.space_of(family):
+            found.append(f"hyperparameters: {family} has other ranges or values than there")
+    return found
+
+
+def _source(spec: StudySpec, family: str) -> str | None:
+    network = spec.network_of(family)
+    return None if network is None else network.source
+
+
+def _populations(asked: StudySpec, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Populations under a name that is there with other parameters only."""
+    there = {str(record["population"]) for record in records}
+    labels = {p.label for p in asked.populations}
+    return [
+        f"populations: {p.label} (there: {', '.join(same)})"
+        for p in asked.populations
+        if (same := sorted(label for label in there if _name(label) == _name(p.label)))
+        and not _is_nested(labels, same)
+    ]
+
+
+def _streams(asked: StudySpec, there: StudySpec) -> list[str]:
+    new, old = asked.best_in_class.num_stream, there.best_in_class.num_stream
+    if set(new) <= set(old) or set(old) <= set(new):
+        return []
+    return [f"best_in_class.num_stream = {list(new)} (there: {list(old)})"]
+
+
+def _is_within(asked: StudySpec, there: StudySpec) -> bool:
+    """Whether everything that is asked has been asked before."""
+    return (
+        set(asked.families) <= set(there.families)
+        and set(asked.depths) <= set(there.depths)
+        and set(asked.num_train) <= set(there.num_train)
+        and _labels(asked.populations) <= _labels(there.populations)
+        and all(
+            set(severities) <= set(there.distortions.get(name, ()))
+            for name, severities in asked.distortions.items()
+        )
+        and asked.seeds <= there.seeds
+        and asked.training.ideal <= there.training.ideal
+        and asked.variance.seeds <= there.variance.seeds
+        and asked.best_in_class.restarts <= there.best_in_class.restarts
+        and set(asked.best_in_class.num_stream) <= set(there.best_in_class.num_stream)
+    )
+
+
+def _labels(populations: Sequence[PopulationSection]) -> set[str]:
+    return {population.label for population in populations}
+
+
+def _is_nested(labels: Collection[str], same: Sequence[str]) -> bool:
+    """Whether the labels asked for under one name contain those there, or the other way round."""
+    asked = {label for label in labels if _name(label) == _name(same[0])}
+    return asked <= set(same) or set(same) <= asked
+
+
+def _name(label: str) -> str:
+    return label.partition("(")[0]

@@ -1,0 +1,162 @@
+"""From a recipe's name or a TOML file, with `--set` overrides, to a checked study file."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from study.request.sections import shown
+from study.request.spec import StudySpec
+from study.storage.store import write_whole
+
+
+class SpecError(ValueError):
+    """The request is wrong; the message is one line naming key, value and what is allowed."""
+
+
+def recipe_names() -> list[str]:
+    """The studies that ship."""
+    folder = resources.files("study") / "recipes"
+    return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml"))
+
+
+def read_spec(source: str, overrides: Sequence[str] = (), name: str | None = None) -> StudySpec:
+    """Reads a recipe's name or a study file, with `key=value` overrides.
+
+    Raises:
+        SpecError: one line naming the key, the value and what is allowed.
+    """
+    table = _read_toml(source)
+    for override in overrides:
+        _override(table, override)
+    if name is not None:
+        table["name"] = name
+    return parse_spec(table, source, Path(source).parent if _is_file(source) else Path())
+
+
+def write_spec(spec: StudySpec, path: Path) -> None:
+    """Writes a study file that says what `spec` says, every default spelled out."""
+    text = tomli_w.dumps(spec.model_dump(mode="json"))
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def parse_spec(table: Mapping[str, Any], source: str, folder: Path = Path()) -> StudySpec:
+    """Validates a parsed study file.
+
+    Args:
+        table: what TOML says.
+        source: its name, for messages.
+        folder: that the paths in it are relative to.
+
+    Raises:
+        SpecError: one line naming the key, the value and what is allowed.
+    """
+    try:
+        return StudySpec.model_validate(_with_absolute_paths(table, folder))
+    except ValidationError as error:
+        raise SpecError(f"{source}: {_first_error(error)}") from None
+
+
+def _is_file(source: str) -> bool:
+    return source.endswith(".toml") or "/" in source
+
+
+def _read_toml(source: str) -> dict[str, Any]:
+    try:
+        if _is_file(source):
+            text = Path(source).read_text(encoding="utf-8")
+        elif source in recipe_names():
+            recipe = resources.files("study") / "recipes" / f"{source}.toml"
+            text = recipe.read_text(encoding="utf-8")
+        else:
+            allowed = ", ".join(recipe_names())
+            raise SpecError(f"{source!r} is no recipe: allowed are {allowed}, or a .toml file")
+        return tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{source}: cannot be read: {_on_one_line(error)}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{source}: is not TOML: {_on_one_line(error)}") from None
+
+
+def _with_absolute_paths(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The same study file, its paths to code and data no longer relative to its own folder.
+
+    What is no path is left to whoever checks it.
+    """
+    whole = dict(table)
+    for key in ("networks", "populations"):
+        if isinstance(whole.get(key), list):
+            whole[key] = [_with_absolute_path(entry, folder) for entry in whole[key]]
+    return whole
+
+
+def _with_absolute_path(entry: Any, folder: Path) -> Any:
+    path = entry.get("path") if isinstance(entry, Mapping) else None
+    is_module = isinstance(path, str) and ":" in path and "/" not in path and ".py:" not in path
+    if not isinstance(path, str) or is_module:
+        return entry
+    return {**entry, "path": str((folder / Path(path).expanduser()).absolute())}
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise SpecError(f"--set {override!r}: allowed is key=value, such as seeds=5")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = key.strip().split(".")
+    place: Any = table
+    for step in path:
+        place = place[int(step)] if _is_index(place, step) else _child(place, step, override)
+    if _is_index(place, last):
+        place[int(last)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise SpecError(f"--set {override!r}: {key} is not a key of a study file")
+
+
+def _is_index(place: Any, step: str) -> bool:
+    return isinstance(place, list) and step.isdecimal() and int(step) < len(place)
+
+
+def _child(place: Any, step: str, override: str) -> Any:
+    if not isinstance(place, dict):
+        raise SpecError(f"--set {override!r}: there is no {step!r} to set a key of")
+    return place.setdefault(step, {})
+
+
+def _first_error(error: ValidationError) -> str:
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    key = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = f"no such key; allowed are {', '.join(_allowed(first['loc']))}"
+    elif first["type"] == "missing":
+        message = "is missing"
+    elif not isinstance(first["input"], Mapping | BaseModel):
+        key = f"{key} = {shown(first['input'])}"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return _on_one_line(f"{key}: {message}{more}" if key else f"{message}{more}")
+
+
+def _allowed(location: tuple[int | str, ...]) -> list[str]:
+    """Keys of the table that a wrong key stands in."""
+    model: Any = StudySpec
+    for part in location[:-1]:
+        if isinstance(part, str):
+            model = model.model_fields[part].annotation
+        else:  # a place in a list of tables
+            model = model.__args__[0]
+    return list(model.model_fields)
+
+
+def _on_one_line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,180 @@
+"""A study file, validated: what is asked. docs/study-files.md lists every key."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any
+
+from classcomp.sources import source_of
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from search_spaces.reading import own_space, restricted
+
+from classcomp.distortions import NEUTRAL, distort
+from classcomp.populations import make
+from search_spaces import FREE_WIDTH, SPACES, FamilySpace
+from study.request.sections import (
+    LARGEST,
+    BestInClassSection,
+    PositiveInt,
+    Probability,
+    ResourcesSection,
+    SearchSection,
+    Section,
+    TrainingSection,
+    VarianceSection,
+    shown,
+    unique,
+)
+from study.trials.trial import Network
+
+Number = Annotated[int, Field(ge=8, le=LARGEST, strict=True)]
+Depth = Annotated[int, Field(ge=1, le=8, strict=True)]
+
+
+class PopulationSection(BaseModel):
+    """A population's name and its own parameters, checked by the population itself."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+    @cached_property
+    def label(self) -> str:
+        return str(make(self.name, **self.parameters).label)
+
+    @model_validator(mode="after")
+    def _exists(self) -> "PopulationSection":
+        try:
+            make(self.name, **self.parameters)
+        except ArithmeticError as error:
+            raise ValueError(f"{self.name}: {_out_of_range(self.parameters, error)}") from None
+        return self
+
+
+class NetworkSection(Section):
+    """A network of the user's own: a torch module's class, or a scikit-learn classifier's."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
+    path: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    space: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in SPACES:
+            raise ValueError(f"{name!r} is taken by a family of ours: {', '.join(SPACES)}")
+        return name
+
+    @cached_property
+    def network(self) -> Network:
+        return Network(path=self.path, source=source_of(self.path))
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> "NetworkSection":
+        self.network  # noqa: B018  raises a ValueError where there is no source
+        own_space(self.parameters, self.space, self.name)
+        return self
+
+
+class StudySpec(Section):
+    """A study file, validated."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    families: Annotated[tuple[str, ...], Field(min_length=1)]
+    depths: Annotated[tuple[Depth, ...], Field(min_length=1)]
+    seeds: PositiveInt = 10
+    max_failed_share: Probability = 0.5
+    match_parameters: Annotated[bool, Field(strict=True)] = True
+    allow_mixed_code: Annotated[bool, Field(strict=True)] = False
+    num_train: Annotated[tuple[Number, ...], Field(min_length=1)]
+    populations: Annotated[tuple[PopulationSection, ...], Field(min_length=1)]
+    networks: tuple[NetworkSection, ...] = ()
+    distortions: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    hyperparameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    search: SearchSection = SearchSection()
+    training: TrainingSection = TrainingSection()
+    best_in_class: BestInClassSection = BestInClassSection()
+    variance: VarianceSection = VarianceSection()
+    resources: ResourcesSection = ResourcesSection()
+
+    _no_value_twice = field_validator("families", "depths", "num_train")(unique)
+
+    @field_validator("networks")
+    @classmethod
+    def _no_name_twice(cls, networks: tuple[NetworkSection, ...]) -> tuple[NetworkSection, ...]:
+        unique([network.name for network in networks])
+        return networks
+
+    @field_validator("distortions")
+    @classmethod
+    def _severities_in_range(
+        cls, distortions: dict[str, tuple[float, ...]]
+    ) -> dict[str, tuple[float, ...]]:
+        for name, severities in distortions.items():
+            if name not in NEUTRAL:
+                raise ValueError(f"{name!r} is no distortion; allowed are {', '.join(NEUTRAL)}")
+            if not severities:
+                raise ValueError(f"{name} needs at least one severity")
+            unique(severities)
+        return distortions
+
+    @model_validator(mode="after")
+    def _families_exist(self) -> "StudySpec":
+        known = [*SPACES, *(network.name for network in self.networks)]
+        for key, names in (("families", self.families), ("hyperparameters", self.hyperparameters)):
+            for name in names:
+                if name not in known:
+                    allowed = ", ".join(known)
+                    raise ValueError(f"{key}: {name!r} is no family; allowed are {allowed}")
+        for name in known:
+            self.space_of(name)
+        return self
+
+    @model_validator(mode="after")
+    def _populations_can_be_distorted(self) -> "StudySpec":
+        labels = [p.label for p in self.populations]
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"populations: {', '.join(labels)}: no population twice")
+        for population in self.populations:
+            law = make(population.name, **population.parameters)
+            for name, severities in self.distortions.items():
+                for severity in severities:
+                    try:
+                        distort(law, name, severity)
+                    except ValueError as error:
+                        raise ValueError(f"distortions.{name}: {error}") from None
+                    except ArithmeticError as error:
+                        what = _out_of_range(severity, error)
+                        raise ValueError(f"distortions.{name}: {what}") from None
+        return self
+
+    @cached_property
+    def own(self) -> Mapping[str, NetworkSection]:
+        """The user's own networks by name."""
+        return {network.name: network for network in self.networks}
+
+    def network_of(self, family: str) -> Network | None:
+        """The user's own network of this name; None for a family of ours."""
+        return self.own[family].network if family in self.own else None
+
+    def space_of(self, family: str) -> FamilySpace:
+        """What is searched in a family and what is fixed, the user's wishes heeded.
+
+        Raises:
+            ValueError: the family does not have what the user wishes.
+        """
+        wishes = self.hyperparameters.get(family, {})
+        if family in self.own:
+            section = self.own[family]
+            space = own_space(section.parameters, section.space, family)
+            return restricted(space, wishes, family)
+        if not self.match_parameters:
+            wishes = {"width": FREE_WIDTH, **wishes}
+        return restricted(SPACES[family], wishes, family)
+
+
+def _out_of_range(value: object, error: ArithmeticError) -> str:
+    return f"{shown(value)} is beyond what can be computed with ({type(error).__name__})"

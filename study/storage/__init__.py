@@ -1,0 +1,1 @@
+"""What survives: finished trials, written one by one, in a folder or a bucket."""

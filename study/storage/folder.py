@@ -1,0 +1,43 @@
+"""A study's place that is a folder: local disk, or NFS that every node mounts at the same path."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from study.storage.store import write_whole
+
+
+class FolderStore:
+    """A study's folder; on NFS it is the same for every node that mounts it there."""
+
+    def __init__(self, path: Path) -> None:
+        """Touches nothing yet; `path` need not exist."""
+        self.path = path
+        self.address, self.shown = str(path.absolute()), str(path)
+
+    def read(self, name: str) -> bytes | None:
+        """The file's bytes, or None where there is none."""
+        try:
+            return (self.path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Writes a file, whole or not at all."""
+        write_whole(self.path / name, lambda path: path.write_bytes(data))
+
+    def remove(self, name: str) -> None:
+        """Removes a file if it is there."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def local_copy(self, name: str) -> Path:
+        """The file itself."""
+        return self.path / name
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """The folder itself."""
+        yield self.path
+
+    def publish(self, workspace: Path, pattern: str = "[!.]*") -> None:
+        """Nothing: it is there."""

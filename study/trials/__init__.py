@@ -1,0 +1,1 @@
+"""The words that both sides speak: cells, trials, roles, columns, seeds."""

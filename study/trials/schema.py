@@ -1,0 +1,241 @@
+"""The columns of every table a study writes: name, dtype, unit, meaning.
+
+The one place where a column is declared. The tables hold pandas nullable dtypes, so that what is
+unknown is null: never 0, never a made-up number.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from study.trials.roles import ROLES
+from study.trials.trial import CELL_NAMES
+
+TABLE_VERSION = 2
+"""Of what a table holds. Tables of an older version are read: a column that they lack is null."""
+STATUSES = ("done", "stopped", "failed")
+
+# The severity at which a distortion changes nothing. Repeated from classcomp.distortions, which
+# this side of the wall may not import; a contract test holds the two together.
+NEUTRAL_SEVERITY: Mapping[str, float] = MappingProxyType(
+    {"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0}
+)
+
+# Rigorous split first (they sum to the total), then the nominal split of the field's tutorials.
+ERRORS = ("total", "approximation", "estimation", "optimization")
+NOMINAL_ERRORS = ("nominal_approximation", "nominal_estimation")
+
+# Units that imply a range; see study.analysis.table.validate_trials.
+PROBABILITY = "probability"
+RISK_DIFFERENCE = "risk difference"
+STANDARD_ERROR = "standard error"
+COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: its name, pandas dtype, unit and meaning."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+IDENTITY_COLUMNS = (
+    Column("trial_id", "string", "", "first 16 hex digits of the hash of what determines it"),
+    Column("role", "string", "", "what the trial is for: " + ", ".join(ROLES)),
+    Column("status", "string", "", "done, stopped (pruned by the search) or failed"),
+    Column("error", "string", "", "what went wrong, where status is failed"),
+    Column("family", "string", "", "the family of classifiers"),
+    Column("task", "string", "", "what the family is trained for; it says what risk is"),
+    Column("depth", "Int64", COUNT, "the family's one dial of size"),
+    Column("population", "string", "", "the law of (x, y), with its parameters"),
+    Column("distortion", "string", "", "the damage done to the data; none: undistorted"),
+    Column("level", "Int64", COUNT, "index of the severity in the study; none: 0"),
+    Column("severity", "Float64", "of the distortion", "strength of the distortion"),
+    Column("num_train", "Int64", "examples", "training examples; best_in_class: the stream's m"),
+    Column("seed", "Int64", "", "of the cell: search, seed, restart or crossing number"),
+    Column("budget_epochs", "Int64", "epochs", "T, the training budget"),
+    Column("max_epochs", "Int64", "epochs", "where convergence was given up"),
+)
+METRIC_COLUMNS = (
+    Column("num_parameters", "Int64", COUNT, "trainable parameters"),
+    Column("steps", "Int64", COUNT, "optimizer steps within the budget"),
+    Column("examples_seen", "Int64", "examples", "training examples seen, repeats counted"),
+    Column("wall_s", "Float64", "seconds", "wall time of the trial"),
+    Column("cpu_s", "Float64", "seconds", "processor time of the trial"),
+    Column("bayes_risk", "Float64", PROBABILITY, "R*, the Bayes risk; null on real data"),
+    Column("bayes_risk_se", "Float64", STANDARD_ERROR, "of R*; 0 in closed form"),
+    Column("risk", "Float64", PROBABILITY, "R_n(T), clean 0-1 risk at the end of the budget"),
+    Column("risk_se", "Float64", STANDARD_ERROR, "of risk over the evaluation sample"),
+    Column("excess_risk", "Float64", RISK_DIFFERENCE, "R_n(T) - R*, from the known posterior"),
+    Column("excess_risk_se", "Float64", STANDARD_ERROR, "of excess_risk"),
+    Column("converged", "boolean", "", "training risk settled before max_epochs"),
+    Column("converged_risk", "Float64", PROBABILITY, "R_n(inf), trained until it settles"),
+    Column("converged_excess_risk", "Float64", RISK_DIFFERENCE, "R_n(inf) - R*"),
+    Column("converged_excess_risk_se", "Float64", STANDARD_ERROR, "of converged_excess_risk"),
+    Column("train_risk", "Float64", PROBABILITY, "0-1 risk on the training sample"),
+    Column("validation_risk", "Float64", PROBABILITY, "0-1 risk on the selection draw"),
+    Column("balanced_risk", "Float64", PROBABILITY, "mean of the classes' 0-1 risks"),
+    Column("noisy_risk", "Float64", PROBABILITY, "risk against labels flipped as in training"),
+    Column("excess_cross_entropy", "Float64", "nats", "E KL(posterior || prediction)"),
+    Column("class_distribution_kl", "Float64", "nats", "KL(class priors || mean prediction)"),
+    Column("class_distribution_tv", "Float64", PROBABILITY, "total variation between the two"),
+    Column("area_under_curve", "Float64", PROBABILITY, "mean training risk over epochs 1 to T"),
+    Column("final_train_risk", "Float64", PROBABILITY, "training risk where R_n(inf) is taken"),
+    Column("steps_to_converge", "Int64", COUNT, "optimizer steps until training risk settled"),
+    Column("reconstruction_mse", "Float64", "squared input", "generative families only"),
+    Column("psnr_db", "Float64", "dB", "peak signal to noise; generative families only"),
+    Column("kl_nats", "Float64", "nats", "KL(true || learned), IWAE; where x has a known density"),
+    Column("kl_nats_se", "Float64", STANDARD_ERROR, "of kl_nats over points and draws"),
+)
+NOTE_COLUMNS = (
+    Column("source", "string", "", "hash of a network of the user's own; ours: null"),
+    Column("code", "string", "", "fingerprint of the code that ran the trial"),
+    Column("attempt", "Int64", COUNT, "how many times the trial had been tried"),
+    Column("node", "string", "", "the machine that ran it"),
+    Column("finished_at", "string", "ISO 8601", "when it ended"),
+)
+# In the table, hp_<name> columns come after the identity and a metric that is not listed here
+# comes after those that are; both as the study's families bring them.
+TRIAL_COLUMNS = IDENTITY_COLUMNS + METRIC_COLUMNS + NOTE_COLUMNS
+
+# A record without one of these has no place in the table.
+REQUIRED_NAMES = (
+    *("trial_id", "role", "status", "family", "depth", "population", "distortion"),
+    *("severity", "num_train", "seed"),
+)
+
+CURVE_COLUMNS = (
+    Column("trial_id", "string", "", "the trial"),
+    Column("step", "Int64", COUNT, "optimizer steps so far"),
+    Column("epoch", "Float64", "epochs", "passes over the training sample so far"),
+    Column("train_loss", "Float64", "of the family", "mean training objective"),
+    Column("train_risk", "Float64", PROBABILITY, "0-1 risk on the training sample"),
+    Column("validation_risk", "Float64", PROBABILITY, "0-1 risk on the selection draw"),
+    Column("gradient_norm", "Float64", "of the family", "Euclidean norm of the gradient"),
+    Column("wall_s", "Float64", "seconds", "wall time so far"),
+)
+
+SEED_ERROR_COLUMNS = (
+    Column("trial_id", "string", "", "the measuring trial"),
+    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES),
+    Column("seed", "Int64", "", "the seed"),
+    Column("risk", "Float64", PROBABILITY, "R_n(T)"),
+    Column("converged_risk", "Float64", PROBABILITY, "R_n(inf)"),
+    Column("risk_noise", "Float64", STANDARD_ERROR, "evaluation noise of R_n(T)"),
+    Column("converged_noise", "Float64", STANDARD_ERROR, "evaluation noise of R_n(inf)"),
+    *(Column(name, "Float64", RISK_DIFFERENCE, "of this seed; see landscape") for name in ERRORS),
+)
+
+BEST_IN_CLASS_COLUMNS = (
+    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES[:-1]),
+    Column("num_stream", "Int64", "examples", "m, fresh examples the restarts trained on"),
+    Column("best_in_class_risk", "Float64", PROBABILITY, "U at this m"),
+    Column("risk_se", "Float64", STANDARD_ERROR, "of best_in_class_risk"),
+    Column("excess_risk", "Float64", RISK_DIFFERENCE, "U - R*; null where R* is unknown"),
+    Column("excess_risk_se", "Float64", STANDARD_ERROR, "of excess_risk"),
+    Column("validation_risk", "Float64", PROBABILITY, "of the chosen restart, on its own draw"),
+    Column("restarts", "Int64", COUNT, "finished restarts it was chosen from"),
+    Column("trial_id", "string", "", "the chosen restart"),
+)
+
+_ERROR_MEANINGS = {
+    "total": "R_n(T) - R* = approximation + estimation + optimization",
+    "approximation": "U - R*, the architecture's fault; null where R* is unknown",
+    "estimation": "R_n(inf) - U, the sample's fault",
+    "optimization": "R_n(T) - R_n(inf), the optimizer's fault",
+    "nominal_approximation": "L - R*, as the field's tutorials have it",
+    "nominal_estimation": "R_n(T) - L, as the field's tutorials have it",
+}
+
+
+def _error_columns(name: str) -> tuple[Column, ...]:
+    return (
+        Column(name, "Float64", RISK_DIFFERENCE, _ERROR_MEANINGS[name]),
+        Column(f"{name}_lo", "Float64", RISK_DIFFERENCE, f"lower end, 95% interval of {name}"),
+        Column(f"{name}_hi", "Float64", RISK_DIFFERENCE, f"upper end, 95% interval of {name}"),
+    )
+
+
+LANDSCAPE_COLUMNS = (
+    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES or column.name == "level"),
+    Column("num_parameters", "Int64", COUNT, "trainable parameters"),
+    Column("num_seeds", "Int64", COUNT, "seeds measured to the end"),
+    Column("num_missing", "Int64", COUNT, "seeds measured elsewhere in the study but not here"),
+    Column("estimation_num_seeds", "Int64", COUNT, "seeds in estimation and optimization"),
+    Column("num_stopped", "Int64", COUNT, "search trials the search stopped early"),
+    Column("num_failed", "Int64", COUNT, "search and measuring trials that failed"),
+    Column("share_converged", "Float64", PROBABILITY, "of seeds whose training risk settled"),
+    Column("bayes_risk", "Float64", PROBABILITY, "R*; null on real data"),
+    Column("bayes_risk_se", "Float64", STANDARD_ERROR, "of R*"),
+    Column("risk", "Float64", PROBABILITY, "R_n(T), mean over seeds"),
+    Column("converged_risk", "Float64", PROBABILITY, "R_n(inf), mean over seeds"),
+    Column("best_in_class_risk", "Float64", PROBABILITY, "U, from above, at the largest m"),
+    Column("best_in_class_num_stream", "Int64", "examples", "that m"),
+    Column("resubstitution_risk", "Float64", PROBABILITY, "L, nominally from below"),
+    Column("ideal_risk", "Float64", PROBABILITY, "R_ideal(T), mean over seeds; null: not asked"),
+    *(column for name in ERRORS + NOMINAL_ERRORS for column in _error_columns(name)),
+)
+
+
+def _interval_columns(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
+    ends = (("lo", "lower"), ("hi", "upper"))
+    return (
+        Column(name, "Float64", unit, meaning),
+        *(Column(f"{name}_{e}", "Float64", unit, f"{w} end, 95% interval") for e, w in ends),
+    )
+
+
+COMPARISON_COLUMNS = (
+    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES[1:]),
+    Column("first", "string", "", "a family"),
+    Column("second", "string", "", "another family, in the same cell"),
+    Column("num_pairs", "Int64", COUNT, "seeds that both have"),
+    *_interval_columns("difference", RISK_DIFFERENCE, "R_n(T) of first minus second, by seed"),
+    Column("probability_first_better", "Float64", PROBABILITY, "share of seeds; ties count half"),
+    Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided, paired t"),
+    Column("p_holm", "Float64", PROBABILITY, "the same, corrected for all rows (Holm 1979)"),
+    Column("significant", "boolean", "", "p_holm below 0.05"),
+)
+
+LEARNING_CURVE_COLUMNS = (
+    *(c for c in IDENTITY_COLUMNS if c.name in CELL_NAMES[:-1] or c.name == "level"),
+    Column("num_sizes", "Int64", COUNT, "sample sizes n in the fit"),
+    Column("num_seeds", "Int64", COUNT, "seeds measured at each of them"),
+    Column("best_in_class_risk", "Float64", PROBABILITY, "U"),
+    *_interval_columns("c", PROBABILITY, "asymptote of R_n(inf) = c + a n^-b"),
+    *_interval_columns("a", RISK_DIFFERENCE, "scale, at n = 1"),
+    *_interval_columns("b", "", "rate of learning"),
+    *_interval_columns("c_minus_best", RISK_DIFFERENCE, "c - U"),
+    Column("agrees", "boolean", "", "the interval of c - U holds 0"),
+    *_interval_columns("rate", "", "b where c is taken to be U: minus the slope of estimation"),
+)
+
+VARIANCE_COLUMNS = (
+    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES),
+    Column("quantity", "string", "", "risk (at T) or converged_risk"),
+    Column("component", "string", "", "data, init, order, their interactions, or total"),
+    Column("num_levels", "Int64", COUNT, "k: seeds of each factor, k^3 trials"),
+    Column("degrees_of_freedom", "Int64", COUNT, "of the mean square; total: null"),
+    Column("mean_square", "Float64", "risk squared", "of the analysis of variance"),
+    Column("variance", "Float64", "risk squared", "estimate, negative ones as they come"),
+    Column("share", "Float64", "", "of the total; null where the total is not above 0"),
+)
+
+MISSING_COLUMNS = (
+    Column("role", "string", "", "the role of the missing row"),
+    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES),
+    Column("seed", "Int64", "", "the missing seed; null: all of them"),
+    Column("why", "string", "", "absent, failed, stopped or without a risk"),
+)
+
+
+def columns_markdown(columns: Sequence[Column]) -> str:
+    """Render columns as a markdown table: name, dtype, unit, meaning."""
+    lines = ["| column | dtype | unit | meaning |", "|---|---|---|---|"]
+    for column in columns:
+        meaning = column.meaning.replace("|", "\\|")
+        lines.append(f"| `{column.name}` | {column.dtype} | {column.unit} | {meaning} |")
+    return "\n".join(lines) + "\n"

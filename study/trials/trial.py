@@ -1,0 +1,169 @@
+"""A cell of the landscape, and what determines the result of one of its trials."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from study.trials.roles import ROLES
+from study.trials.seeds import decode_variance_seed, seed_for
+
+IDENTITY_VERSION = 1
+"""Of what determines a result. A new one makes every finished trial another trial's; a new column
+of a table is no reason for one (see `study.trials.schema.TABLE_VERSION`)."""
+UNDISTORTED = "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Cell:
+    """A row of the landscape: a family of one depth on one law, with one sample size.
+
+    `distortion` is "none" where the severity changes nothing. For a best-in-class trial
+    `num_train` is the length m of its stream.
+    """
+
+    family: str
+    depth: int
+    population: str
+    distortion: str
+    severity: float
+    num_train: int
+
+    @property
+    def is_undistorted(self) -> bool:
+        """Whether the population is as it was."""
+        return self.distortion == UNDISTORTED
+
+    @property
+    def title(self) -> str:
+        """`vgg d2 xor(sigma=0.5) label_noise=0.2 n=256`."""
+        damage = "" if self.is_undistorted else f" {self.distortion}={self.severity:g}"
+        return f"{self.family} d{self.depth} {self.population}{damage} n={self.num_train}"
+
+
+CELL_NAMES = tuple(f.name for f in fields(Cell))
+"""Columns of a table that name a row's cell."""
+
+
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """The cell of a record or of a row of a table."""
+    return Cell(**{name: row[name] for name in CELL_NAMES})
+
+
+def law_of(cell: Cell) -> Cell:
+    """The cell under its law: label noise corrupts a training sample and not the law."""
+    if cell.distortion != "label_noise":
+        return cell
+    return replace(cell, distortion=UNDISTORTED, severity=0.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """A network of the user's own.
+
+    Attributes:
+        path: "file.py:Class" or "package.module:Class".
+        source: hash of its source; part of the identity of its trials, unlike the path.
+    """
+
+    path: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialSpec:
+    """What determines a trial's result, and nothing else.
+
+    Attributes:
+        hyperparameters: None only while a search has yet to propose them.
+        network: of a family that is the user's own; None for ours.
+    """
+
+    role: str
+    cell: Cell
+    population_name: str
+    population_parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int
+    budget_epochs: int
+    max_epochs: int
+    hyperparameters: Mapping[str, Any] | None
+    network: Network | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The record's own columns that the id is the hash of."""
+        return {
+            "schema": IDENTITY_VERSION,
+            "role": self.role,
+            **asdict(self.cell),
+            "seed": self.seed,
+            "budget_epochs": self.budget_epochs,
+            "max_epochs": self.max_epochs,
+            "hyperparameters": dict(self.hyperparameters or {}),
+            **({} if self.network is None else {"source": self.network.source}),
+        }
+
+    @property
+    def trial_id(self) -> str:
+        """First 16 hex digits of sha256 over the canonical JSON of `identity`."""
+        return trial_id(self.identity)
+
+    @property
+    def streams(self) -> dict[str, int]:
+        """Seeds by stream name.
+
+        Data streams ignore family, depth, hyperparameters, distortion and sample size, so that
+        cells are compared on the same draws; the search's never meet the measuring ones.
+        """
+        where = self.cell.population
+        data, init, order = self._crossing
+        data_seed = 0 if ROLES[self.role].is_searched else data
+        drawn = {
+            name: seed_for(name, self.role, where, data_seed)
+            for name in ("data", "noise", "validation", "validation_noise")
+        }
+        shared = {name: seed_for(name, where) for name in ("evaluation", "selection")}
+        network = (self.role, self.cell.family, self.cell.depth)
+        own = {
+            "init": seed_for("init", *network, init),
+            "order": seed_for("order", *network, order),
+        }
+        return drawn | shared | own
+
+    @property
+    def _crossing(self) -> tuple[int, int, int]:
+        """Seeds of data, initialisation and order: one and the same, unless they are crossed."""
+        if ROLES[self.role].is_crossed:
+            return decode_variance_seed(self.seed)
+        return self.seed, self.seed, self.seed
+
+
+def trial_id(identity: Mapping[str, Any]) -> str:
+    """First 16 hex digits of sha256 over the canonical JSON of a trial's identity."""
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def trial_to_json(trial: TrialSpec) -> str:
+    """A trial as it travels to a worker."""
+    return json.dumps(asdict(trial), sort_keys=True, allow_nan=False)
+
+
+def trial_from_json(text: str) -> TrialSpec:
+    """What `trial_to_json` wrote."""
+    held = json.loads(text)
+    network = None if held["network"] is None else Network(**held["network"])
+    return TrialSpec(**{**held, "cell": Cell(**held["cell"]), "network": network})
+
+
+def trial_title(trial: Mapping[str, Any]) -> str:
+    """`vgg d2 xor label_noise=0.2 n=256 s3`; a role other than measure comes last.
+
+    Args:
+        trial: a record, or a trial's identity.
+    """
+    cell = cell_of(trial)
+    short = replace(cell, population=cell.population.partition("(")[0])
+    title = f"{short.title} s{trial['seed']}"
+    return title if trial["role"] == "measure" else f"{title} {trial['role']}"

@@ -1,0 +1,156 @@
+"""The worker: failures are results, checkpoints cost no result."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from classcomp.experiment import Experiment
+from search_spaces import SPACES
+from study.engine import worker as trainable
+from study.trials.trial import Cell, TrialSpec, trial_to_json
+from study.engine.worker import TrialActor
+from study.engine.checkpoints import checkpoint_name
+
+
+def trial_of(role: str) -> TrialSpec:
+    cell = Cell(
+        family="linear",
+        depth=1,
+        population="xor(sigma=0.5)",
+        distortion="none",
+        severity=0.0,
+        num_train=48,
+    )
+    return TrialSpec(
+        role=role,
+        cell=cell,
+        population_name="xor",
+        population_parameters={"sigma": 0.5},
+        seed=0,
+        budget_epochs=6,
+        max_epochs=6 if role == "search" else 14,
+        hyperparameters=SPACES["linear"].defaults,
+    )
+
+
+def actor_of(trial: TrialSpec, place: Path) -> TrialActor:
+    config = {"trial": trial_to_json(trial), "data_dir": None, "store": str(place), "cpus": 1}
+    return TrialActor(config)
+
+
+def results_to_the_end(actor: TrialActor) -> list[dict[str, Any]]:
+    results = [actor.step()]
+    while not results[-1]["done"]:
+        results.append(actor.step())
+    return results
+
+
+def timeless(result: dict[str, Any]) -> dict[str, Any]:
+    payload = json.loads(result["payload"])
+    for key in ("wall_s", "cpu_s"):
+        payload["metrics"].pop(key)
+    for point in payload["curves"]:
+        point.pop("wall_s")
+    return {**result, "payload": payload}
+
+
+@pytest.mark.parametrize("role", ["search", "measure"])
+def test_a_worker_that_dies_is_taken_up_where_it_saved(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search reports its first epochs again: the driver that hears them may be another."""
+    trial = trial_of(role)
+    quiet = results_to_the_end(actor_of(trial, tmp_path / "quiet"))
+    assert not (tmp_path / "quiet").exists(), "a short trial leaves no checkpoint"
+    monkeypatch.setattr(trainable, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(trainable, "SLICE_S", 0.0)
+    dying = actor_of(trial, tmp_path)
+    for _ in range(3):
+        assert not dying.step()["done"]
+    assert (tmp_path / checkpoint_name(trial.trial_id)).is_file()
+    passes = count_passes(monkeypatch)
+    after = results_to_the_end(actor_of(trial, tmp_path))
+    assert timeless(after[-1]) == timeless(quiet[-1])
+    assert len(passes) == len(json.loads(quiet[-1]["payload"])["curves"]) - 3
+    if role == "search":
+        assert [r["epoch"] for r in after] == [1, 2, 3, 4, 5, 6]
+        risks = [r["validation_risk"] for r in quiet]
+        assert [r["validation_risk"] for r in after] == risks
+
+
+def count_passes(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows by one with every pass from now on."""
+    passes: list[None] = []
+    advance = Experiment.advance
+
+    def counted(self: Experiment) -> Any:
+        passes.append(None)
+        return advance(self)
+
+    monkeypatch.setattr(Experiment, "advance", counted)
+    return passes
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage", "pickle", "of another trial"])
+def test_a_damaged_checkpoint_costs_a_repetition(damage: str, tmp_path: Path) -> None:
+    trial = trial_of("measure")
+    path = tmp_path / checkpoint_name(trial.trial_id)
+    path.parent.mkdir()
+    torch.save(Experiment(trial).state_dict(), path)
+    whole = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif damage == "garbage":
+        path.write_bytes(b"not a checkpoint")
+    elif damage == "pickle":
+        torch.save({"stages": [Path]}, path)  # a class: weights_only refuses it
+    else:
+        torch.save({"stages": [{"weight": torch.zeros(7)}]}, path)
+    (result,) = results_to_the_end(actor_of(trial, tmp_path))
+    (quiet,) = results_to_the_end(actor_of(trial, tmp_path / "quiet"))
+    assert timeless(result) == timeless(quiet)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = trial_of("measure")
+    monkeypatch.setattr(trainable, "CHECKPOINT_EVERY_S", 0.0)
+    (tmp_path / "checkpoints").write_text("a file where the folder should be")
+    (result,) = results_to_the_end(actor_of(trial, tmp_path))
+    assert json.loads(result["payload"])["status"] == "done"
+
+
+def test_too_much_memory_is_a_result(tmp_path: Path) -> None:
+    """Terabytes, asked for in earnest."""
+    trial = trial_of("measure")
+    large = replace(trial, cell=replace(trial.cell, num_train=10**12))
+    (result,) = results_to_the_end(actor_of(large, tmp_path))
+    payload = json.loads(result["payload"])
+    assert payload["status"] == "failed"
+    assert "Unable to allocate" in payload["error"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("two\nlines"), MemoryError("no memory")])
+def test_an_exception_is_a_result_and_the_actor_lives_on(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = trial_of("measure")
+    actor = actor_of(trial, tmp_path)
+    with monkeypatch.context() as patch:
+
+        def fail(self: Experiment) -> None:
+            raise error
+
+        patch.setattr(Experiment, "advance", fail)
+        result = actor.step()
+    assert result["done"]
+    payload = json.loads(result["payload"])
+    assert payload["status"] == "failed"
+    assert payload["error"] == f"{type(error).__name__}: {' '.join(str(error).split())}"
+    assert actor.reset_config(actor.config)
+    assert json.loads(results_to_the_end(actor)[-1]["payload"])["status"] == "done"

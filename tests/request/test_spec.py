@@ -1,0 +1,158 @@
+"""Study files, overrides, identities and seeds."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from study.planning.plan import next_trials
+from study.request.reading import SpecError, parse_spec, read_spec, recipe_names, write_spec
+from study.request.spec import StudySpec
+from study.trials.seeds import seed_for
+from study.trials.trial import trial_from_json, trial_id, trial_to_json
+from tests.study.conftest import TABLE
+
+MakeSpec = Callable[..., StudySpec]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_a_study(name: str) -> None:
+    assert read_spec(name).name == name
+
+
+def test_a_written_study_reads_back(make_spec: MakeSpec, tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    write_spec(make_spec(), path)
+    assert read_spec(str(path)) == make_spec()
+
+
+def test_overrides_reach_every_level() -> None:
+    spec = read_spec(
+        "smoke",
+        ["seeds=5", "search.trials=0", "populations.0.sigma=1.0", 'families=["vgg"]'],
+        name="mine",
+    )
+    assert (spec.seeds, spec.search.trials, spec.families) == (5, 0, ("vgg",))
+    assert spec.populations[0].label == "xor(sigma=1)"
+    assert spec.name == "mine"
+
+
+WRONG = [
+    ("colour = 3", "colour", "allowed are"),
+    ('families = ["vggg"]', "families", "allowed are linear"),
+    ("seeds = -3", "seeds = -3", "greater than or equal to 1"),
+    ("seeds = 2.5", "seeds = 2.5", "integer"),
+    ("depths = [0]", "depths.0 = 0", "greater than or equal to 1"),
+    ("depths = []", "depths", "at least 1 item"),
+    ("num_train = [64, 64]", "num_train", "no value twice"),
+    ("distortions = {label_noise = [0.7]}", "distortions.label_noise", "0.7"),
+    ("distortions = {smudge = [0.1]}", "distortions", "allowed are label_noise"),
+    ('populations = [{name = "xorr"}]', "populations.0", "xor"),
+    ('populations = [{name = "xor", sigma = -1.0}]', "populations.0", "sigma"),
+    ('populations = [{name = "xor", sigmma = 1.0}]', "populations.0", "sigmma"),
+    ("search = {trialss = 2}", "search.trialss", "allowed are trials"),
+    ("search = {max_epochs = 2, grace_epochs = 5}", "search", "at most max_epochs = 2"),
+    ("training = {budget_epochs = 50, max_epochs = 20}", "training", "above budget_epochs = 50"),
+    ('name = "../up"', "name", "pattern"),
+]
+
+
+@pytest.mark.parametrize(("line", "key", "allowed"), WRONG)
+def test_a_wrong_study_is_one_line_with_key_and_what_is_allowed(
+    line: str, key: str, allowed: str
+) -> None:
+    import tomllib
+
+    with pytest.raises(SpecError) as caught:
+        parse_spec({**TABLE, **tomllib.loads(line)}, "study.toml")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"study.toml: {key}")
+    assert allowed in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(b"seeds = = 3", "is not TOML"), (b"\xff\xfe", "cannot be read"), (None, "cannot be read")],
+)
+def test_an_unreadable_study_is_one_line(tmp_path: Path, text: bytes | None, said: str) -> None:
+    path = tmp_path / "study.toml"
+    if text is not None:
+        path.write_bytes(text)
+    with pytest.raises(SpecError, match=said) as caught:
+        read_spec(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_recipe_names_those_there_are() -> None:
+    with pytest.raises(SpecError, match=r"allowed are fashion.*smoke"):
+        read_spec("smok")
+
+
+@pytest.mark.parametrize("override", ["seeds", "=3", "seeds.x=3", "populations.0.sigma.x=3"])
+def test_a_wrong_override_is_one_line(override: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        read_spec("smoke", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_identity_is_the_hash_of_what_determines_the_result(make_spec: MakeSpec) -> None:
+    spec = make_spec(search={"trials": 0})
+    trials = next_trials(spec, [])
+    ids = [trial.trial_id for trial in trials]
+    assert len(set(ids)) == len(ids)
+    assert all(len(i) == 16 and int(i, 16) >= 0 for i in ids)
+    other = make_spec(search={"trials": 0}, name="other", resources={"cpus_per_trial": 2})
+    assert [trial.trial_id for trial in next_trials(other, [])] == ids
+
+
+def test_a_known_identity_never_changes() -> None:
+    # printf '{"a":{"c":"x","d":0.5},"b":1}' | sha256sum | cut -c1-16
+    identity = {"b": 1, "a": {"d": 0.5, "c": "x"}}
+    assert trial_id(identity) == "7ec6c081df2176da"
+
+
+def test_a_trial_travels_unchanged(make_spec: MakeSpec) -> None:
+    for trial in next_trials(make_spec(search={"trials": 0}), []):
+        back = trial_from_json(trial_to_json(trial))
+        assert back.trial_id == trial.trial_id
+        assert back.streams == trial.streams
+
+
+@given(st.dictionaries(st.text(), st.one_of(st.integers(), st.text(), st.booleans())))
+def test_an_identity_ignores_the_order_of_its_keys(fields: dict[str, object]) -> None:
+    shuffled = dict(reversed(list(fields.items())))
+    assert trial_id(fields) == trial_id(shuffled)
+
+
+@given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
+def test_seeds_differ_where_names_differ(first: list[str], second: list[str]) -> None:
+    assert 0 <= seed_for(*first) < 2**62
+    assert (seed_for(*first) == seed_for(*second)) == (first == second)
+
+
+def test_a_seed_is_the_same_in_every_interpreter() -> None:
+    code = "from study.request.spec import seed_for; print(seed_for('data', 'measure', 'xor', 3))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == seed_for("data", "measure", "xor", 3)
+
+
+def test_every_part_of_the_identity_changes_the_id(make_spec: MakeSpec) -> None:
+    trial = next_trials(make_spec(search={"trials": 0}), [])[0]
+    changed = [
+        replace(trial, role="measure" if trial.role != "measure" else "resubstitution"),
+        replace(trial, seed=trial.seed + 7),
+        replace(trial, budget_epochs=trial.budget_epochs + 1),
+        replace(trial, max_epochs=trial.max_epochs + 1),
+        replace(trial, hyperparameters={**(trial.hyperparameters or {}), "learning_rate": 0.5}),
+        replace(trial, cell=replace(trial.cell, num_train=999)),
+        replace(trial, cell=replace(trial.cell, severity=0.123)),
+    ]
+    assert len({t.trial_id for t in [trial, *changed]}) == len(changed) + 1
+    assert json.loads(trial_to_json(trial))["role"] == trial.role

@@ -1,0 +1,139 @@
+"""Finished trials on disk: appended, read back, torn, held by one driver."""
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from study.storage.ledger import Ledger, LedgerError
+
+
+def record_with_id(trial_id: str, **changes: Any) -> dict[str, Any]:
+    return {
+        **{"schema": 1, "trial_id": trial_id, "role": "measure", "status": "done"},
+        **{"family": "linear", "depth": 1, "population": "xor(sigma=0.5)", "num_train": 64},
+        **{"distortion": "none", "severity": 0.0, "seed": 0, "hyperparameters": {}},
+        **{"metrics": {"risk": 0.1}, "curves": []},
+        **changes,
+    }
+
+
+def _write(folder: Path, ids: list[str]) -> None:
+    with Ledger(folder).locked() as ledger:
+        for trial_id in ids:
+            ledger.append(record_with_id(trial_id))
+
+
+def test_what_drivers_wrote_one_after_another_reads_back(tmp_path: Path) -> None:
+    _write(tmp_path, ["a", "b"])
+    _write(tmp_path, ["c"])
+    records, warnings = Ledger(tmp_path).read()
+    assert [record["trial_id"] for record in records] == ["a", "b", "c"]
+    assert warnings == []
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
+
+
+def test_an_empty_ledger_is_no_error(tmp_path: Path) -> None:
+    assert Ledger(tmp_path / "none").read() == ([], [])
+
+
+@settings(max_examples=30, deadline=None)
+@given(cut=st.integers(min_value=1, max_value=len(json.dumps(record_with_id("b"))) - 1))
+def test_a_torn_last_record_is_dropped_and_said(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("ledger")
+    _write(folder, ["a", "b"])
+    segment = folder / "000001.jsonl"
+    segment.write_bytes(segment.read_bytes()[: -1 - cut])
+    _write(folder, ["c"])
+    records, warnings = Ledger(folder).read()
+    assert [record["trial_id"] for record in records] == ["a", "c"]
+    assert len(warnings) == 1
+    assert "torn" in warnings[0]
+
+
+def test_damage_elsewhere_is_refused_not_dropped(tmp_path: Path) -> None:
+    _write(tmp_path, ["a", "b"])
+    segment = tmp_path / "000001.jsonl"
+    segment.write_bytes(b'{"trial' + segment.read_bytes()[20:])
+    with pytest.raises(LedgerError, match="line 1 is not a trial's record"):
+        Ledger(tmp_path).read()
+
+
+def test_a_second_driver_is_refused(tmp_path: Path) -> None:
+    with (
+        Ledger(tmp_path).locked(),
+        pytest.raises(LedgerError, match="another driver"),
+        Ledger(tmp_path).locked(),
+    ):
+        pass
+    _write(tmp_path, ["a"])
+
+
+def test_nan_never_enters(tmp_path: Path) -> None:
+    with Ledger(tmp_path).locked() as ledger, pytest.raises(ValueError, match="not JSON"):
+        ledger.append(record_with_id("a", metrics={"risk": float("nan")}))
+    assert Ledger(tmp_path).read()[0] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"metrics": None}, "metrics"),
+        ({"curves": [1]}, "curves"),
+        ({"role": ["measure"]}, "role"),
+        ({"depth": "1"}, "depth"),
+    ],
+)
+def test_a_line_of_another_shape_is_refused_and_named(
+    tmp_path: Path, changes: dict[str, Any], named: str
+) -> None:
+    _write(tmp_path, ["a"])
+    with (tmp_path / "000001.jsonl").open("a") as segment:
+        segment.write(json.dumps(record_with_id("b", **changes)) + "\n")
+    with pytest.raises(LedgerError, match=f"line 2 is not a trial's record: {named}"):
+        Ledger(tmp_path).read()
+
+
+def test_a_deep_line_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "000001.jsonl").write_text("[" * 100_000 + "\n")
+    with pytest.raises(LedgerError, match="line 1 is not a trial's record"):
+        Ledger(tmp_path).read()
+
+
+@pytest.mark.parametrize("can_cut", [True, False])
+def test_after_a_full_disk_the_same_driver_can_go_on(
+    tmp_path: Path, can_cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a line goes through, then ENOSPC: nothing before or after it is lost."""
+    write = os.write
+    room = [len(json.dumps(record_with_id("a"))) + 60]
+
+    def scarce(descriptor: int, data: bytes) -> int:
+        if room[0] == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        data = data[: room[0]]
+        room[0] -= len(data)
+        return write(descriptor, data)
+
+    def refuse(descriptor: int, length: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with Ledger(tmp_path).locked() as ledger:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", scarce)
+            if not can_cut:
+                patch.setattr(os, "ftruncate", refuse)
+            ledger.append(record_with_id("a"))
+            with pytest.raises(OSError, match="No space left"):
+                ledger.append(record_with_id("b"))
+        ledger.append(record_with_id("c"))
+    records, warnings = Ledger(tmp_path).read()
+    assert [record["trial_id"] for record in records] == ["a", "c"]
+    assert len(warnings) == (0 if can_cut else 1)
