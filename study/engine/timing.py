@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from study.engine.worker import to_trial
+from study.engine.handover import to_trial
 from study.trials.trial import TrialSpec
 
 

@@ -12,8 +12,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +90,7 @@ class TrialActor(Trainable):
 
         trial = to_trial(self._spec, self._address)
         with suppress(Exception):  # a damaged checkpoint costs a repetition, not the trial
-            state = checkpoints.read_checkpoint(_opened(self._address), self._spec.trial_id)
+            state = checkpoints.read_checkpoint(opened(self._address), self._spec.trial_id)
             if state is not None:
                 experiment = Experiment(trial, data_dir=self._data_dir)
                 experiment.load_state_dict(state)
@@ -103,7 +101,7 @@ class TrialActor(Trainable):
         if experiment.finished or time.monotonic() - self._saved < checkpoints.EVERY_S:
             return
         with suppress(StorageError):  # the trial goes on without
-            store = _opened(self._address)
+            store = opened(self._address)
             checkpoints.write_checkpoint(store, self._spec.trial_id, experiment.state_dict())
         self._saved = time.monotonic()
 
@@ -114,7 +112,7 @@ class TrialActor(Trainable):
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **experiment.exhibits())
         with suppress(OSError, StorageError):  # a picture less; the result counts
-            _opened(self._address).write(f"exhibits/{self._spec.trial_id}.npz", buffer.getvalue())
+            opened(self._address).write(f"exhibits/{self._spec.trial_id}.npz", buffer.getvalue())
 
     def _result(self, *, status: str, error: str | None) -> dict[str, Any]:
         outcome = self._experiment.outcome if self._experiment is not None else None
@@ -133,46 +131,6 @@ class TrialActor(Trainable):
             "validation_risk": self._risks[self._epoch - 1] if self._epoch else None,
             "done": status != "running",
         }
-
-
-@lru_cache(maxsize=4)
-def _opened(address: str) -> Store:
-    return store_at(address)
-
-
-def to_trial(spec: TrialSpec, address: str) -> Trial:
-    """A trial as classcomp takes it, code and data that the user brought found on this node."""
-    network = spec.network and Network(
-        name=spec.cell.family, path=_on_this_node(spec.network.path, address)
-    )
-    parameters = dict(spec.population_parameters)
-    if isinstance(parameters.get("path"), str):
-        parameters["path"] = _on_this_node(parameters["path"], address)
-    assert spec.hyperparameters is not None, "a trial runs with hyperparameters"
-    return Trial(
-        role=spec.role,
-        family=spec.cell.family,
-        depth=spec.cell.depth,
-        population_name=spec.population_name,
-        population_parameters=parameters,
-        distortion=spec.cell.distortion,
-        severity=spec.cell.severity,
-        num_train=spec.cell.num_train,
-        budget_epochs=spec.budget_epochs,
-        max_epochs=spec.max_epochs,
-        hyperparameters=spec.hyperparameters,
-        streams=spec.streams,
-        network=network,
-    )
-
-
-def _on_this_node(path: str, address: str) -> str:
-    """`.../carried/name` as a file of this node; any other path as it is."""
-    file, colon, name = path.partition(":")
-    if Path(file).parent.name != CARRIED:
-        return path
-    local = _opened(address).local_copy(f"{CARRIED}/{Path(file).name}")
-    return f"{local}{colon}{name}"
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

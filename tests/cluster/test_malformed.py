@@ -28,7 +28,7 @@ from study.request.spec import StudySpec
 from study.request.reading import parse_spec
 from study.analysis.table import build_trials
 from study.analysis.files import write_table
-from tests.study.conftest import TABLE, record_of
+from tests.small_study import TABLE, record_of
 
 JUNK = st.one_of(
     st.none(),

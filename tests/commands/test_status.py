@@ -16,7 +16,7 @@ from study.trials.trial import trial_title
 from study.request.spec import StudySpec
 from study.request.reading import write_spec
 from study.status import describe, last_stretch, main
-from tests.study.conftest import record_of
+from tests.small_study import record_of
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from study.engine import monitoring
 from study.engine.monitoring import Metrics
 from study.planning.plan import planned_trials
 from study.request.spec import StudySpec
-from tests.study.conftest import record_of
+from tests.small_study import record_of
 
 
 class Recorder:

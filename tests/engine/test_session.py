@@ -14,7 +14,7 @@ from study.engine.ending import too_many_failed
 from study.request.spec import StudySpec
 from study.storage.folder import FolderStore
 from study.engine.checkpoints import checkpoint_name
-from tests.study.conftest import record_of
+from tests.small_study import record_of
 
 Make = Callable[..., StudySpec]
 

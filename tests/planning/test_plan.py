@@ -13,7 +13,7 @@ from study.request.sections import VarianceSection
 from study.request.reading import SpecError, parse_spec
 from study.request.spec import StudySpec
 from study.trials.trial import TrialSpec
-from tests.study.conftest import TABLE, record_of
+from tests.small_study import TABLE, record_of
 
 MakeSpec = Callable[..., StudySpec]
 
@@ -74,7 +74,7 @@ def test_a_new_severity_leaves_finished_trials_alone(make_spec: MakeSpec) -> Non
     records = _run_to_end(make_spec(), lambda trials: 0)
     wider = make_spec(distortions={"label_noise": [0.0, 0.1, 0.2], "imbalance": [0.5, 0.9]})
     more = next_trials(wider, records)
-    assert {(t.distortion, t.severity) for t in more} == {("label_noise", 0.1)}
+    assert {(t.cell.distortion, t.cell.severity) for t in more} == {("label_noise", 0.1)}
 
 
 def test_measuring_takes_the_winner_on_validation_data(make_spec: MakeSpec) -> None:
@@ -102,7 +102,7 @@ def test_references_see_clean_labels_once_for_every_noise_level(make_spec: MakeS
     spec = make_spec(search={"trials": 0})
     trials = next_trials(spec, [])
     bounds = [t for t in trials if t.role in ("best_in_class", "resubstitution")]
-    assert {t.distortion for t in bounds} == {"none", "imbalance"}
+    assert {t.cell.distortion for t in bounds} == {"none", "imbalance"}
     counts = Counter(t.role for t in bounds)
     laws, nets = 2, 4
     assert counts["best_in_class"] == laws * nets * 2 * 2  # streams, restarts
@@ -131,7 +131,7 @@ def test_optional_roles_come_on_request_and_leave_the_others_alone(make_spec: Ma
     cells = len(enumerate_cells(spec))
     assert more == {"ideal": 3 * cells, "variance": 2**3 * cells}
     assert Counter(t.role for t in asked) == total_by_role(spec)
-    assert {t.distortion for t in asked if t.role == "ideal"} == {
+    assert {t.cell.distortion for t in asked if t.role == "ideal"} == {
         "none",
         "label_noise",
         "imbalance",

@@ -10,7 +10,7 @@ from study.request.extension import extend
 from study.planning.plan import next_trials
 from study.request.reading import SpecError, write_spec
 from study.request.spec import StudySpec
-from tests.study.conftest import TABLE, record_of
+from tests.small_study import TABLE, record_of
 
 Make = Callable[..., StudySpec]
 

@@ -16,7 +16,7 @@ from study.request.reading import SpecError, parse_spec, read_spec, recipe_names
 from study.request.spec import StudySpec
 from study.trials.seeds import seed_for
 from study.trials.trial import trial_from_json, trial_id, trial_to_json
-from tests.study.conftest import TABLE
+from tests.small_study import TABLE
 
 MakeSpec = Callable[..., StudySpec]
 

@@ -1,14 +1,10 @@
 """A small study, and records as the engine would write them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from search_spaces import SPACES
-from study.request.spec import StudySpec
-from study.trials.trial import TrialSpec
-from study.request.reading import parse_spec
+from study.trials.trial import TrialSpec, trial_id
 
 TABLE: dict[str, Any] = {
     "name": "small",
@@ -24,23 +20,13 @@ TABLE: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def make_spec() -> Callable[..., StudySpec]:
-    def make(**changes: Any) -> StudySpec:
-        return parse_spec({**TABLE, **changes}, "test")
-
-    return make
-
-
 def record_of(
     trial: TrialSpec, *, status: str = "done", metrics: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The record of a trial, its hyperparameters the defaults where a search is to propose."""
     identity = trial.identity
     if trial.hyperparameters is None:
-        identity["hyperparameters"] = dict(SPACES[trial.family].defaults)
-    from study.trials.trial import trial_id
-
+        identity["hyperparameters"] = dict(SPACES[trial.cell.family].defaults)
     return {
         **identity,
         "trial_id": trial_id(identity),

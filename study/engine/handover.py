@@ -1,0 +1,50 @@
+"""A trial as the study names it, handed to classcomp: what the user brought is found on this node."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from classcomp.trial import Network, Trial
+from study.storage.opening import store_at
+from study.storage.store import CARRIED, Store
+from study.trials.trial import TrialSpec
+
+
+@lru_cache(maxsize=4)
+def opened(address: str) -> Store:
+    """A study's place, opened once in a process."""
+    return store_at(address)
+
+
+def to_trial(spec: TrialSpec, address: str) -> Trial:
+    """A trial as classcomp takes it, code and data that the user brought found on this node."""
+    network = spec.network and Network(
+        name=spec.cell.family, path=_on_this_node(spec.network.path, address)
+    )
+    parameters = dict(spec.population_parameters)
+    if isinstance(parameters.get("path"), str):
+        parameters["path"] = _on_this_node(parameters["path"], address)
+    assert spec.hyperparameters is not None, "a trial runs with hyperparameters"
+    return Trial(
+        role=spec.role,
+        family=spec.cell.family,
+        depth=spec.cell.depth,
+        population_name=spec.population_name,
+        population_parameters=parameters,
+        distortion=spec.cell.distortion,
+        severity=spec.cell.severity,
+        num_train=spec.cell.num_train,
+        budget_epochs=spec.budget_epochs,
+        max_epochs=spec.max_epochs,
+        hyperparameters=spec.hyperparameters,
+        streams=spec.streams,
+        network=network,
+    )
+
+
+def _on_this_node(path: str, address: str) -> str:
+    """`.../carried/name` as a file of this node; any other path as it is."""
+    file, colon, name = path.partition(":")
+    if Path(file).parent.name != CARRIED:
+        return path
+    local = opened(address).local_copy(f"{CARRIED}/{Path(file).name}")
+    return f"{local}{colon}{name}"

@@ -1,0 +1,82 @@
+"""No change of the house changes a number: ids, proposals and results are what they were."""
+
+from typing import Any
+
+import pytest
+
+from classcomp.experiment import run
+from study.engine.handover import to_trial
+from study.engine.proposals import propose
+from study.planning.plan import is_complete
+from study.request.reading import read_spec
+from study.request.spec import StudySpec
+from study.trials.roles import ROLES
+from study.trials.trial import CELL_NAMES, Cell, TrialSpec, cell_of
+from tests.golden.records import GOLDEN, assert_same_metrics, timeless
+
+SPECS = {"smoke": read_spec("smoke"), "quickstart": read_spec("quickstart", ["seeds=2"])}
+IDENTITY = ("role", *CELL_NAMES, "seed", "budget_epochs", "max_epochs", "hyperparameters")
+
+
+def records_of(study: str) -> list[dict[str, Any]]:
+    return [{"trial_id": i, **record} for i, record in GOLDEN["studies"][study].items()]
+
+
+def trial_of(record: dict[str, Any], spec: StudySpec) -> TrialSpec:
+    named = {name: record[name] for name in IDENTITY if name not in CELL_NAMES}
+    (population,) = [p for p in spec.populations if p.label == record["population"]]
+    return TrialSpec(
+        cell=cell_of(record),
+        population_name=population.name,
+        population_parameters=population.parameters,
+        **named,
+    )
+
+
+@pytest.mark.parametrize("study", SPECS)
+def test_ids_are_what_they_were(study: str) -> None:
+    for record in records_of(study):
+        assert trial_of(record, SPECS[study]).trial_id == record["trial_id"]
+
+
+@pytest.mark.parametrize("study", SPECS)
+def test_no_finished_trial_is_asked_for_again(study: str) -> None:
+    records = records_of(study)
+    assert is_complete(SPECS[study], records)
+    assert not is_complete(SPECS[study], records[:-1])
+
+
+@pytest.mark.parametrize("study", SPECS)
+def test_the_search_proposes_what_it_proposed(study: str) -> None:
+    searched: dict[Cell, list[dict[str, Any]]] = {}
+    for record in records_of(study):
+        if ROLES[record["role"]].is_searched:
+            searched.setdefault(cell_of(record), []).append(with_curve(record))
+    for cell, found in list(searched.items())[::4]:
+        for record in sorted(found, key=lambda r: r["seed"]):
+            before = [r for r in found if r["seed"] < record["seed"]]
+            proposal = propose(SPECS[study], cell, record["seed"], before)
+            assert proposal == record["hyperparameters"]
+
+
+def with_curve(record: dict[str, Any]) -> dict[str, Any]:
+    """Of a stopped trial the curve is all that the sampler knows."""
+    return {**record, "curves": [{"validation_risk": r} for r in record["validation_curve"]]}
+
+
+def one_of_each() -> list[tuple[str, str]]:
+    """A finished trial of every role, family, depth and kind of population."""
+    chosen: dict[tuple[Any, ...], tuple[str, str]] = {}
+    for study in SPECS:
+        for record in records_of(study):
+            kind = (record["role"], record["family"], record["depth"], record["population"])
+            if record["status"] == "done":
+                chosen.setdefault(kind, (study, record["trial_id"]))
+    return sorted(chosen.values())
+
+
+@pytest.mark.parametrize(("study", "trial_id"), one_of_each()[::3])
+def test_a_trial_gives_what_it_gave(study: str, trial_id: str) -> None:
+    record = {"trial_id": trial_id, **GOLDEN["studies"][study][trial_id]}
+    found = run(to_trial(trial_of(record, SPECS[study]), "."))
+    assert_same_metrics(timeless(found.metrics), record["metrics"], str(record))
