@@ -17,7 +17,7 @@ from classcomp.populations.gaussian_mixture import (
 )
 from classcomp.populations.real import (
     DataUnavailable,
-    RealImages,
+    RealData,
     cifar10,
     digits,
     fashion_mnist,
@@ -45,7 +45,7 @@ __all__ = [
     "GaussianImages",
     "GaussianMixture",
     "Population",
-    "RealImages",
+    "RealData",
     "Sample",
     "make",
 ]
