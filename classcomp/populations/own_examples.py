@@ -110,7 +110,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     if problem:
         raise ValueError(f"{path}: {problem}")
     if "x" not in arrays or "y" not in arrays:
-        raise ValueError(f"{path} holds {', '.join(sorted(present)) or 'nothing'}: needed are x, y")
+        shown = ", ".join(sorted(present)[:8]) or "nothing"
+        raise ValueError(f"{path} holds {shown}: needed are x, y")
     return arrays
 
 

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tomllib
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -636,17 +637,14 @@ def test_folders_over_the_limit_are_refused_before_decoding(tmp_path, monkeypatc
     assert "unpacked: at most" in refusal("image_folder", path=folder, size=8)
 
 
-def test_the_example_writes_both_forms(tmp_path):
-    script = Path(__file__).parents[2] / "examples" / "my_data.py"
-    subprocess.run([sys.executable, script, tmp_path], check=True)
-    rows_of = []
-    for name, parameters in (
-        ("arrays", {"path": tmp_path / "mine.npz"}),
-        ("image_folder", {"path": tmp_path / "photos", "size": 8}),
-    ):
-        population = make(name, **parameters)
-        assert population.num_available("train") >= 64
-        rows_of.append(
-            rows(everything(population).x) | rows(everything(population, "whole_train").x)
-        )
-    assert rows_of[0] == rows_of[1]
+def test_the_example_writes_what_its_study_file_asks_for(tmp_path):
+    examples = Path(__file__).parents[2] / "examples"
+    subprocess.run([sys.executable, examples / "my_data.py", tmp_path / "my_data"], check=True)
+    study = tomllib.loads((examples / "my_data.toml").read_text())
+    images = []
+    for section in study["populations"]:
+        population = make(**section | {"path": tmp_path / section["path"]})
+        assert population.num_available("train") >= max(study["num_train"])
+        parts = [everything(population, split).x for split in ("whole_train", "test")]
+        images.append(rows(np.concatenate(parts)))
+    assert images[0] == images[1]
