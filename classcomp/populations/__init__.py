@@ -1,4 +1,4 @@
-"""Laws of (x, y): synthetic ones with posterior and Bayes risk, and real images."""
+"""Laws of (x, y): synthetic ones with posterior and Bayes risk, and real data."""
 
 import inspect
 from collections.abc import Callable
@@ -15,9 +15,10 @@ from classcomp.populations.gaussian_mixture import (
     two_gaussians,
     xor,
 )
+from classcomp.populations.own import Carried, arrays, carried, image_folder
 from classcomp.populations.real import (
     DataUnavailable,
-    RealImages,
+    RealData,
     cifar10,
     digits,
     fashion_mnist,
@@ -35,18 +36,22 @@ POPULATIONS: dict[str, Callable[..., Population]] = {
     "fashion_mnist": fashion_mnist,
     "mnist": mnist,
     "cifar10": cifar10,
+    "arrays": arrays,
+    "image_folder": image_folder,
 }
 
 __all__ = [
     "POPULATIONS",
     "SPLITS",
     "BayesRisk",
+    "Carried",
     "DataUnavailable",
     "GaussianImages",
     "GaussianMixture",
     "Population",
-    "RealImages",
+    "RealData",
     "Sample",
+    "carried",
     "make",
 ]
 
@@ -57,7 +62,8 @@ def make(name: str, *, data_dir: str | Path | None = None, **params: Any) -> Pop
     Args:
         name: a key of POPULATIONS.
         data_dir: where real data lie; no part of a population's identity, ignored by synthetic
-            ones. Real data are looked for at first use, not here: see `real.stage`.
+            ones and a user's own. The named sets are looked for at first use, not here: see
+            `real.stage`; a user's own data are read here, once per process.
         **params: the population's parameters.
 
     Raises:

@@ -1,12 +1,14 @@
-"""Real images as populations: digits, Fashion-MNIST, MNIST and CIFAR-10.
+"""Real data as populations, and the named ones: digits, Fashion-MNIST, MNIST and CIFAR-10.
 
 Their posterior and Bayes risk are unknown. Draws are without replacement.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -25,47 +27,107 @@ from classcomp.populations.base import (
 )
 from classcomp.populations.staging import (
     DATA_SETS,
+    Arrays,
     DataUnavailable,
     load,
     stage,
     stratified_share,
 )
 
-__all__ = ["DataUnavailable", "RealImages", "cifar10", "digits", "fashion_mnist", "mnist", "stage"]
+__all__ = [
+    "DataUnavailable",
+    "NamedSource",
+    "RealData",
+    "Source",
+    "cifar10",
+    "digits",
+    "fashion_mnist",
+    "mnist",
+    "stage",
+]
 
 NUM_CLASSES = 10
 VALIDATION_SHARE = 1 / 6  # of the training split, in every class
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RealImages:
-    """A `Population` (see base.py) of real images, pixels in [0, 1] before any noise.
+class Source(Protocol):
+    """Where the examples of a `RealData` come from; values are immutable and hashable."""
 
-    Distortions apply in a fixed order: resampling, blending, pixel noise.
+    @property
+    def name(self) -> str:
+        """Names the validation part: the same name and labels, the same part."""
 
-    Attributes:
-        label: name and parameters of the undistorted law.
-        name: key of `staging.DATA_SETS`.
-        classes: original classes kept, in the order of the new labels; None: all ten.
-        odds: factor on the prior odds of class 1.
-        blend: overlap s; an image becomes (1 - s/2) x + (s/2) x', x' of another class.
-        pixel_noise: standard deviation of the noise added to every pixel.
-        label_noise: flip probability of training labels.
-        data_dir: where the data lie; not part of the identity.
-    """
-
-    label: str
-    name: str
-    classes: tuple[int, ...] | None = None
-    odds: float = 1.0
-    blend: float = 0.0
-    pixel_noise: float = 0.0
-    label_noise: float = 0.0
-    data_dir: str | None = field(default=None, compare=False)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(C, H, W)` of images, `(d,)` of points."""
 
     @property
     def num_classes(self) -> int:
-        return NUM_CLASSES if self.classes is None else len(self.classes)
+        """K, before classes are chosen."""
+
+    @property
+    def white(self) -> int:
+        """The value of a uint8 pixel that becomes 1.0."""
+
+    def arrays(self) -> Arrays:
+        """The data, read once per process.
+
+        Raises:
+            DataUnavailable: they are not to be had.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedSource:
+    """A key of `staging.DATA_SETS`; where its files lie is no part of the identity."""
+
+    name: str
+    data_dir: str | None = field(default=None, compare=False)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return DATA_SETS[self.name].shape
+
+    @property
+    def num_classes(self) -> int:
+        return NUM_CLASSES
+
+    @property
+    def white(self) -> int:
+        return DATA_SETS[self.name].white
+
+    def arrays(self) -> Arrays:
+        return load(stage(self.name, self.data_dir))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RealData:
+    """A `Population` (see base.py) of real images, pixels in [0, 1] before any noise, or points.
+
+    A user's own images of floats and points are taken as they are. Distortions apply in a fixed
+    order: resampling, blending, noise.
+
+    Attributes:
+        label: name and parameters of the undistorted law.
+        source: the examples.
+        classes: original classes kept, in the order of the new labels; None: all.
+        odds: factor on the prior odds of class 1.
+        blend: overlap s; x becomes (1 - s/2) x + (s/2) x', x' of another class.
+        noise: standard deviation of what is added to every pixel or coordinate.
+        label_noise: flip probability of training labels.
+    """
+
+    label: str
+    source: Source
+    classes: tuple[int, ...] | None = None
+    odds: float = 1.0
+    blend: float = 0.0
+    noise: float = 0.0
+    label_noise: float = 0.0
+
+    @property
+    def num_classes(self) -> int:
+        return self.source.num_classes if self.classes is None else len(self.classes)
 
     @property
     def prior(self) -> np.ndarray:
@@ -76,15 +138,18 @@ class RealImages:
 
     @property
     def vector_shape(self) -> tuple[int, ...]:
-        return (int(np.prod(self.image_shape)),)
+        return (math.prod(self.source.shape),)
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        return DATA_SETS[self.name].shape
+    def image_shape(self) -> tuple[int, int, int] | None:
+        if len(self.source.shape) == 1:
+            return None
+        num_channels, height, width = self.source.shape
+        return (num_channels, height, width)
 
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         check_num(num)
-        images, places, labels = self._pool(split)
+        pool, places, labels = self._pool(split)
         available = self.num_available(split)
         if num > available:
             raise ValueError(
@@ -92,13 +157,13 @@ class RealImages:
             )
         candidates = self._rebalanced(labels, rng)
         chosen = rng.permutation(candidates)[:num]
-        x = self._pixels(images[places[chosen]])
+        x = self._values(pool[places[chosen]])
         if self.blend > 0:
             partners = _of_other_classes(labels, labels[chosen], rng)
-            x = (1 - self.blend / 2) * x + self.blend / 2 * self._pixels(images[places[partners]])
-        if self.pixel_noise > 0:
-            x = x + self.pixel_noise * rng.standard_normal(x.shape, dtype=np.float32)
-        return Sample(x=x.astype(np.float32, copy=False), labels=labels[chosen])
+            x = (1 - self.blend / 2) * x + self.blend / 2 * self._values(pool[places[partners]])
+        if self.noise > 0:
+            x = x + self.noise * rng.standard_normal(x.shape, dtype=x.dtype)
+        return Sample(x=x, labels=labels[chosen])
 
     def num_available(self, split: str) -> int:
         """Without replacement; under imbalance as many as the scarcer class allows."""
@@ -117,31 +182,35 @@ class RealImages:
         return np.asarray(x, dtype=np.float32).reshape(len(x), -1)
 
     def images(self, x: np.ndarray) -> np.ndarray:
+        if self.image_shape is None:
+            raise ValueError(f"{self.label}: points make no images")
         return np.asarray(x, dtype=np.float32)
 
-    def with_feature_noise(self, tau: float) -> "RealImages":
-        total = float(np.hypot(self.pixel_noise, check_feature_noise(tau)))
-        return replace(self, pixel_noise=total)
+    def with_feature_noise(self, tau: float) -> "RealData":
+        total = float(np.hypot(self.noise, check_feature_noise(tau)))
+        return replace(self, noise=total)
 
-    def with_imbalance(self, odds: float) -> "RealImages":
+    def with_imbalance(self, odds: float) -> "RealData":
         return replace(self, odds=self.odds * check_odds(odds))
 
-    def with_overlap(self, s: float) -> "RealImages":
+    def with_overlap(self, s: float) -> "RealData":
         if self.blend > 0 and check_overlap(s) > 0:
-            raise ValueError(f"overlap = {s!r}: images are blended already ({self.blend:g})")
+            raise ValueError(f"overlap = {s!r}: examples are blended already ({self.blend:g})")
         return replace(self, blend=max(self.blend, check_overlap(s)))
 
-    def with_label_noise(self, rho: float) -> "RealImages":
+    def with_label_noise(self, rho: float) -> "RealData":
         total = combine_label_noise(self.label_noise, check_label_noise(rho), self.num_classes)
         return replace(self, label_noise=total)
 
     def _pool(self, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All images of the data set's part, the places of this split in it, their labels."""
+        """All x of the source's part, the places of this split in it, their labels."""
         check_split(split)
-        return _pool(self.name, str(stage(self.name, self.data_dir)), self.classes, split)
+        source = self.source
+        return _pool(source.arrays(), source.name, source.num_classes, self.classes, split)
 
-    def _pixels(self, images: np.ndarray) -> np.ndarray:
-        return images.astype(np.float32) / np.float32(DATA_SETS[self.name].white)
+    def _values(self, x: np.ndarray) -> np.ndarray:
+        """Pixels of uint8 in [0, 1], float32; floats as they are."""
+        return x.astype(np.float32) / np.float32(self.source.white) if x.dtype == np.uint8 else x
 
     def _class_counts(self, labels: np.ndarray) -> np.ndarray:
         """`(K,)` examples of each class that resampling to the tilted prior can keep."""
@@ -167,70 +236,64 @@ class RealImages:
         return np.concatenate(kept)
 
 
-def digits(
-    classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
-) -> RealImages:
+def digits(classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None) -> RealData:
     """scikit-learn's 1,797 digits, 8 x 8; a fixed stratified third is the test split."""
     return _real("digits", classes, data_dir)
 
 
 def fashion_mnist(
     classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
-) -> RealImages:
+) -> RealData:
     """Fashion-MNIST (Xiao et al. 2017), 28 x 28, 60,000 + 10,000."""
     return _real("fashion_mnist", classes, data_dir)
 
 
-def mnist(
-    classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
-) -> RealImages:
+def mnist(classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None) -> RealData:
     """MNIST (LeCun et al. 1998), 28 x 28, 60,000 + 10,000."""
     return _real("mnist", classes, data_dir)
 
 
 def cifar10(
     classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
-) -> RealImages:
+) -> RealData:
     """CIFAR-10 (Krizhevsky 2009), 3 x 32 x 32, 50,000 + 10,000."""
     return _real("cifar10", classes, data_dir)
 
 
-def _real(name: str, classes: Sequence[int] | None, data_dir: str | Path | None) -> RealImages:
+def _real(name: str, classes: Sequence[int] | None, data_dir: str | Path | None) -> RealData:
     if classes is not None:
         if not isinstance(classes, Sequence) or isinstance(classes, str):
             raise ValueError(f"classes = {classes!r}: must be a list of classes from 0 to 9")
         classes = tuple(check_integer("classes", k, low=0, high=NUM_CLASSES - 1) for k in classes)
         if len(classes) < 2 or len(set(classes)) < len(classes):
             raise ValueError(f"classes = {list(classes)}: must be two or more different classes")
-    return RealImages(
+    return RealData(
         label=canonical_label(name, {"classes": classes}),
-        name=name,
+        source=NamedSource(name=name, data_dir=None if data_dir is None else str(data_dir)),
         classes=classes,
-        data_dir=None if data_dir is None else str(data_dir),
     )
 
 
 @lru_cache(maxsize=64)
 def _pool(
-    name: str, staged: str, classes: tuple[int, ...] | None, split: str
+    arrays: Arrays, name: str, num_classes: int, classes: tuple[int, ...] | None, split: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    arrays = load(Path(staged))
     if split == "test":
-        images, labels = arrays.test_images, arrays.test_labels
+        x, labels = arrays.test_images, arrays.test_labels
         inside = np.ones(len(labels), dtype=bool)
     else:
-        images, labels = arrays.train_images, arrays.train_labels
+        x, labels = arrays.train_images, arrays.train_labels
         # Chosen before classes are, so that every choice of classes has the same validation part.
         inside = stratified_share(labels, VALIDATION_SHARE, "classcomp", name, "validation")
         inside = {"train": ~inside, "validation": inside}.get(split, np.ones_like(inside))
-    new_label = np.full(NUM_CLASSES, -1)
-    kept = range(NUM_CLASSES) if classes is None else classes
+    new_label = np.full(num_classes, -1)
+    kept = range(num_classes) if classes is None else classes
     new_label[list(kept)] = np.arange(len(kept))
     places = np.flatnonzero(inside & (new_label[labels] >= 0))
     relabelled = new_label[labels[places]].astype(np.int64)
     if len(np.unique(relabelled)) < len(kept):
         raise DataUnavailable(f"{name}: split {split!r} lacks examples of some class")
-    return images, places, relabelled
+    return x, places, relabelled
 
 
 def _of_other_classes(pool: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,9 +64,13 @@ DATA_SETS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Arrays:
-    """A decoded data set: images `(N, C, H, W)` uint8 and labels `(N,)` int64, by split."""
+    """A decoded data set by split, compared and hashed by identity.
+
+    Images are `(N, C, H, W)` uint8 (a user's own also float32, or points `(N, d)` float64), labels
+    `(N,)` int64.
+    """
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -91,9 +95,10 @@ def stage(name: str, data_dir: str | Path | None = None) -> Path:
     target = cache_folder() / "staged" / f"{name}-{_fingerprint(name, sources)}.npz"
     if target.exists():
         return target
-    with _locked(target.with_suffix(".lock")):
+    with locked(target.with_suffix(".lock")):
         if not target.exists():
-            _write_arrays(target, _decode(name, sources))
+            arrays = _decode(name, sources)
+            write_npz(target, {key: getattr(arrays, key) for key in Arrays.__slots__})
     return target
 
 
@@ -180,14 +185,14 @@ def _cifar_files(folder: Path) -> tuple[Path, ...]:
 def _download(name: str, data_dir: str | Path | None) -> tuple[Path, ...]:
     cache = cache_folder()
     reason = "the download left no complete files"
-    with _locked(cache / f"{name}.download.lock"):
+    with locked(cache / f"{name}.download.lock"):
         found = _find(name, data_dir)  # by a process that held the lock before us
         if found:
             return found
         try:
             _reader(name)(str(cache), download=True)
         except _UNREADABLE as error:
-            reason = _one_line(error)
+            reason = one_line(error)
         found = _find(name, data_dir)
     if found:
         return found
@@ -219,7 +224,7 @@ def _decode(name: str, sources: tuple[Path, ...]) -> Arrays:
             labels = [np.asarray(part.targets, dtype=np.int64) for part in parts]
     except _UNREADABLE as error:
         where = sources[0].parent
-        raise DataUnavailable(f"{name} in {where} cannot be read: {_one_line(error)}") from error
+        raise DataUnavailable(f"{name} in {where} cannot be read: {one_line(error)}") from error
     for x, y in zip(images, labels, strict=True):
         if x.shape[1:] != DATA_SETS[name].shape or len(x) != len(y) or len(x) == 0:
             raise DataUnavailable(
@@ -276,11 +281,12 @@ def _fingerprint(name: str, sources: tuple[Path, ...]) -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
-def _write_arrays(target: Path, arrays: Arrays) -> None:
+def write_npz(target: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a file of arrays that appears whole or not at all."""
     handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as out:
-            np.savez(out, **{key: getattr(arrays, key) for key in Arrays.__slots__})
+            np.savez(out, **arrays)
             out.flush()
             os.fsync(out.fileno())
         Path(temporary).replace(target)
@@ -289,7 +295,7 @@ def _write_arrays(target: Path, arrays: Arrays) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on a file; released by the system if the process dies."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -303,5 +309,6 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """An error's type and message without line breaks."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
