@@ -9,7 +9,7 @@ import time
 
 import torch
 
-from classcomp.models import FAMILIES, build
+from classcomp.models import FAMILIES, Batch, build
 
 BATCH, STEPS = 64, 10
 
@@ -26,14 +26,15 @@ def seconds_a_step(family: str, depth: int, side: int, memory_format: torch.memo
     ).to(memory_format=memory_format)
     noise = torch.Generator().manual_seed(0)
     inputs = torch.rand(BATCH, 1, side, side).contiguous(memory_format=memory_format)
-    labels = torch.arange(BATCH) % 2
+    index = torch.arange(BATCH)
+    batch = Batch(inputs=inputs, labels=index % 2, index=index)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
     begin = 0.0
     for step in range(STEPS + 2):
         if step == 2:
             begin = time.perf_counter()
         optimizer.zero_grad()
-        model.loss(inputs, labels, noise).backward()
+        model.loss(batch, noise).backward()
         optimizer.step()
     return (time.perf_counter() - begin) / STEPS
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from classcomp.designs import Design, Examples, Trial, design, population_of
 from classcomp.metrics.assessment import assess, predict, risk_of
+from classcomp.metrics.divergence import diagnose
 from classcomp.metrics.dynamics import area_under_curve
 from classcomp.models import FAMILIES, TRAINING_HYPERPARAMETERS, build, count_parameters
 from classcomp.populations import Population
@@ -122,11 +123,11 @@ class Experiment:
             DivergedError: the training loss is no longer finite.
         """
         assert not self.finished, "a finished trial does not advance"
-        inputs, labels = self.design.source.examples(
+        examples = self.design.source.examples(
             self._pass_in_stage + self._stage * self.design.budget_passes
         )
         rate_from, rate_to = self._rates()
-        stats = self._trainer.run_pass(inputs, labels, rate_from=rate_from, rate_to=rate_to)
+        stats = self._trainer.run_pass(examples, rate_from=rate_from, rate_to=rate_to)
         self._pass_in_stage += 1
         self._steps += stats.num_steps
         self._seen += stats.num_examples
@@ -275,7 +276,7 @@ class Experiment:
     def _diagnose(self, examples: Examples) -> dict[str, float]:
         """What the family says of itself; its draws are its own and those of all trials."""
         noise = torch.Generator().manual_seed(self.trial.streams["evaluation"])
-        return self.model.diagnostics(examples.inputs, examples.log_density, noise)
+        return diagnose(self.model, examples.inputs, examples.log_density, noise)
 
     def _held_out_risk(self, examples: Examples) -> float:
         """Risk on the draw that chooses; weighted by the posterior where it is known."""
@@ -351,12 +352,13 @@ def seconds_per_example(trial: Trial, *, data_dir: str | None = None) -> float:
         Seconds of computation for one training example, forward and backward.
     """
     experiment = Experiment(trial, data_dir=data_dir)
-    inputs, labels = experiment.design.source.examples(0)
-    num = min(len(inputs), 4 * experiment._training["batch_size"])
+    examples = experiment.design.source.examples(0)
+    num = min(len(examples), 4 * experiment._training["batch_size"])
+    few = examples.at(torch.arange(num, device=experiment.device))
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()
-        experiment._trainer.run_pass(inputs[:num], labels[:num])
+        experiment._trainer.run_pass(few)
         seconds.append(time.perf_counter() - begin)
     assert math.isfinite(seconds[-1])
     return min(seconds) / num

@@ -1,11 +1,15 @@
 """Hyperparameters of every family as pure data: what may be searched, and the defaults."""
 
-from dataclasses import dataclass
+from types import ModuleType
 
 from search_spaces import linear, resnet, unet, unet_pretrained, vae_kmeans, vae_svm, vgg
 from search_spaces.domains import Categorical, Domain, Float, Int, Value
+from search_spaces.family import FREE_WIDTH, LIMITS, FamilySpace
+from search_spaces.reading import examples, own_space, restricted
+from search_spaces.training import TRAINING
 
 __all__ = [
+    "FREE_WIDTH",
     "SPACES",
     "TRAINING_HYPERPARAMETERS",
     "Categorical",
@@ -14,26 +18,30 @@ __all__ = [
     "Float",
     "Int",
     "Value",
+    "examples",
+    "own_space",
+    "restricted",
 ]
 
-# In every family's space; the training loop's, not the network's.
-TRAINING_HYPERPARAMETERS = ("learning_rate", "weight_decay", "batch_size")
+TRAINING_HYPERPARAMETERS = tuple(TRAINING)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FamilySpace:
-    """A family's search space, and the values used where nothing is searched."""
-
-    space: dict[str, Domain]
-    defaults: dict[str, Value]
+def _family(module: ModuleType, *, takes: str, optional: tuple[str, ...] = ()) -> FamilySpace:
+    """`optional` names what may be asked for although it is not searched by default."""
+    return FamilySpace(
+        space=module.SPACE,
+        defaults=module.DEFAULTS,
+        takes=takes,
+        limits={name: LIMITS[name] for name in (*module.SPACE, *optional, "width")},
+    )
 
 
 SPACES: dict[str, FamilySpace] = {
-    "linear": FamilySpace(space=linear.SPACE, defaults=linear.DEFAULTS),
-    "vgg": FamilySpace(space=vgg.SPACE, defaults=vgg.DEFAULTS),
-    "resnet": FamilySpace(space=resnet.SPACE, defaults=resnet.DEFAULTS),
-    "unet": FamilySpace(space=unet.SPACE, defaults=unet.DEFAULTS),
-    "unet_pretrained": FamilySpace(space=unet_pretrained.SPACE, defaults=unet_pretrained.DEFAULTS),
-    "vae_svm": FamilySpace(space=vae_svm.SPACE, defaults=vae_svm.DEFAULTS),
-    "vae_kmeans": FamilySpace(space=vae_kmeans.SPACE, defaults=vae_kmeans.DEFAULTS),
+    "linear": _family(linear, takes="vectors"),
+    "vgg": _family(vgg, takes="images", optional=("dropout",)),
+    "resnet": _family(resnet, takes="images", optional=("dropout",)),
+    "unet": _family(unet, takes="images", optional=("dropout",)),
+    "unet_pretrained": _family(unet_pretrained, takes="images", optional=("dropout",)),
+    "vae_svm": _family(vae_svm, takes="any"),
+    "vae_kmeans": _family(vae_kmeans, takes="any"),
 }

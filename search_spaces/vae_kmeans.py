@@ -1,21 +1,9 @@
 """Hyperparameters of `vae_kmeans`: a variational autoencoder and named clusters."""
 
-from search_spaces.domains import Categorical, Domain, Float, Int, Value
+from search_spaces.autoencoder import AUTOENCODER
+from search_spaces.domains import Domain, Int, Value, defaults_of
 
-SPACE: dict[str, Domain] = {
-    "learning_rate": Float(low=3e-4, high=3e-2, log=True),
-    "weight_decay": Float(low=1e-6, high=1e-1, log=True),
-    "batch_size": Categorical(choices=(16, 32, 64, 128)),
-    "latent_dim": Int(low=2, high=32, log=True),
-    "beta": Float(low=0.1, high=4.0, log=True),
-    "clusters_per_class": Int(low=1, high=8),
+SPACE: dict[str, Domain] = AUTOENCODER | {
+    "clusters_per_class": Int(low=1, high=8, default=1),
 }
-
-DEFAULTS: dict[str, Value] = {
-    "learning_rate": 3e-3,
-    "weight_decay": 1e-4,
-    "batch_size": 32,
-    "latent_dim": 8,
-    "beta": 1.0,
-    "clusters_per_class": 1,
-}
+DEFAULTS: dict[str, Value] = defaults_of(SPACE)

@@ -48,7 +48,7 @@ def designed(asked: TrialSpec) -> Design:
 
 def passes(found: Design) -> tuple[torch.Tensor, torch.Tensor]:
     parts = [found.source.examples(index) for index in range(found.budget_passes)]
-    return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
+    return torch.cat([p.inputs for p in parts]), torch.cat([p.labels for p in parts])
 
 
 def test_ideal_never_sees_an_example_twice_and_sees_its_noise() -> None:

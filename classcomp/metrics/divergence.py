@@ -1,50 +1,44 @@
 """How far a learned distribution lies from the true one: Kullback-Leibler divergences, in nats."""
 
-import math
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import xlogy
 from torch import Tensor
 
+from classcomp.metrics.reconstruction import psnr_db, squared_errors
 from classcomp.metrics.risk import PROBABILITY_FLOOR, Estimate, mean_estimate
-
-if TYPE_CHECKING:
-    from classcomp.models.vae import VAE
+from classcomp.models.base import HasDensity, Model, Reconstructs
 
 NUM_POINTS = 512
 """Evaluation examples that a generative model's divergence is averaged over."""
-NUM_DRAWS = 64
-"""Importance samples of the latents for each of them."""
 
 
 @torch.no_grad()
-def importance_log_density(
-    model: "VAE", inputs: Tensor, generator: torch.Generator, *, num_draws: int = NUM_DRAWS
-) -> Tensor:
-    """Estimate log p(x) under a latent variable model, from below, `(B,)` float64 nats.
-
-    log of the mean over z ~ q(z|x) of p(x|z) p(z) / q(z|x): Burda et al. (2016), eq. 8. By
-    Jensen's inequality its expectation is at most log p(x); it grows with the number of draws
-    (theorem 1) and equals log p(x) at any number where q is the exact posterior.
-
-    Args:
-        model: in evaluation mode.
-        inputs: `(B, ...)` examples.
-        generator: of the draws.
-        num_draws: importance samples of each example.
-    """
-    terms = model.log_likelihood_terms(inputs, generator, num_draws=num_draws)
-    return terms.log_weights.double().logsumexp(dim=0) - math.log(num_draws)
+def diagnose(
+    model: Model, inputs: Tensor, log_density: np.ndarray | None, generator: torch.Generator
+) -> dict[str, float]:
+    """Return what a model's capabilities allow to be said of clean examples, by column name."""
+    found: dict[str, float] = {}
+    if isinstance(model, Reconstructs):
+        batches = inputs.split(512)
+        errors = [squared_errors(batch, model.reconstruct(batch)) for batch in batches]
+        mse = float(torch.cat(errors).double().mean())
+        found["reconstruction_mse"] = mse
+        if inputs.ndim == 4 and mse > 0:
+            found["psnr_db"] = psnr_db(mse)
+    if log_density is not None and isinstance(model, HasDensity):
+        learned = model.log_density(inputs[:NUM_POINTS], generator)
+        kl = divergence(log_density[:NUM_POINTS], learned.cpu().numpy())
+        found |= {"kl_nats": kl.value, "kl_nats_se": kl.standard_error}
+    return found
 
 
 def divergence(log_true: np.ndarray, log_learned: np.ndarray) -> Estimate:
     """KL(true || learned) in nats, from both log densities `(N,)` at draws of the true law.
 
     The mean of their difference, and its standard error over the draws. Both densities are
-    taken at the same points, so what they share cancels. With `importance_log_density` for the
+    taken at the same points, so what they share cancels. With `HasDensity.log_density` for the
     learned one, the estimate is an upper bound in expectation: the standard error covers the
     draws of points and latents, not the bound's slack.
     """

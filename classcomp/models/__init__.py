@@ -1,7 +1,7 @@
 """The families of classifiers: one literal registry, and how to build a member."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from classcomp.models import (
     vae_svm,
     vgg,
 )
-from classcomp.models.base import ArchitectureConfig, Classifier
+from classcomp.models.base import ArchitectureConfig, Batch, Classifier, Model, Objective
 from classcomp.models.widths import (
     count_parameters,
     matched_width,
@@ -27,8 +27,11 @@ from classcomp.models.widths import (
 __all__ = [
     "FAMILIES",
     "TRAINING_HYPERPARAMETERS",
+    "Batch",
     "Classifier",
     "Family",
+    "Model",
+    "Objective",
     "build",
     "count_parameters",
     "hyperparameter_names",
@@ -42,10 +45,19 @@ TRAINING_HYPERPARAMETERS = ("learning_rate", "weight_decay", "batch_size")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Family:
-    """A family: its configuration's class and its module's, called as `module(config, width)`."""
+    """What defines a family.
+
+    Attributes:
+        config: class of its configurations.
+        module: class of its networks, called as `module(config, width)`.
+        task: a key of `classcomp.tasks.TASKS`, what its models are scored by.
+        width: (module, config) to the width of the network that is built.
+    """
 
     config: type[ArchitectureConfig]
-    module: type[Classifier]
+    module: type[Model]
+    task: str = "classification"
+    width: Callable[[type[Model], ArchitectureConfig], float] = matched_width
 
 
 FAMILIES: dict[str, Family] = {
@@ -74,7 +86,7 @@ def build(
     num_classes: int,
     hyperparameters: Mapping[str, Any],
     generator: torch.Generator,
-) -> Classifier:
+) -> Model:
     """Return a family's network at a depth, its width matched to the depth's budget.
 
     Args:
@@ -97,12 +109,13 @@ def build(
         if name not in names:
             allowed = ", ".join((*names, *TRAINING_HYPERPARAMETERS))
             raise ValueError(f"{family}: unknown hyperparameter {name!r}; allowed: {allowed}")
-    config = FAMILIES[family].config(
+    entry = FAMILIES[family]
+    config = entry.config(
         depth=depth, input_shape=tuple(input_shape), num_classes=num_classes, **own
     )
-    width = matched_width(FAMILIES[family].module, config)
+    width = entry.width(entry.module, config)
     with torch.device("meta"):
-        module = FAMILIES[family].module(config, width)
+        module = entry.module(config, width)
     module.to_empty(device="cpu")
     module.initialise(generator)
     return module

@@ -1,10 +1,10 @@
-"""What every family shares: the classifier's interface and the checks of an architecture."""
+"""What every family shares: a model's interface, what it can do, the checks of an architecture."""
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -82,8 +82,47 @@ def check_real(name: str, value: object, low: float, *, above: bool = False) -> 
         raise ValueError(f"{name} must be a finite number {allowed}, got {value!r}")
 
 
-class Classifier(nn.Module):
-    """A family's module: an objective for batches, and class probabilities.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Some examples of a sample.
+
+    Attributes:
+        inputs: `(B, d)` or `(B, C, H, W)` float32.
+        labels: `(B,)` int64.
+        index: `(B,)` int64, positions of the examples in the sample or stream they are of.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def at(self, chosen: Tensor) -> "Batch":
+        """Return the examples at the places `chosen` `(M,)` of this batch."""
+        return Batch(
+            inputs=self.inputs[chosen], labels=self.labels[chosen], index=self.index[chosen]
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Objective:
+    """What some of a model's parameters are trained to lower; each has an optimizer of its own.
+
+    Attributes:
+        parameters: what is moved.
+        loss: (batch, generator of any draws) to a scalar.
+        rate: factor on the trial's learning rate.
+    """
+
+    parameters: tuple[nn.Parameter, ...]
+    loss: Callable[[Batch, torch.Generator], Tensor]
+    rate: float = 1.0
+
+
+class Model(nn.Module):
+    """A family's module: what it is trained on, stage by stage. What it can do, it has methods for.
 
     Shapes: inputs `(B, d)` or `(B, C, H, W)` float32, labels `(B,)` int64.
     """
@@ -91,24 +130,43 @@ class Classifier(nn.Module):
     takes: ClassVar[str]  # "vectors" | "images" | "any": images if the population renders
     needs_head: ClassVar[bool] = False  # True: predicting needs a `fit_head` first
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return what the last, linear layer (or the head) sees, `(B, F)`."""
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the one objective of a model that has no more, a scalar."""
         raise NotImplementedError
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits, `(B, K)`."""
-        raise NotImplementedError
+    def objectives(self) -> tuple[Objective, ...]:
+        """Return what is lowered at every step, in this order; by default `loss`, by everything.
+
+        A model without objectives is fitted, not trained: its `fit_head` does everything.
+        """
+        return (Objective(parameters=tuple(self.parameters()), loss=self.loss),)
+
+    def fit_head(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+        """Refit, on a training sample, what gradients do not train; here there is nothing."""
+
+    def stages(self) -> tuple["Model", ...]:
+        """Return the modules to train one after another, this one last; they share parameters."""
+        return (self,)
 
     def pass_through(self, inputs: Tensor) -> None:
         """Send `inputs` through every layer once; what hooks listen to (`classcomp.features`)."""
         self(inputs)
 
-    def loss(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the training objective of a batch, a scalar: mean cross-entropy in nats."""
-        return F.cross_entropy(self(inputs), labels)
+    def initialise(self, generator: torch.Generator) -> None:
+        """Set every parameter and buffer, drawing from `generator` alone."""
+        initialise_layers(self, generator)
 
-    def fit_head(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> None:
-        """Refit, on a training sample, what gradients do not train; here there is nothing."""
+
+class Classifier(Model):
+    """A network of logits `(B, K)`, trained by cross-entropy unless it says otherwise."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits, `(B, K)`."""
+        raise NotImplementedError
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the mean cross-entropy of a batch, in nats."""
+        return F.cross_entropy(self(batch.inputs), batch.labels)
 
     def predict_proba(self, inputs: Tensor) -> Tensor:
         """Return class probabilities `(B, K)`, float32; the caller sets eval and no_grad."""
@@ -123,22 +181,51 @@ class Classifier(nn.Module):
         probabilities = self.predict_proba(inputs)
         return probabilities.argmax(dim=1), probabilities
 
-    def stages(self) -> tuple["Classifier", ...]:
-        """Return the modules to train one after another; they share parameters."""
-        return (self,)
 
-    def diagnostics(
-        self, inputs: Tensor, log_density: np.ndarray | None, generator: torch.Generator
-    ) -> dict[str, float]:
-        """Return what only this family can say of clean examples, by column name; here nothing.
+# Capabilities: what a task, a score or an exhibit may need. In each the caller sets eval.
 
-        Args:
-            inputs: `(N, ...)` examples; the caller sets eval.
-            log_density: `(N,)` their true log density in nats, or None where there is none.
-            generator: of any draws.
-        """
-        return {}
 
-    def initialise(self, generator: torch.Generator) -> None:
-        """Set every parameter and buffer, drawing from `generator` alone."""
-        initialise_layers(self, generator)
+@runtime_checkable
+class Decides(Protocol):
+    """Says a class for each example."""
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return the classes decided for, `(B,)` int64."""
+
+    def predict_proba(self, inputs: Tensor) -> Tensor:
+        """Return class probabilities, `(B, K)` float32."""
+
+    def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both."""
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Has a space of features."""
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return what the last, linear layer (or the head) sees, `(B, F)`."""
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """Gives back what it is shown."""
+
+    def reconstruct(self, inputs: Tensor) -> Tensor:
+        """Return the reconstruction, in the shape of `inputs`."""
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """Makes examples out of nothing but noise."""
+
+    def sample(self, num: int, generator: torch.Generator) -> Tensor:
+        """Return `num` examples in the shape of the inputs."""
+
+
+@runtime_checkable
+class HasDensity(Protocol):
+    """Knows, or bounds from below, how likely an example is."""
+
+    def log_density(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Return log p(x), `(B,)` float64 nats; a bound may draw from `generator`."""

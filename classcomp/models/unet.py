@@ -1,32 +1,29 @@
 """U-Net: the ResNet as an encoder, and a decoder joined to it by skip connections."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor, nn
 
-from classcomp.models.base import Classifier, ImageConfig
 from classcomp.models.blocks import DecoderLevel, PooledFeatures
+from classcomp.models.pooling_classifier import PoolingClassifier, PoolingConfig
 from classcomp.models.resnet import residual_encoder
 from classcomp.models.widths import decoder_channels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Config(ImageConfig):
+class Config(PoolingConfig):
     """A U-Net's architecture; `depth` resolutions down and as many up."""
 
 
-class UNet(Classifier):
+class UNet(PoolingClassifier):
     """An image-to-image network whose full-resolution output is pooled into a class.
 
     Ronneberger et al. (2015), with padded convolutions and the ResNet as encoder; the last
     pooled map of the encoder is the bottleneck. `(B, C, H, W)` to `(B, K)`.
     """
 
-    takes: ClassVar[str] = "images"
-
-    def __init__(self, config: ImageConfig, width: float) -> None:
-        super().__init__()
+    def __init__(self, config: PoolingConfig, width: float) -> None:
+        super().__init__(config)
         self.encoder = residual_encoder(config, width)
         skips = self.encoder.channels
         outs = decoder_channels(width, config.depth)
@@ -44,7 +41,3 @@ class UNet(Classifier):
         for level, skip in zip(self.decoder, reversed(skips), strict=True):
             hidden = level(hidden, skip)
         return self.pool(hidden)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits, `(B, K)`."""
-        return self.classifier(self.features(inputs))

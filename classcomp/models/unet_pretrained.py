@@ -7,14 +7,15 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from classcomp.models.base import Classifier, ImageConfig
+from classcomp.models.base import Classifier
 from classcomp.models.initialisation import initialise_layers
+from classcomp.models.pooling_classifier import PoolingConfig
 from classcomp.models.resnet import ResNet
 from classcomp.models.unet import UNet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Config(ImageConfig):
+class Config(PoolingConfig):
     """A pretrained U-Net's architecture: that of the U-Net."""
 
 
@@ -27,7 +28,7 @@ class PretrainedUNet(UNet):
     and deep copies keep encoder and ResNet joined.
     """
 
-    def __init__(self, config: ImageConfig, width: float) -> None:
+    def __init__(self, config: PoolingConfig, width: float) -> None:
         super().__init__(config, width)
         # In a tuple, where nn.Module does not look for children.
         self._scaffold = (ResNet(config, width, encoder=self.encoder),)

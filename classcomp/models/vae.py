@@ -9,9 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from classcomp.metrics.divergence import NUM_POINTS, divergence, importance_log_density
-from classcomp.metrics.reconstruction import psnr_db, squared_errors
-from classcomp.models.base import ArchitectureConfig, Classifier, check_integer, check_real
+from classcomp.models.base import (
+    ArchitectureConfig,
+    Batch,
+    Classifier,
+    check_integer,
+    check_real,
+)
 from classcomp.models.blocks import (
     BATCH_NORM_MOMENTUM,
     DecoderLevel,
@@ -25,6 +29,7 @@ from classcomp.models.widths import decoder_channels, encoder_channels
 NUM_HEAD_EXAMPLES = 4096  # heads see at most this many: an SVM's time grows with the square
 MIN_OBSERVATION_VARIANCE = 1e-6
 LOG_2PI = math.log(2 * math.pi)
+NUM_DRAWS = 64  # importance samples of the latents for each example
 _ENCODING_BATCH = 512
 
 
@@ -190,29 +195,6 @@ class VAE(Classifier):
         """Return `predict` and `predict_proba`; a head may not decide for the likeliest class."""
         return self.predict(inputs), self.predict_proba(inputs)
 
-    def diagnostics(
-        self, inputs: Tensor, log_density: np.ndarray | None, generator: torch.Generator
-    ) -> dict[str, float]:
-        """Return how well clean examples are reconstructed, and how far the learned law is off.
-
-        `reconstruction_mse` of the decoded latent means, per coordinate, in squared input units;
-        for images `psnr_db`, for a peak of 1; where `log_density` is known, `kl_nats` and
-        `kl_nats_se`: KL(true || learned) on the first `NUM_POINTS` examples (see
-        `classcomp.metrics.divergence`).
-        """
-        with torch.no_grad():
-            batches = inputs.split(_ENCODING_BATCH)
-            errors = [squared_errors(batch, self.reconstruct(batch)) for batch in batches]
-        mse = float(torch.cat(errors).double().mean())
-        found = {"reconstruction_mse": mse}
-        if inputs.ndim == 4 and mse > 0:
-            found["psnr_db"] = psnr_db(mse)
-        if log_density is not None:
-            learned = importance_log_density(self, inputs[:NUM_POINTS], generator)
-            kl = divergence(log_density[:NUM_POINTS], learned.cpu().numpy())
-            found |= {"kl_nats": kl.value, "kl_nats_se": kl.standard_error}
-        return found
-
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
         """Return the means of p(x|z) at `num` draws of the prior, observation noise left out."""
         latent_dim = self.posterior.out_features // 2
@@ -254,9 +236,22 @@ class VAE(Classifier):
             log_observation=log_observation, log_prior=log_prior, log_posterior=log_posterior
         )
 
-    def loss(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    @torch.no_grad()
+    def log_density(
+        self, inputs: Tensor, generator: torch.Generator, *, num_draws: int = NUM_DRAWS
+    ) -> Tensor:
+        """Estimate log p(x) from below, `(B,)` float64 nats.
+
+        log of the mean over z ~ q(z|x) of p(x|z) p(z) / q(z|x): Burda et al. (2016), eq. 8. By
+        Jensen's inequality its expectation is at most log p(x); it grows with the number of
+        draws (theorem 1) and equals log p(x) at any number where q is the exact posterior.
+        """
+        terms = self.log_likelihood_terms(inputs, generator, num_draws=num_draws)
+        return terms.log_weights.double().logsumexp(dim=0) - math.log(num_draws)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return minus the mean beta-weighted ELBO, nats per example; labels are ignored."""
-        return -self.elbo(inputs, generator, beta=self.beta).mean()
+        return -self.elbo(batch.inputs, generator, beta=self.beta).mean()
 
     def head_sample(
         self, inputs: Tensor, labels: Tensor, generator: torch.Generator

@@ -44,25 +44,43 @@ def decoder_channels(width: float, depth: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1024)
 def matched_width(make: Callable[[Hashable, float], nn.Module], config: Hashable) -> float:
-    """Return a real width at which `make(config, width)` is within 0.5% of its budget.
+    """Return the width at which `make(config, width)` comes nearest to its depth's budget.
 
-    Where there is none, the width that comes nearest. Networks are built on the meta device,
-    where they have shapes and no storage.
+    Networks are built on the meta device, where they have shapes and no storage.
 
     Args:
         make: the family's module class; its count does not fall as the width grows.
         config: the family's configuration, with a `depth`.
+
+    Raises:
+        ValueError: the number of parameters does not grow with the width.
     """
-    budget = parameter_budget(config.depth)  # type: ignore[attr-defined]
 
     def count(width: float) -> int:
         with torch.device("meta"):
             return count_parameters(make(config, width))
 
+    return nearest_width(count, parameter_budget(config.depth))  # type: ignore[attr-defined]
+
+
+def nearest_width(count: Callable[[float], int], budget: int) -> float:
+    """Return a real width from 1 on at which `count(width)` is within 0.5% of a budget.
+
+    Where there is none, the width that comes nearest.
+
+    Raises:
+        ValueError: the count stays below the budget at widths above it: even a network that
+            gained a single parameter with each unit of width would have reached it.
+    """
     low, high = 1.0, 2.0
     if count(low) >= budget:
         return low
-    while count(high) < budget:
+    while (found := count(high)) < budget:
+        if high > budget:
+            raise ValueError(
+                f"its number of parameters does not grow with its width: {count(1.0)} at width 1, "
+                f"{found} at width {high:g}, where {budget} were to be met"
+            )
         low, high = high, 2 * high
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2

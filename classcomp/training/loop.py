@@ -1,11 +1,13 @@
-"""Minibatch training of one stage of a classifier."""
+"""Minibatch training of one stage of a model."""
 
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from classcomp.models.base import Batch, Model, Objective
 
 
 class DivergedError(RuntimeError):
@@ -17,10 +19,11 @@ class PassStats:
     """What one pass over examples did.
 
     Attributes:
-        num_steps: optimizer steps taken.
+        num_steps: steps taken; in each, every objective's optimizer takes one.
         num_examples: examples seen, repetitions counted.
-        loss: mean training objective over the pass's batches, weighted by their size.
-        gradient_norm: Euclidean norm of the whole gradient at the last step.
+        loss: mean over the pass's batches, weighted by their size, of the objectives' sum.
+        gradient_norm: Euclidean norm, at the last step, of each objective's gradient by its own
+            parameters, all together.
     """
 
     num_steps: int
@@ -30,11 +33,15 @@ class PassStats:
 
 
 class Trainer:
-    """AdamW (Loshchilov and Hutter, 2019) on one stage, one pass over given examples at a time."""
+    """AdamW (Loshchilov and Hutter, 2019) on one stage, one pass over given examples at a time.
+
+    Each of the stage's objectives has an optimizer of its own, which moves its parameters alone.
+    At every step they take their turns, on the same batch.
+    """
 
     def __init__(
         self,
-        stage: nn.Module,
+        stage: Model,
         *,
         learning_rate: float,
         weight_decay: float,
@@ -42,33 +49,40 @@ class Trainer:
         order: torch.Generator,
         noise: torch.Generator,
     ) -> None:
-        """Binds the optimizer to `stage`.
+        """Binds optimizers to the objectives of `stage`.
 
         Args:
-            stage: a `classcomp.models.base.Classifier`.
-            learning_rate: AdamW's step size at full rate.
+            stage: a model with at least one objective.
+            learning_rate: AdamW's step size at full rate, of an objective of rate 1.
             weight_decay: decoupled weight decay.
             batch_size: examples a step; the last batch of a pass may be smaller.
             order: CPU generator of the order in which examples are visited.
-            noise: generator on the examples' device, handed to the stage's loss.
+            noise: generator on the examples' device, handed to the objectives' losses.
         """
         self.stage = stage
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.order = order
         self.noise = noise
-        self.optimizer = torch.optim.AdamW(
-            stage.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
-        )
+        self.objectives: tuple[Objective, ...] = stage.objectives()
+        assert self.objectives, "a model without objectives is fitted, not trained"
+        self.optimizers = [
+            torch.optim.AdamW(
+                objective.parameters,
+                lr=learning_rate * objective.rate,
+                weight_decay=weight_decay,
+                fused=True,
+            )
+            for objective in self.objectives
+        ]
 
     def run_pass(
-        self, inputs: Tensor, labels: Tensor, *, rate_from: float = 1.0, rate_to: float = 1.0
+        self, examples: Batch, *, rate_from: float = 1.0, rate_to: float = 1.0
     ) -> PassStats:
-        """Visits every example once in random order.
+        """Visits every one of N examples once in random order.
 
         Args:
-            inputs: (N, ...) examples.
-            labels: (N,) int64 classes.
+            examples: of the whole pass.
             rate_from: share of the learning rate at the pass's start.
             rate_to: share at its end; in between the rate is linear.
 
@@ -76,20 +90,24 @@ class Trainer:
             DivergedError: the loss is no longer finite.
         """
         self.stage.train()
-        num = len(inputs)
-        permutation = torch.randperm(num, generator=self.order).to(inputs.device)
+        num, device = len(examples), examples.inputs.device
+        permutation = torch.randperm(num, generator=self.order).to(device)
         num_steps = math.ceil(num / self.batch_size)
-        total = torch.zeros((), device=inputs.device)
+        total = torch.zeros((), device=device)
+        norms: list[float] = []
         for step in range(num_steps):
-            batch = permutation[step * self.batch_size : (step + 1) * self.batch_size]
+            batch = examples.at(permutation[step * self.batch_size : (step + 1) * self.batch_size])
             rate = rate_from + (rate_to - rate_from) * step / num_steps
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.learning_rate * rate
-            self.optimizer.zero_grad(set_to_none=True)
-            loss = self.stage.loss(inputs[batch], labels[batch], self.noise)
-            loss.backward()
-            self.optimizer.step()
-            total += loss.detach() * len(batch)
+            for objective, optimizer in zip(self.objectives, self.optimizers, strict=True):
+                for group in optimizer.param_groups:
+                    group["lr"] = self.learning_rate * objective.rate * rate
+                optimizer.zero_grad(set_to_none=True)
+                loss = objective.loss(batch, self.noise)
+                loss.backward()
+                optimizer.step()
+                total += loss.detach() * len(batch)
+                if step == num_steps - 1:
+                    norms.append(_gradient_norm(objective.parameters))
         mean_loss = float(total) / num
         if not math.isfinite(mean_loss):
             raise DivergedError(f"the training loss became {mean_loss}")
@@ -97,24 +115,25 @@ class Trainer:
             num_steps=num_steps,
             num_examples=num,
             loss=mean_loss,
-            gradient_norm=_gradient_norm(self.stage),
+            gradient_norm=math.hypot(*norms),
         )
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the stage's own weights that the next pass depends on."""
         return {
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "order": self.order.get_state(),
             "noise": self.noise.get_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was taken."""
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.order.set_state(state["order"].cpu())
         self.noise.set_state(state["noise"].cpu())
 
 
-def _gradient_norm(stage: nn.Module) -> float:
-    gradients = [p.grad for p in stage.parameters() if p.grad is not None]
+def _gradient_norm(parameters: tuple[Tensor, ...]) -> float:
+    gradients = [p.grad for p in parameters if p.grad is not None]
     return float(torch.nn.utils.get_total_norm(gradients))

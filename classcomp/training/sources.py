@@ -12,12 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from classcomp.models.base import Batch
+
 
 class Source(Protocol):
     """Examples by pass."""
 
-    def examples(self, index: int) -> tuple[Tensor, Tensor]:
-        """Inputs (N, ...) and labels (N,) of pass `index`, counted from 0."""
+    def examples(self, index: int) -> Batch:
+        """The examples of pass `index`, counted from 0."""
         ...
 
 
@@ -28,9 +30,9 @@ class FixedSample:
     inputs: Tensor
     labels: Tensor
 
-    def examples(self, index: int) -> tuple[Tensor, Tensor]:
+    def examples(self, index: int) -> Batch:
         """The whole sample."""
-        return self.inputs, self.labels
+        return whole(self.inputs, self.labels)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,12 +51,15 @@ class FreshStream:
     num_examples: int
     chunk_size: int
 
-    def examples(self, index: int) -> tuple[Tensor, Tensor]:
+    def examples(self, index: int) -> Batch:
         """Chunk `index`; beyond the stream's end (a second stage) it goes on with fresh draws."""
-        per_stage = num_passes(self.num_examples, self.chunk_size)
-        begin = (index % per_stage) * self.chunk_size
+        stage, within = divmod(index, num_passes(self.num_examples, self.chunk_size))
+        begin = within * self.chunk_size
         num = min(self.chunk_size, self.num_examples - begin)
-        return self.draw(num, np.random.default_rng([self.seed, index]))
+        inputs, labels = self.draw(num, np.random.default_rng([self.seed, index]))
+        place = stage * self.num_examples + begin
+        positions = torch.arange(place, place + num, device=inputs.device)
+        return Batch(inputs=inputs, labels=labels, index=positions)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,10 +80,9 @@ class CycledSample:
     num_examples: int
     chunk_size: int
 
-    def examples(self, index: int) -> tuple[Tensor, Tensor]:
+    def examples(self, index: int) -> Batch:
         """Positions [index, index + 1) * chunk_size of the endless sequence of rounds."""
-        per_stage = num_passes(self.num_examples, self.chunk_size)
-        stage, within = divmod(index, per_stage)
+        stage, within = divmod(index, num_passes(self.num_examples, self.chunk_size))
         begin = within * self.chunk_size
         end = min(begin + self.chunk_size, self.num_examples)
         size = len(self.inputs)
@@ -88,8 +92,14 @@ class CycledSample:
         ]
         offset = begin - (begin // size) * size
         chosen = torch.from_numpy(np.concatenate(rounds)[offset : offset + end - begin])
-        chosen = chosen.to(self.inputs.device)
-        return self.inputs[chosen], self.labels[chosen]
+        return whole(self.inputs, self.labels).at(chosen.to(self.inputs.device))
+
+
+def whole(inputs: Tensor, labels: Tensor) -> Batch:
+    """A sample of N examples as one batch."""
+    return Batch(
+        inputs=inputs, labels=labels, index=torch.arange(len(labels), device=labels.device)
+    )
 
 
 def num_passes(num_examples: int, chunk_size: int) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from classcomp.models import (
     FAMILIES,
+    Batch,
     Classifier,
     build,
     count_parameters,
@@ -59,15 +60,22 @@ def random_batch(num: int, shape: tuple[int, ...], classes: int) -> tuple[Tensor
     return torch.randn(num, *shape, generator=generator(7)), torch.arange(num) % classes
 
 
+def batch_of(inputs: Tensor, labels: Tensor) -> Batch:
+    """Return a whole sample as a batch."""
+    return Batch(inputs=inputs, labels=labels, index=torch.arange(len(labels)))
+
+
 def fit(model: Classifier, inputs: Tensor, labels: Tensor, *, steps: int, lr: float = 3e-3) -> None:
     """Train each stage with full-batch Adam, stopping early at training risk 0; fit the head."""
     for stage in model.stages():
-        optimizer = torch.optim.Adam(stage.parameters(), lr=lr)
+        objectives = stage.objectives()
+        optimizers = [torch.optim.Adam(objective.parameters, lr=lr) for objective in objectives]
         for step in range(steps):
             stage.train()
-            optimizer.zero_grad()
-            stage.loss(inputs, labels, generator(step)).backward()
-            optimizer.step()
+            for objective, optimizer in zip(objectives, optimizers, strict=True):
+                optimizer.zero_grad()
+                objective.loss(batch_of(inputs, labels), generator(step)).backward()
+                optimizer.step()
             if not stage.needs_head and step % 20 == 19 and risk(stage, inputs, labels) == 0:
                 break
     model.fit_head(inputs, labels, generator(0))
@@ -103,7 +111,7 @@ class FamilyContract:
         inputs, labels = random_batch(12, shape or self.shape, classes)
         model = make(self.family, depth, shape or self.shape, classes, seed)
         model.train()
-        model.loss(inputs, labels, generator(1))  # running statistics leave their start
+        model.loss(batch_of(inputs, labels), generator(1))  # running statistics leave their start
         model.fit_head(inputs, labels, generator(2))
         return model.eval(), inputs, labels
 
@@ -131,7 +139,7 @@ class FamilyContract:
             assert model.stages()[-1] is model
             for stage in model.stages():
                 stage.train().zero_grad()
-                loss = stage.loss(inputs, labels, generator(0))
+                loss = stage.loss(batch_of(inputs, labels), generator(0))
                 assert loss.shape == ()
                 assert math.isfinite(loss.item())
                 loss.backward()

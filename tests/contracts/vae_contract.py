@@ -10,6 +10,7 @@ from tests.contracts.family_contract import (
     IMAGE_GRID,
     VECTOR_GRID,
     FamilyContract,
+    batch_of,
     fit,
     generator,
     make,
@@ -26,14 +27,16 @@ class VAEContract(FamilyContract):
 
     def test_labels_play_no_part_in_the_loss(self):
         model, inputs, labels = self.ready()
-        losses = [model.loss(inputs, y, generator(4)).item() for y in (labels, 2 - labels)]
+        losses = [
+            model.loss(batch_of(inputs, y), generator(4)).item() for y in (labels, 2 - labels)
+        ]
         assert losses[0] == losses[1]
 
     def test_loss_is_minus_the_mean_elbo_with_kl_weighted(self):
         inputs, labels = random_batch(12, (4,), 2)
         models = [make(self.family, 2, (4,), 2, beta=beta).eval() for beta in (1.0, 3.0)]
         with torch.no_grad():
-            one, three = (m.loss(inputs, labels, generator(0)) for m in models)
+            one, three = (m.loss(batch_of(inputs, labels), generator(0)) for m in models)
             kl = gaussian_kl(*models[0].encode(inputs)).mean()
             torch.testing.assert_close(three - one, 2 * kl)
             torch.testing.assert_close(one, -models[0].elbo(inputs, generator(0)).mean())

@@ -14,12 +14,11 @@ from classcomp.metrics.divergence import (
     class_distribution_divergence,
     divergence,
     gaussian_divergence,
-    importance_log_density,
 )
 from classcomp.metrics.risk import PROBABILITY_FLOOR
 from classcomp.models.vae import VAE
 from classcomp.populations import make as make_population
-from tests.contracts.family_contract import generator, make
+from tests.contracts.family_contract import batch_of, generator, make
 
 EIGENVALUES = np.array([6.0, 3.0, 0.5, 0.3, 0.1])
 MEAN = np.array([1.0, -2.0, 0.0, 0.5, 3.0])
@@ -125,7 +124,7 @@ def test_optimum_of_the_linear_vae_has_the_closed_form():
 @pytest.mark.parametrize("num_draws", [1, 64])
 def test_importance_weighting_is_exact_at_the_exact_posterior(num_draws):
     model, x = at_optimum(), points(50)
-    learned = importance_log_density(model, torch.from_numpy(x), generator(0), num_draws=num_draws)
+    learned = model.log_density(torch.from_numpy(x), generator(0), num_draws=num_draws)
     expected = multivariate_normal(MEAN, learned_covariance(model)).logpdf(x)
     np.testing.assert_allclose(learned.numpy(), expected, rtol=0, atol=1e-9)
 
@@ -133,7 +132,7 @@ def test_importance_weighting_is_exact_at_the_exact_posterior(num_draws):
 def test_divergence_at_the_optimum_is_the_closed_form():
     """20,000 points: the standard error is .005, so an error of 10% would be seen."""
     x = points(20_000)
-    learned = importance_log_density(at_optimum(), torch.from_numpy(x), generator(0), num_draws=1)
+    learned = at_optimum().log_density(torch.from_numpy(x), generator(0), num_draws=1)
     kl = divergence(multivariate_normal(MEAN, covariance()).logpdf(x), learned.numpy())
     assert kl.standard_error < OPTIMUM / 40
     assert abs(kl.value - OPTIMUM) < 4 * kl.standard_error
@@ -146,9 +145,9 @@ def test_a_wrong_posterior_loosens_the_bound_as_known_and_draws_tighten_it():
     """
     model, exact, x = at_optimum(posterior_factor=2.0), at_optimum(), points(20_000)
     inputs = torch.from_numpy(x)
-    truth = importance_log_density(exact, inputs, generator(0), num_draws=1).numpy()
+    truth = exact.log_density(inputs, generator(0), num_draws=1).numpy()
     slack = [
-        divergence(truth, importance_log_density(model, inputs, generator(1), num_draws=k).numpy())
+        divergence(truth, model.log_density(inputs, generator(1), num_draws=k).numpy())
         for k in (1, 8, 64)
     ]
     known = 0.5 * LATENT_DIM * (2 - 1 - math.log(2))
@@ -167,7 +166,7 @@ def test_a_trained_linear_vae_comes_to_the_optimum_from_above():
     for step in range(1_500):
         batch = sample[torch.randint(len(sample), (1_024,), generator=generator(step))]
         optimizer.zero_grad()
-        model.loss(batch, torch.zeros(0), generator(step)).backward()
+        model.loss(batch_of(batch, torch.zeros(len(batch))), generator(step)).backward()
         optimizer.step()
         schedule.step()
     bias = model.decoder.bias.detach().double().numpy()
@@ -175,7 +174,7 @@ def test_a_trained_linear_vae_comes_to_the_optimum_from_above():
     assert OPTIMUM <= reached < OPTIMUM + 0.002
 
     x = points(512)
-    learned = importance_log_density(model.eval(), torch.from_numpy(x).float(), generator(0))
+    learned = model.eval().log_density(torch.from_numpy(x).float(), generator(0))
     kl = divergence(multivariate_normal(MEAN, covariance()).logpdf(x), learned.numpy())
     assert abs(kl.value - reached) < 4 * kl.standard_error
 
@@ -201,7 +200,7 @@ def test_divergence_on_gaussian_images_is_the_integral():
         model.decoder.out.bias.fill_(bias)
         model.observation_variance.fill_(variance)
     x = population.sample(4_000, np.random.default_rng(3)).x
-    learned = importance_log_density(model, torch.from_numpy(x), generator(0), num_draws=2)
+    learned = model.log_density(torch.from_numpy(x), generator(0), num_draws=2)
     kl = divergence(population.log_density(x), learned.numpy())
 
     gap = size * (mu1 - mu0)

@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 
@@ -14,8 +15,23 @@ def ends(domain):
     return domain.choices if isinstance(domain, Categorical) else (domain.low, domain.high)
 
 
+def build_one(family, hyperparameters):
+    """Return a small network of a family."""
+    return build(
+        family,
+        depth=1,
+        input_shape=(2,) if SPACES[family].takes == "vectors" else (1, 8, 8),
+        num_classes=2,
+        hyperparameters=hyperparameters,
+        generator=torch.Generator(),
+    )
+
+
 def test_every_family_has_a_space():
     assert SPACES.keys() == FAMILIES.keys()
+    assert {name: entry.module.takes for name, entry in FAMILIES.items()} == {
+        name: known.takes for name, known in SPACES.items()
+    }
     assert TRAINING_HYPERPARAMETERS == MODELS_TRAINING
 
 
@@ -31,22 +47,27 @@ def test_defaults_lie_inside_the_space(family):
 def test_space_is_training_and_the_family_s_own(family):
     own = set(SPACES[family].space) - set(TRAINING_HYPERPARAMETERS)
     assert set(TRAINING_HYPERPARAMETERS) <= set(SPACES[family].space)
-    assert own == set(hyperparameter_names(family))
+    optional = set(SPACES[family].limits) - set(SPACES[family].space) - {"width"}
+    assert own | optional == set(hyperparameter_names(family))
+    assert not own & optional
+
+
+@pytest.mark.parametrize("family", SPACES)
+def test_order_of_proposals(family):
+    # Optuna draws in this order: another one would change every search that ever ran.
+    own = {
+        "vae_svm": ("latent_dim", "beta", "svm_c"),
+        "vae_kmeans": ("latent_dim", "beta", "clusters_per_class"),
+    }
+    order = ("learning_rate", "weight_decay", "batch_size", *own.get(family, ()))
+    assert tuple(SPACES[family].space) == tuple(SPACES[family].defaults) == order
 
 
 @pytest.mark.parametrize("family", SPACES)
 def test_the_corners_of_a_space_can_be_built(family):
-    shape = (2,) if FAMILIES[family].module.takes == "vectors" else (1, 8, 8)
     for corner in (0, -1):
         values = {name: ends(domain)[corner] for name, domain in SPACES[family].space.items()}
-        build(
-            family,
-            depth=1,
-            input_shape=shape,
-            num_classes=2,
-            hyperparameters=values,
-            generator=torch.Generator(),
-        )
+        build_one(family, values)
 
 
 def test_defaults_of_configurations_and_spaces_agree():
@@ -57,31 +78,61 @@ def test_defaults_of_configurations_and_spaces_agree():
             num_classes=2,
         )
         for name in hyperparameter_names(family):
-            assert getattr(config, name) == SPACES[family].defaults[name], (family, name)
+            expected = SPACES[family].defaults.get(name, 0.0)  # of dropout, which is optional
+            assert getattr(config, name) == expected, (family, name)
+
+
+@pytest.mark.parametrize("family", SPACES)
+def test_limits_are_those_of_the_network(family):
+    """What the table lets pass can be built, what it refuses is refused by the network too."""
+    known = SPACES[family]
+    for name, limits in known.limits.items():
+        if name in TRAINING_HYPERPARAMETERS:
+            continue
+        step = 1 if limits.whole else 1e-9
+        inside = limits.low + step if limits.above else limits.low
+        outside = limits.low if limits.above else limits.low - step
+        assert limits.contains(inside)
+        assert not limits.contains(outside)
+        build_one(family, {name: inside})
+        beyond = [] if limits.high == math.inf else [limits.high]
+        for wrong in (outside, *beyond, "1", True, math.nan):
+            with pytest.raises(ValueError, match=name):
+                build_one(family, {name: wrong})
 
 
 def test_contains():
-    assert Float(low=0.0, high=1.0).contains(1)
-    assert not Float(low=0.0, high=1.0).contains(1.1)
-    assert Int(low=1, high=3).contains(3)
-    assert not Int(low=1, high=3).contains(2.0)
-    assert not Int(low=0, high=3).contains(True)
-    assert not Float(low=0.0, high=1.0).contains("0")
-    assert Categorical(choices=(16, 32)).contains(16)
-    assert not Categorical(choices=(16, 32)).contains(17)
+    real, whole = Float(low=0.0, high=1.0, default=0.5), Int(low=0, high=3, default=1)
+    choice = Categorical(choices=(16, 32), default=16)
+    assert real.contains(1)
+    assert not any(map(real.contains, (1.1, "0", 10**400)))
+    assert whole.contains(3)
+    assert not any(map(whole.contains, (2.0, True, 4)))
+    assert choice.contains(16)
+    assert not choice.contains(17)
 
 
 @pytest.mark.parametrize("kind", [Float, Int])
 @pytest.mark.parametrize("bounds", [{"low": 2, "high": 1}, {"low": 0, "high": 1, "log": True}])
 def test_impossible_bounds_are_refused(kind, bounds):
     with pytest.raises(ValueError, match="low"):
-        kind(**bounds)
+        kind(**bounds, default=1)
 
 
 @pytest.mark.parametrize("choices", [(), (1,), (1, 1)])
 def test_impossible_choices_are_refused(choices):
     with pytest.raises(ValueError, match="choices"):
-        Categorical(choices=choices)
+        Categorical(choices=choices, default=1)
+
+
+def test_a_default_lies_inside():
+    for kind, arguments in (
+        (Float, {"low": 0.0, "high": 1.0, "default": 1.5}),
+        (Int, {"low": 0, "high": 3, "default": 1.5}),
+        (Categorical, {"choices": ("a", "b"), "default": "c"}),
+    ):
+        with pytest.raises(ValueError, match="default"):
+            kind(**arguments)
 
 
 def test_spaces_import_nothing_heavy():

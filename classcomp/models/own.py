@@ -1,0 +1,285 @@
+"""A user's own network as a family: any torch module of logits, any scikit-learn classifier."""
+
+import inspect
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from classcomp.models.base import ArchitectureConfig, Batch, Classifier
+from classcomp.models.loading import kind_of, load_class, one_line
+from classcomp.models.widths import count_parameters, nearest_width, parameter_budget
+from classcomp.trial import Network
+
+TAKES = ("vectors", "images", "any")
+_FIXED_SEED = 0  # of whatever a user's code draws where nothing random is expected of it
+
+
+def build_own(
+    network: Network,
+    *,
+    architecture: ArchitectureConfig,
+    parameters: Mapping[str, Any],
+    generator: torch.Generator,
+) -> Classifier:
+    """Return a user's network.
+
+    A torch class is called as `Class(input_shape=, num_classes=, depth=, **parameters)`; one
+    with a parameter `width` that is not given gets the width that meets the depth's budget. A
+    scikit-learn class is called as `Class(**parameters)` and has no depth.
+
+    Args:
+        network: where it is defined.
+        architecture: what it is to be built for.
+        parameters: of its constructor.
+        generator: on the CPU, the only source of randomness; global states are not touched.
+
+    Raises:
+        ValueError: there is no such class, or its constructor refuses.
+    """
+    with seeded(_FIXED_SEED):
+        own = load_class(network.path)
+    if takes_of(own, network) == "images" and len(architecture.input_shape) != 3:
+        raise ValueError(
+            f"{network.name}: input_shape must be (C, H, W) for a network of images, "
+            f"got {architecture.input_shape!r}"
+        )
+    accepted = inspect.signature(own).parameters
+    if all(p.kind != inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
+        for name in parameters:
+            if name not in accepted:
+                allowed = ", ".join(accepted)
+                raise ValueError(
+                    f"{network.name}: unknown parameter {name!r}; {own.__name__} takes {allowed}"
+                )
+    if kind_of(own, network.path) == "sklearn":
+        return Estimator(partial(_construct, network.name, own, **parameters), architecture)
+    make = partial(
+        _construct,
+        network.name,
+        own,
+        input_shape=architecture.input_shape,
+        num_classes=architecture.num_classes,
+        depth=architecture.depth,
+        **parameters,
+    )
+    if "width" in accepted and "width" not in parameters:
+        make = partial(make, width=_matched_width(network.name, make, architecture.depth))
+    model = OwnNetwork(make)
+    model.initialise(generator)
+    return model
+
+
+def takes_of(own: type, network: Network) -> str:
+    """Return what a user's class takes: its attribute `takes`, or "any".
+
+    Raises:
+        ValueError: the attribute is none of `TAKES`.
+    """
+    takes = getattr(own, "takes", "any")
+    if takes not in TAKES:
+        allowed = ", ".join(TAKES)
+        raise ValueError(f"{network.name}: {own.__name__}.takes = {takes!r}: must be {allowed}")
+    return takes
+
+
+@contextmanager
+def seeded(source: int | torch.Generator) -> Iterator[None]:
+    """Let the global states of torch, NumPy and Python start from a seed, and put them back.
+
+    A user's code draws from them and knows no generators.
+
+    Args:
+        source: a seed, or a generator to draw one from.
+    """
+    seed = source if isinstance(source, int) else _drawn_seed(source)
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices):
+        try:
+            torch.manual_seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            random.seed(seed)
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+
+
+class OwnNetwork(Classifier):
+    """A user's torch module, `(B, ...)` to logits `(B, K)`, trained by cross-entropy.
+
+    What its constructor and its training forward draw comes from the generators that this
+    class is given; in evaluation it draws the same at every call.
+    """
+
+    takes: ClassVar[str] = "any"
+
+    def __init__(self, make: partial[nn.Module]) -> None:
+        """Takes the call that constructs the module; `initialise` makes it."""
+        super().__init__()
+        self._make = make
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Construct the module anew: how it starts is its constructor's business."""
+        with seeded(generator):
+            self.network = self._make()
+
+    def to(self, *args: Any, **kwargs: Any) -> "OwnNetwork":
+        """Move as every module does, but keep the memory format: `view` would fail in another."""
+        kwargs.pop("memory_format", None)
+        return super().to(*args, **kwargs) if args or kwargs else self
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits, `(B, K)`."""
+        with seeded(_FIXED_SEED):
+            return self.network(inputs.contiguous())
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the mean cross-entropy, in nats; dropout and the like are the generator's."""
+        with seeded(generator):
+            logits = self.network(batch.inputs.contiguous())
+        return F.cross_entropy(logits, batch.labels)
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return what the linear layer called last is given, flattened, `(B, F)`.
+
+        The logits where there is no such layer, or where it is not given the batch as such.
+        """
+        seen: list[Tensor] = []
+
+        def keep(_: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+            seen.append(args[0] if args else kwargs["input"])
+
+        hooks = [
+            layer.register_forward_pre_hook(keep, with_kwargs=True)
+            for layer in self.network.modules()
+            if isinstance(layer, nn.Linear)
+        ]
+        try:
+            logits = self(inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return seen[-1].flatten(1) if seen and len(seen[-1]) == len(inputs) else logits
+
+
+class Estimator(Classifier):
+    """A scikit-learn classifier: fitted by `fit_head`, not trained; it has no parameters.
+
+    It is given `(N, d)` float64, images flattened. Classes absent from its sample get
+    probability 0. A sample of one class only is answered by that class, without asking it:
+    many classifiers refuse to be fitted then.
+    """
+
+    takes: ClassVar[str] = "any"
+    needs_head: ClassVar[bool] = True
+
+    def __init__(self, make: partial[Any], architecture: ArchitectureConfig) -> None:
+        """Takes the call that constructs the classifier; each `fit_head` makes a new one."""
+        super().__init__()
+        self.num_classes = architecture.num_classes
+        self._make = make
+        self.estimator: Any = None  # None also where the sample has a single class
+        self.present: np.ndarray | None = None  # classes of the sample, in the estimator's order
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """There is nothing to set before it is fitted."""
+
+    def objectives(self) -> tuple[()]:
+        """Return none."""
+        return ()
+
+    def fit_head(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+        """Fit it to a sample; its `random_state`, where it has one, is the generator's.
+
+        One that the user fixed stays.
+        """
+        classes = labels.cpu().numpy()
+        self.estimator, self.present = None, np.unique(classes)
+        with seeded(generator):
+            estimator = self._make()
+            if len(self.present) > 1:
+                if getattr(estimator, "random_state", 0) is None:
+                    estimator.random_state = _drawn_seed(generator)
+                self.estimator = estimator.fit(flat(inputs), classes)
+                self.present = np.asarray(self.estimator.classes_)
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return the inputs as the classifier sees them, `(B, d)` float32."""
+        return inputs.flatten(1)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return log probabilities, `(B, K)`; minus infinity for a class it excludes."""
+        return self.predict_proba(inputs).log()
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return the classifier's own decisions, `(B,)`: ties are its to break.
+
+        Raises:
+            RuntimeError: `fit_head` has not been called.
+        """
+        present = self._fitted_classes()
+        decided = np.full(len(inputs), present[0])
+        if self.estimator is not None:
+            with seeded(_FIXED_SEED):
+                decided = np.asarray(self.estimator.predict(flat(inputs)))
+        return torch.from_numpy(decided.astype(np.int64)).to(inputs.device)
+
+    def predict_proba(self, inputs: Tensor) -> Tensor:
+        """Return its probabilities, `(B, K)`, each under the class it is of.
+
+        Raises:
+            RuntimeError: `fit_head` has not been called.
+        """
+        proba = np.zeros((len(inputs), self.num_classes), dtype=np.float32)
+        present = self._fitted_classes()
+        proba[:, present] = 1.0
+        if self.estimator is not None:
+            with seeded(_FIXED_SEED):
+                proba[:, present] = self.estimator.predict_proba(flat(inputs))
+        return torch.from_numpy(proba).to(inputs.device)
+
+    def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `predict` and `predict_proba`."""
+        return self.predict(inputs), self.predict_proba(inputs)
+
+    def _fitted_classes(self) -> np.ndarray:
+        if self.present is None:
+            raise RuntimeError("a scikit-learn classifier: call fit_head before predicting")
+        return self.present
+
+
+def flat(inputs: Tensor) -> np.ndarray:
+    """Return examples as scikit-learn takes them, `(N, d)` float64."""
+    return inputs.flatten(1).double().cpu().numpy()
+
+
+def _construct(name: str, own: type, **arguments: Any) -> Any:
+    try:
+        return own(**arguments)
+    except (Exception, SystemExit) as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        raise ValueError(f"{name}: {own.__name__}({given}) raises {one_line(error)}") from None
+
+
+def _matched_width(name: str, make: partial[nn.Module], depth: int) -> int:
+    def count(width: float) -> int:
+        return count_parameters(make(width=round(width)))
+
+    with seeded(_FIXED_SEED):
+        try:
+            return round(nearest_width(count, parameter_budget(depth)))
+        except ValueError as error:
+            prefix = "" if str(error).startswith(f"{name}: ") else f"{name}: "
+            raise ValueError(f"{prefix}{error}") from None
+
+
+def _drawn_seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**32 - 1, (1,), generator=generator, device=generator.device))

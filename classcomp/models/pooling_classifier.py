@@ -1,0 +1,62 @@
+"""What `vgg`, `resnet` and `unet` end in: pooled features, dropout if asked for, a linear layer."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from classcomp.models.base import Batch, Classifier, ImageConfig, check_real
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolingConfig(ImageConfig):
+    """An architecture of images whose pooled features a linear layer classifies.
+
+    Attributes:
+        dropout: probability that training drops a feature, below 1.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        ImageConfig.__post_init__(self)
+        check_real("dropout", self.dropout, 0.0)
+        if self.dropout >= 1:
+            raise ValueError(f"dropout must be below 1, got {self.dropout!r}")
+
+
+class PoolingClassifier(Classifier):
+    """`features`, then `classifier`, one linear layer: `(B, C, H, W)` to `(B, K)`."""
+
+    takes: ClassVar[str] = "images"
+    classifier: nn.Linear
+
+    def __init__(self, config: PoolingConfig) -> None:
+        super().__init__()
+        self.dropout = config.dropout
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return the pooled map, flattened, `(B, F)`."""
+        raise NotImplementedError
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits, `(B, K)`."""
+        return self.classifier(self.features(inputs))
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the mean cross-entropy, in training of features dropped at random.
+
+        Srivastava et al. (2014), scaled by 1 / (1 - p) in training so that nothing need change
+        in evaluation. The draws are the generator's, which nn.Dropout could not be given.
+        """
+        features = self.features(batch.inputs)
+        if self.training and self.dropout > 0:
+            drawn = torch.rand(features.shape, generator=generator, device=generator.device)
+            kept = (drawn >= self.dropout).to(features)
+            features = features * kept / (1 - self.dropout)
+        return F.cross_entropy(self.classifier(features), batch.labels)

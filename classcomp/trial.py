@@ -1,0 +1,59 @@
+"""What determines a trial's result, as plain data: nothing here needs torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+STREAMS = (
+    *("data", "noise", "validation", "validation_noise", "evaluation", "selection"),
+    *("init", "order"),
+)
+"""Names of the streams of random numbers that a trial is given seeds for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """A user's own network.
+
+    Attributes:
+        name: as the study calls the family.
+        path: `file.py:Class` or `module:Class`.
+    """
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One trial, as it is asked for.
+
+    Attributes:
+        role: a key of `classcomp.designs.DESIGNS`.
+        family: a key of `classcomp.models.FAMILIES`, or the name of `network`.
+        depth: the family's one dial of size.
+        population_name: of the undistorted law.
+        population_parameters: the law's own.
+        distortion: the damage done to it; "none" where there is none.
+        severity: of the distortion, in its units.
+        num_train: training examples; of `best_in_class` the stream's length.
+        budget_epochs: T, epochs until the budgeted result.
+        max_epochs: epochs at which convergence is given up.
+        hyperparameters: the training loop's and the family's, by name.
+        streams: seeds by the names of `STREAMS`.
+        network: where the family is a user's own.
+    """
+
+    role: str
+    family: str
+    depth: int
+    population_name: str
+    population_parameters: Mapping[str, Any] = field(default_factory=dict)
+    distortion: str = "none"
+    severity: float = 0.0
+    num_train: int
+    budget_epochs: int
+    max_epochs: int
+    hyperparameters: Mapping[str, Any]
+    streams: Mapping[str, int]
+    network: Network | None = None

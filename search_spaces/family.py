@@ -1,0 +1,72 @@
+"""What is known of a family without building it: its space, its defaults, what may be asked."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from search_spaces.domains import Domain, is_number
+
+FREE_WIDTH = 16
+"""Channels of the first block, or units of a hidden layer, where no parameter budget is met and
+no `width` is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """The values a network or its training can take at all: wider than what is searched.
+
+    Attributes:
+        low: the smallest value, itself excluded with `above`.
+        high: the largest value, itself excluded.
+        whole: integers only.
+    """
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+    whole: bool = False
+
+    def contains(self, value: Any) -> bool:
+        """Return whether `value` is a number within the limits."""
+        if not is_number(value) or (self.whole and not isinstance(value, int)):
+            return False
+        return bool((self.low < value if self.above else self.low <= value) and value < self.high)
+
+    def __str__(self) -> str:
+        kind = "an integer" if self.whole else "a finite number"
+        below = "" if self.high == math.inf else f" and below {self.high:g}"
+        return f"{kind} {'above' if self.above else 'of at least'} {self.low:g}{below}"
+
+
+LIMITS: dict[str, Limits] = {
+    "learning_rate": Limits(low=0, above=True),
+    "weight_decay": Limits(low=0),
+    "batch_size": Limits(low=1, whole=True),
+    "latent_dim": Limits(low=1, whole=True),
+    "beta": Limits(low=0),
+    "svm_c": Limits(low=0, above=True),
+    "clusters_per_class": Limits(low=1, whole=True),
+    "dropout": Limits(low=0, high=1),
+    "width": Limits(low=1),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FamilySpace:
+    """A family's search space and facts.
+
+    Attributes:
+        space: what is searched, in the order in which it is proposed.
+        defaults: every value used where nothing is searched; what is fixed is here only.
+        takes: "vectors", "images", or "any": images where the population renders them.
+        task: a key of `classcomp.tasks`.
+        limits: what may be asked for by name, searched by default or not; a user's own network
+            may be asked for more (`defaults`), which only its constructor can judge.
+    """
+
+    space: dict[str, Domain]
+    defaults: dict[str, Any]
+    takes: str
+    task: str = "classification"
+    limits: Mapping[str, Limits] = field(default_factory=dict)
