@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
     from study.planning.preflight import check
 
     spec = read_spec(options.study, options.set, options.name)
-    check(spec, options.data_dir)
+    spec = check(spec, options.data_dir)
     store = open_store(options.results, spec.name)
     ledger = open_ledger(store)
     if options.dry_run:

@@ -32,23 +32,18 @@ def _network(section: NetworkSection, directory: Path) -> NetworkSection:
         return section
     target = directory / CARRIED / f"{section.network.source}-{path.name}"
     _copy(path, target)
-    return NetworkSection(
-        name=section.name,
-        path=f"{target.absolute()}:{name}",
-        parameters=section.parameters,
-        space=section.space,
-    )
+    return NetworkSection(**{**section.model_dump(), "path": f"{target.absolute()}:{name}"})
 
 
 def _population(section: PopulationSection, directory: Path) -> PopulationSection:
-    path = section.parameters.get("path")
-    if path is None or Path(path).parent.name == CARRIED:
-        return section
     packed = carried(section.name, section.parameters)
-    if packed.stat().st_size > LARGEST_BYTES:
+    if packed is None or packed.num_bytes > LARGEST_BYTES:
         return section
-    target = directory / CARRIED / packed.name
-    _copy(packed, target)
+    if packed.path.parent.name == CARRIED:  # of an earlier run of this study
+        return section
+    content = section.label.rpartition("sha256=")[2].rstrip(")")
+    target = directory / CARRIED / f"{content}.npz"
+    _copy(packed.path, target)
     return PopulationSection.model_validate(
         {"name": section.name, **section.parameters, "path": str(target.absolute())}
     )

@@ -15,12 +15,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from classcomp.trial import Network, Trial
 from ray.tune import Trainable
 
 from study.engine import checkpoints
-from study.storage.opening import store_at
-from study.storage.store import CARRIED, StorageError, Store
+from study.engine.handover import opened, to_trial
+from study.storage.store import StorageError
 from study.trials.roles import ROLES
 from study.trials.trial import TrialSpec, trial_from_json
 

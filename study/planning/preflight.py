@@ -1,21 +1,22 @@
 """What must be true before anything starts: the data are there, the networks can be built."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from classcomp.checking import check_networks
+from pydantic import ValidationError
 
+from classcomp.checking import check_networks
 from classcomp.populations import Population, make
-from search_spaces import SPACES
+from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, examples
 from study.planning.plan import total_by_role
-from study.request.reading import SpecError
+from study.request.reading import SpecError, first_error
 from study.request.spec import NetworkSection, StudySpec
 
 MOST_TRIALS = 10_000_000
 
 
-def check(spec: StudySpec, data_dir: str | None) -> None:
-    """Refuses a study that could not run to its end.
+def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
+    """Refuses a study that could not run to its end; what is known of own networks is put in.
 
     Raises:
         SpecError: one line naming the key, the value and what is allowed.
@@ -36,11 +37,11 @@ def check(spec: StudySpec, data_dir: str | None) -> None:
                 f"num_train = {largest}: {label} has {num_available} training examples; "
                 f"allowed are 8 to {num_available}"
             )
-    takes = {family: SPACES[family].takes for family in SPACES}
-    takes |= _check_own(spec, populations)
+    spec = _with_facts(spec, populations)
     for label, population in populations.items():
         if population.image_shape is None:
-            _check_points(spec, label, takes)
+            _check_points(spec, label)
+    return spec
 
 
 def _check_size(spec: StudySpec) -> None:
@@ -52,42 +53,69 @@ def _check_size(spec: StudySpec) -> None:
         )
 
 
-def _check_points(spec: StudySpec, label: str, takes: Mapping[str, str]) -> None:
-    picky = [family for family in spec.families if takes[family] == "images"]
+def _check_points(spec: StudySpec, label: str) -> None:
+    picky = [family for family in spec.families if spec.space_of(family).takes == "images"]
     if picky:
-        able = [family for family in takes if takes[family] != "images"]
+        able = [f for f in (*SPACES, *spec.own) if spec.space_of(f).takes != "images"]
         raise SpecError(
             f"families: {', '.join(picky)} take images and {label} has none; "
             f"allowed there are {', '.join(able)}"
         )
 
 
-def _check_own(spec: StudySpec, populations: Mapping[str, Population]) -> dict[str, str]:
-    """Builds the user's own networks, in a process of their own; what each of them takes."""
-    wanted = [spec.own[family] for family in spec.families if family in spec.own]
+def _with_facts(spec: StudySpec, populations: Mapping[str, Population]) -> StudySpec:
+    """The study with what building the user's own networks, in another process, has shown."""
+    wanted = [network for network in spec.networks if network.name in spec.families]
     if not wanted:
-        return {}
+        return spec
     try:
-        found = check_networks([_request(section, spec, populations) for section in wanted])
+        found = check_networks(_request(wanted, spec, populations))
+        networks = tuple(
+            NetworkSection(**{**network.model_dump(), **_facts(found.get(network.name, {}))})
+            for network in spec.networks
+        )
+        return StudySpec(**{**dict(spec), "networks": networks})
+    except ValidationError as error:
+        raise SpecError(f"networks: {first_error(error)}") from None
     except ValueError as error:
         raise SpecError(f"networks: {error}") from None
-    return {name: str(facts["takes"]) for name, facts in found.items()}
+
+
+def _facts(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in ("kind", "takes") if name in found}
 
 
 def _request(
-    section: NetworkSection, spec: StudySpec, populations: Mapping[str, Population]
+    wanted: Sequence[NetworkSection], spec: StudySpec, populations: Mapping[str, Population]
 ) -> dict[str, Any]:
     return {
-        "name": section.name,
-        "path": section.path,
-        "parameters": dict(spec.space_of(section.name).defaults),
+        "networks": [
+            {
+                "name": network.name,
+                "path": network.path,
+                "parameters": [dict(held) for held in _to_try(network, spec)],
+            }
+            for network in wanted
+        ],
         "depths": list(spec.depths),
-        "populations": {
-            label: {
-                "vectors": list(population.vector_shape),
-                "images": population.image_shape and list(population.image_shape),
+        "populations": [
+            {
+                "label": label,
+                "vector_shape": list(population.vector_shape),
+                "image_shape": population.image_shape and list(population.image_shape),
                 "num_classes": population.num_classes,
             }
             for label, population in populations.items()
-        },
+        ],
+        "num_train": min(spec.num_train),
     }
+
+
+def _to_try(network: NetworkSection, spec: StudySpec) -> tuple[dict[str, Any], ...]:
+    """Constructor arguments at the defaults and at the ends of what is searched."""
+    space = spec.space_of(network.name)
+    fixed = {name: value for name, value in space.defaults.items() if name not in space.space}
+    return tuple(
+        {name: value for name, value in held.items() if name not in TRAINING_HYPERPARAMETERS}
+        for held in examples(fixed, space.space)
+    )

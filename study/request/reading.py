@@ -58,7 +58,7 @@ def parse_spec(table: Mapping[str, Any], source: str, folder: Path = Path()) -> 
     try:
         return StudySpec.model_validate(_with_absolute_paths(table, folder))
     except ValidationError as error:
-        raise SpecError(f"{source}: {_first_error(error)}") from None
+        raise SpecError(f"{source}: {first_error(error)}") from None
 
 
 def _is_file(source: str) -> bool:
@@ -132,7 +132,8 @@ def _child(place: Any, step: str, override: str) -> Any:
     return place.setdefault(step, {})
 
 
-def _first_error(error: ValidationError) -> str:
+def first_error(error: ValidationError) -> str:
+    """The first of a study file's errors on one line: key, value and what is allowed."""
     errors = error.errors(include_url=False)
     first = errors[0]
     key = ".".join(str(part) for part in first["loc"])

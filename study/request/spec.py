@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from classcomp.sources import source_of
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from search_spaces.reading import own_space, restricted
 
 from classcomp.distortions import NEUTRAL, distort
 from classcomp.populations import make
+from classcomp.sources import source_of
 from search_spaces import FREE_WIDTH, SPACES, FamilySpace
+from search_spaces.reading import own_space, read_space, restricted
 from study.request.sections import (
     LARGEST,
     BestInClassSection,
@@ -54,12 +54,18 @@ class PopulationSection(BaseModel):
 
 
 class NetworkSection(Section):
-    """A network of the user's own: a torch module's class, or a scikit-learn classifier's."""
+    """A network of the user's own: a torch module's class, or a scikit-learn classifier's.
+
+    `kind` and `takes` are found when the network is built before anything starts
+    (`study.planning.preflight`), and written into the study's own file.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
     path: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     space: dict[str, Any] = Field(default_factory=dict)
+    kind: Literal["torch", "sklearn"] | None = None
+    takes: Literal["vectors", "images", "any"] | None = None
 
     @field_validator("name")
     @classmethod
@@ -74,9 +80,19 @@ class NetworkSection(Section):
 
     @model_validator(mode="after")
     def _can_be_found(self) -> "NetworkSection":
-        self.network  # noqa: B018  raises a ValueError where there is no source
-        own_space(self.parameters, self.space, self.name)
+        assert self.network.source  # a ValueError where there is none
+        assert self.family_space.space is not None
         return self
+
+    @cached_property
+    def family_space(self) -> FamilySpace:
+        return own_space(
+            self.name,
+            parameters=self.parameters,
+            searched=read_space(self.name, self.parameters, self.space),
+            kind=self.kind or "torch",
+            takes=self.takes or "any",
+        )
 
 
 class StudySpec(Section):
@@ -168,9 +184,7 @@ class StudySpec(Section):
         """
         wishes = self.hyperparameters.get(family, {})
         if family in self.own:
-            section = self.own[family]
-            space = own_space(section.parameters, section.space, family)
-            return restricted(space, wishes, family)
+            return restricted(self.own[family].family_space, wishes, family)
         if not self.match_parameters:
             wishes = {"width": FREE_WIDTH, **wishes}
         return restricted(SPACES[family], wishes, family)

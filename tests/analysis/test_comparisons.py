@@ -9,9 +9,9 @@ import pytest
 import scipy.stats
 
 from study.analysis.comparisons import build_comparisons
+from study.analysis.frames import to_rows
 from study.analysis.intervals import holm, mean_p_value
 from study.analysis.table import build_trials
-from study.analysis.frames import to_rows
 
 Make = Callable[..., dict[str, Any]]
 

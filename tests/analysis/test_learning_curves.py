@@ -7,12 +7,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from study.rendering.style import write_figure
+from study.analysis.frames import to_rows
 from study.analysis.landscape import build_landscape
 from study.analysis.learning_curves import build_learning_curves, fit_power_law
-from study.rendering.sizes import draw_size_grid, size_grids
 from study.analysis.table import build_trials
-from study.analysis.frames import to_rows
+from study.rendering.sizes import draw_size_grid, size_grids
+from study.rendering.style import write_figure
 
 Make = Callable[..., dict[str, Any]]
 SIZES = (64, 128, 256, 512)

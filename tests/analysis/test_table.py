@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study.trials.schema import METRIC_COLUMNS, TRIAL_COLUMNS, columns_markdown
 from study.analysis.files import LEVELS_KEY, read_curves, read_trials, write_table
-from study.analysis.table import SCHEMA_KEY, build_curves, build_trials
 from study.analysis.frames import TableError, to_rows
+from study.analysis.table import SCHEMA_KEY, build_curves, build_trials
+from study.trials.schema import METRIC_COLUMNS, TRIAL_COLUMNS, columns_markdown
 
 Record = dict[str, Any]
 Make = Callable[..., Record]

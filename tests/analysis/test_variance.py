@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.trials.seeds import decode_variance_seed, encode_variance_seed
-from study.analysis.table import build_trials
 from study.analysis.frames import to_rows
+from study.analysis.table import build_trials
 from study.analysis.variance import build_variance, mean_squares, variance_components
+from study.trials.seeds import decode_variance_seed, encode_variance_seed
 
 Make = Callable[..., dict[str, Any]]
 

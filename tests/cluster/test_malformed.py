@@ -21,13 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from study import report, run, status
-from study.cli import OK
-from study.analysis.landscape import build_landscape
-from study.planning.plan import next_trials
-from study.request.spec import StudySpec
-from study.request.reading import parse_spec
-from study.analysis.table import build_trials
 from study.analysis.files import write_table
+from study.analysis.landscape import build_landscape
+from study.analysis.table import build_trials
+from study.cli import OK
+from study.planning.plan import next_trials
+from study.request.reading import parse_spec
+from study.request.spec import StudySpec
 from tests.small_study import TABLE, record_of
 
 JUNK = st.one_of(

@@ -12,11 +12,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from study.storage import bucket_ledger
+from study.storage.bucket import BucketStore
 from study.storage.bucket_ledger import BucketLedger
 from study.storage.ledger import LedgerError
-from study.storage.bucket import BucketStore
-from study.storage.store import StorageError
 from study.storage.opening import open_store
+from study.storage.store import StorageError
 from tests.cluster.driving import SMALL, finish, records_of, results_of
 from tests.study.test_ledger import record_with_id
 

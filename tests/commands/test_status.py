@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from study.storage.ledger import Ledger
 from study.planning.plan import next_trials, planned_trials
-from study.trials.trial import trial_title
-from study.request.spec import StudySpec
 from study.request.reading import write_spec
+from study.request.spec import StudySpec
 from study.status import describe, last_stretch, main
+from study.storage.ledger import Ledger
+from study.trials.trial import trial_title
 from tests.small_study import record_of
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -142,9 +142,9 @@ def test_a_night_between_two_drivers_is_no_work(make_spec: Callable[..., StudySp
 
 WRONG = {
     "no folder": (None, "there is no study.toml"),
-    "not TOML": ("name = [", "is not TOML"),
+    "not TOML": ("name = [", "cannot be read"),
     "not a study": ('name = "x"\n', "is missing"),
-    "not text": ("\udcff", "is not TOML"),
+    "not text": ("\udcff", "cannot be read"),
 }
 
 

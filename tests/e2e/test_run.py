@@ -11,8 +11,8 @@ import pytest
 
 from classcomp.populations import staging
 from study.planning.plan import total_by_role
-from study.run import main
 from study.request.reading import read_spec
+from study.run import main
 
 
 def run_study(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

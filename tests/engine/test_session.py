@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from study.storage.ledger import Ledger
-from study.planning.plan import next_trials
+from study.engine.checkpoints import checkpoint_name
+from study.engine.ending import too_many_failed
 from study.engine.proposals import Journal
 from study.engine.session import Session
-from study.engine.ending import too_many_failed
+from study.planning.plan import next_trials
 from study.request.spec import StudySpec
 from study.storage.folder import FolderStore
-from study.engine.checkpoints import checkpoint_name
+from study.storage.ledger import Ledger
 from tests.small_study import record_of
 
 Make = Callable[..., StudySpec]

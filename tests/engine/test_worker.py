@@ -11,9 +11,9 @@ import torch
 from classcomp.experiment import Experiment
 from search_spaces import SPACES
 from study.engine import worker as trainable
-from study.trials.trial import Cell, TrialSpec, trial_to_json
-from study.engine.worker import TrialActor
 from study.engine.checkpoints import checkpoint_name
+from study.engine.worker import TrialActor
+from study.trials.trial import Cell, TrialSpec, trial_to_json
 
 
 def trial_of(role: str) -> TrialSpec:

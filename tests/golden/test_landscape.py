@@ -8,9 +8,9 @@ import pytest
 
 from study.analysis.completeness import missing_rows
 from study.analysis.estimates import build_best_in_class, trial_errors
+from study.analysis.frames import to_rows
 from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
-from study.analysis.frames import to_rows
 
 LEVELS = {"label_noise": [0.0, 0.2], "imbalance": [0.7, 0.5]}
 Z = 1.959963984540054  # 97.5% point of N(0, 1), from tables

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.planning.plan import enumerate_cells, next_trials, planned_trials, total_by_role
-from study.request.sections import VarianceSection
 from study.request.reading import SpecError, parse_spec
+from study.request.sections import VarianceSection
 from study.request.spec import StudySpec
 from study.trials.trial import TrialSpec
 from tests.small_study import TABLE, record_of

@@ -14,17 +14,16 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
+from study.analysis.files import read_trials, write_table
+from study.analysis.frames import to_rows
+from study.analysis.landscape import build_landscape
+from study.analysis.table import build_curves, build_trials
 from study.rendering.heat_maps import draw_heat_maps, heat_maps
 from study.rendering.lines import error_lines, learning_curves
 from study.rendering.style import write_figure
-from study.analysis.landscape import build_landscape
+from study.rendering.terminal import WIDTH, render_landscape_text
 from study.report import main, write_report
-from study.rendering.terminal import render_landscape_text
 from study.trials.seeds import encode_variance_seed
-from study.analysis.table import build_curves, build_trials
-from study.analysis.files import read_trials, write_table
-from study.analysis.frames import to_rows
-from study.rendering.terminal import WIDTH
 from tests.analysis.conftest import study_records
 
 Record = dict[str, Any]
@@ -261,7 +260,15 @@ def test_unknown_cells_are_drawn_as_unknown(records: list[Record], tmp_path: Pat
 
 @pytest.mark.parametrize("module", ["report", "density", "frames", "intervals", "terminal"])
 def test_analysis_loads_nothing_heavy(module: str) -> None:
-    heavy = ("torch", "ray", "optuna", "sklearn", "classcomp", "study.request.spec", "matplotlib.pyplot")
+    heavy = (
+        "torch",
+        "ray",
+        "optuna",
+        "sklearn",
+        "classcomp",
+        "study.request.spec",
+        "matplotlib.pyplot",
+    )
     code = f"import sys, study.{module}; print([n for n in {heavy!r} if n in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT

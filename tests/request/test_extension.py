@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from study.request.extension import extend
 from study.planning.plan import next_trials
+from study.request.extension import extend
 from study.request.reading import SpecError, write_spec
 from study.request.spec import StudySpec
 from tests.small_study import TABLE, record_of

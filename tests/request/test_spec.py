@@ -138,7 +138,7 @@ def test_seeds_differ_where_names_differ(first: list[str], second: list[str]) ->
 
 
 def test_a_seed_is_the_same_in_every_interpreter() -> None:
-    code = "from study.request.spec import seed_for; print(seed_for('data', 'measure', 'xor', 3))"
+    code = "from study.trials.seeds import seed_for; print(seed_for('data', 'measure', 'xor', 3))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) == seed_for("data", "measure", "xor", 3)
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from classcomp.experiment import run
+from study.analysis.table import build_trials
 from study.planning.plan import next_trials
 from study.request.reading import parse_spec
-from study.analysis.table import build_trials
 
 
 def run_study(

@@ -15,11 +15,11 @@ from classcomp.metrics.assessment import assess, predict
 from classcomp.models import build
 from classcomp.populations import Population, make
 from study.analysis.estimates import best_in_class
+from study.analysis.frames import to_rows
 from study.planning.plan import next_trials
+from study.request.reading import parse_spec
 from study.trials.selection import best_restart
 from study.trials.trial import TrialSpec
-from study.request.reading import parse_spec
-from study.analysis.frames import to_rows
 from tests.statistical.studies import run_study
 from tests.statistical.test_ground_truths import linear_risk
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.analysis.landscape import build_landscape
-from study.trials.schema import ERRORS
 from study.analysis.frames import Row, to_rows
+from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
+from study.trials.schema import ERRORS
 
 STUDIES = 1_000
 TRUTH = {"approximation": 0.05, "estimation": 0.08, "optimization": -0.01, "total": 0.12}

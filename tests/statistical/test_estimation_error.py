@@ -10,10 +10,10 @@ from scipy.integrate import quad
 from scipy.special import expit, ndtr
 
 from classcomp.populations import make
+from study.analysis.frames import to_rows
 from study.analysis.landscape import build_landscape
 from study.analysis.learning_curves import build_learning_curves
 from study.trials.seeds import seed_for
-from study.analysis.frames import to_rows
 from tests.statistical.studies import run_study
 
 DELTA, DIM, SIZES = 2.0, 2, (200, 400, 800)

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.analysis.landscape import build_landscape
 from study.analysis.frames import Row, to_rows
+from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
 
 N, D, SEEDS, STEPS = 40, 160, 300, 25
