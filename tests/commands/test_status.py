@@ -142,7 +142,7 @@ def test_a_night_between_two_drivers_is_no_work(make_spec: Callable[..., StudySp
 
 WRONG = {
     "no folder": (None, "there is no study.toml"),
-    "not TOML": ("name = [", "cannot be read"),
+    "not TOML": ("name = [", "is not TOML"),
     "not a study": ('name = "x"\n', "is missing"),
     "not text": ("\udcff", "cannot be read"),
 }

@@ -44,7 +44,7 @@ def test_the_share_of_failures(
     spec = make_spec(max_failed_share=share, search={"trials": 0})
     records = records_of(spec, num_failed, num)
     assert len(records) == num
-    found = too_many_failed(spec, records)
+    found = too_many_failed(spec.max_failed_share, records)
     assert (found is not None) == is_over
     if found is not None:
         assert f"{num_failed} of {num} finished trials failed" in str(found)
@@ -57,7 +57,8 @@ def session_of(spec: StudySpec, folder: Path, ledger: Ledger) -> Session:
         store=FolderStore(folder),
         ledger=ledger,
         records={},
-        journal=Journal(folder / "optuna.journal"),
+        journal=Journal(folder / "optuna.journal", spec),
+        code="0123456789ab",
         on_change=lambda session: None,
     )
 

@@ -10,8 +10,9 @@ import torch
 
 from classcomp.experiment import Experiment
 from search_spaces import SPACES
-from study.engine import worker as trainable
+from study.engine import checkpoints, worker
 from study.engine.checkpoints import checkpoint_name
+from study.engine.handover import to_trial
 from study.engine.worker import TrialActor
 from study.trials.trial import Cell, TrialSpec, trial_to_json
 
@@ -66,8 +67,8 @@ def test_a_worker_that_dies_is_taken_up_where_it_saved(
     trial = trial_of(role)
     quiet = results_to_the_end(actor_of(trial, tmp_path / "quiet"))
     assert not (tmp_path / "quiet").exists(), "a short trial leaves no checkpoint"
-    monkeypatch.setattr(trainable, "CHECKPOINT_EVERY_S", 0.0)
-    monkeypatch.setattr(trainable, "SLICE_S", 0.0)
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
+    monkeypatch.setattr(worker, "SLICE_S", 0.0)
     dying = actor_of(trial, tmp_path)
     for _ in range(3):
         assert not dying.step()["done"]
@@ -100,7 +101,7 @@ def test_a_damaged_checkpoint_costs_a_repetition(damage: str, tmp_path: Path) ->
     trial = trial_of("measure")
     path = tmp_path / checkpoint_name(trial.trial_id)
     path.parent.mkdir()
-    torch.save(Experiment(trial).state_dict(), path)
+    torch.save(Experiment(to_trial(trial, ".")).state_dict(), path)
     whole = path.read_bytes()
     if damage == "cut":
         path.write_bytes(whole[: len(whole) // 2])
@@ -119,7 +120,7 @@ def test_a_checkpoint_that_cannot_be_written_is_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trial = trial_of("measure")
-    monkeypatch.setattr(trainable, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
     (tmp_path / "checkpoints").write_text("a file where the folder should be")
     (result,) = results_to_the_end(actor_of(trial, tmp_path))
     assert json.loads(result["payload"])["status"] == "done"
