@@ -4,115 +4,142 @@ A study is a product: families x depths x populations x distortion levels x samp
 What one cell has and another lacks is missing there, and is said (after autogluon/tabarena).
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 
 import pandas as pd
 
-from study.analysis.estimates import Key, cell_key, clean_key, current_rows
-from study.analysis.frames import Row, to_rows, typed_frame
+from study.analysis.frames import Row, typed_frame
+from study.analysis.joined import Joined
 from study.analysis.table import Levels
+from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import MISSING_COLUMNS, NEUTRAL_SEVERITY
-from study.trials.trial import CELL_NAMES, UNDISTORTED
-
-Damage = tuple[str, float]
+from study.trials.trial import UNDISTORTED, Cell, law_of
 
 
-def trained_as(distortion: str, severity: float) -> Damage:
-    """Return the damage a level was trained under: a neutral severity is the undistorted law."""
-    neutral = NEUTRAL_SEVERITY.get(distortion) == severity
-    return (UNDISTORTED, 0.0) if neutral else (distortion, severity)
+@dataclass(frozen=True, slots=True, order=True)
+class Damage:
+    """What was done to a population."""
+
+    distortion: str
+    severity: float
 
 
-def study_damages(trials: pd.DataFrame, levels: Levels) -> list[Damage]:
-    """Return every (distortion, severity) of the study's grid, as it was trained."""
-    listed = {trained_as(name, float(s)) for name, values in levels.items() for s in values}
-    rows = to_rows(trials)
-    if any(row["distortion"] == UNDISTORTED and _in_grid(row) for row in rows):
-        listed.add((UNDISTORTED, 0.0))
-    return sorted(listed)
+INTACT = Damage(UNDISTORTED, 0.0)
 
 
-def study_grid(trials: pd.DataFrame, levels: Levels) -> list[Key]:
-    """Return the keys of all cells the study asks for, trained or not, in order."""
-    rows = [row for row in to_rows(trials) if _in_grid(row)]
-    axes = {name: sorted({row[name] for row in rows}) for name in CELL_NAMES}
+def damage_of(cell: Cell) -> Damage:
+    """What was done to the cell's population."""
+    return Damage(cell.distortion, cell.severity)
+
+
+def trained_damage(distortion: str, severity: float) -> Damage:
+    """What trials of a level were trained under: a neutral severity is the undistorted law."""
+    is_neutral = NEUTRAL_SEVERITY.get(distortion) == severity
+    return INTACT if is_neutral else Damage(distortion, float(severity))
+
+
+def shown_as(cell: Cell, levels: Levels) -> list[Row]:
+    """Under which distortions, levels and severities a trained cell is shown."""
+    shown: list[Row] = [
+        {"distortion": name, "level": level, "severity": float(severity)}
+        for name, severities in levels.items()
+        for level, severity in enumerate(severities)
+        if trained_damage(name, severity) == damage_of(cell)
+    ]
+    return shown or [{**asdict(INTACT), "level": 0}]
+
+
+def study_grid(joined: Joined, levels: Levels) -> list[Cell]:
+    """All cells the study asks for, trained or not, in order."""
+    held = joined.grid_cells
+    damages = {trained_damage(name, s) for name, values in levels.items() for s in values}
+    if any(cell.is_undistorted for cell in held):
+        damages.add(INTACT)
+    axes = product(
+        sorted({cell.family for cell in held}),
+        sorted({cell.depth for cell in held}),
+        sorted({cell.population for cell in held}),
+        sorted(damages),
+        sorted({cell.num_train for cell in held}),
+    )
     return [
-        (family, depth, population, *damage, num_train)
-        for family, depth, population, damage, num_train in product(
-            axes["family"],
-            axes["depth"],
-            axes["population"],
-            study_damages(trials, levels),
-            axes["num_train"],
+        Cell(
+            family=family,
+            depth=depth,
+            population=population,
+            distortion=damage.distortion,
+            severity=damage.severity,
+            num_train=num_train,
         )
+        for family, depth, population, damage, num_train in axes
     ]
 
 
-def study_seeds(trials: pd.DataFrame) -> list[int]:
-    """Return the seeds that any cell of the study was measured with, whatever came of it."""
-    return sorted({row["seed"] for row in current_rows(trials, "measure")[0]})
+def study_seeds(joined: Joined) -> list[int]:
+    """The seeds that any cell of the study was measured with, whatever came of it."""
+    return _seeds(joined, "measure")
 
 
-def _in_grid(row: Row) -> bool:
-    return row["role"] in ("search", "measure")
-
-
-def missing_rows(trials: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """List the rows that are absent, failed or without a risk; columns as MISSING_COLUMNS.
+def missing_rows(joined: Joined, levels: Levels) -> pd.DataFrame:
+    """The rows that are absent, failed or without a risk; columns as MISSING_COLUMNS.
 
     Measuring rows are expected for every cell and seed of the grid; best_in_class rows for every
-    law and m, resubstitution rows for every clean cell and seed, ideal and variance rows for
-    every cell and seed, where the study has any.
+    law and m, resubstitution rows for every law, sample size and seed, ideal and variance rows
+    for every cell and seed, where the study has any. A search is as long as it is.
     """
-    grid = study_grid(trials, levels)
-    clean = sorted({clean_key(dict(zip(CELL_NAMES, key, strict=True))) for key in grid})
-    rows = [
-        *_missing_seeds(trials, "measure", grid),
-        *_missing_streams(trials, clean),
-        *_missing_seeds(trials, "resubstitution", clean),
-        *_missing_seeds(trials, "ideal", grid),
-        *_missing_seeds(trials, "variance", grid),
-    ]
+    grid = study_grid(joined, levels)
+    rows: list[Row] = []
+    for role in ROLES.values():
+        if role.scope is Scope.LAW:
+            rows += _missing_streams(joined, role, grid)
+        elif not role.is_searched:
+            laws = sorted({law_of(cell) for cell in grid})
+            rows += _missing_seeds(joined, role, grid if role.scope is Scope.CELL else laws)
     return typed_frame(rows, MISSING_COLUMNS)
 
 
-def _missing_seeds(trials: pd.DataFrame, role: str, cells: Sequence[Key]) -> list[Row]:
-    rows, _ = current_rows(trials, role)
-    seeds = sorted({row["seed"] for row in rows})
-    held = {(cell_key(row), row["seed"]): row for row in rows}
+def _seeds(joined: Joined, role: str) -> list[int]:
+    return sorted({row["seed"] for rows in joined.current[role].values() for row in rows})
+
+
+def _missing_seeds(joined: Joined, role: Role, cells: Sequence[Cell]) -> list[Row]:
+    seeds = _seeds(joined, role.name)
     missing = []
-    for cell, seed in product(cells, seeds):
-        row = held.get((cell, seed))
-        why = "absent" if row is None else _why_unusable([row])
-        if why is not None:
-            missing.append(_missing_row(role, cell, seed, why))
+    for cell in cells:
+        held = {row["seed"]: row for row in joined.current[role.name].get(cell, ())}
+        for seed in seeds:
+            why = _why_unusable([held[seed]] if seed in held else [])
+            if why is not None:
+                missing.append({"role": role.name, **asdict(cell), "seed": seed, "why": why})
     return missing
 
 
-def _missing_streams(trials: pd.DataFrame, clean: Sequence[Key]) -> list[Row]:
-    """List the laws and m without a single finished restart."""
-    rows = [row for row in to_rows(trials) if row["role"] == "best_in_class"]
-    streams = sorted({row["num_train"] for row in rows})
+def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> list[Row]:
+    """The laws and m without a single finished restart."""
+    held: dict[Cell, list[Row]] = defaultdict(list)
+    for cell, rows in joined.rows[role.name].items():
+        held[law_of(cell)] += rows
     missing = []
-    for law, num_stream in product(sorted({key[:-1] for key in clean}), streams):
-        found = [row for row in rows if clean_key(row) == (*law, num_stream)]
-        why = _why_unusable(found) if found else "absent"
+    laws = sorted({replace(law_of(cell), num_train=0) for cell in grid})
+    for law, num_stream in product(laws, sorted({cell.num_train for cell in held})):
+        stream = replace(law, num_train=num_stream)
+        why = _why_unusable(held.get(stream, []))
         if why is not None:
-            missing.append(_missing_row("best_in_class", (*law, num_stream), None, why))
+            missing.append({"role": role.name, **asdict(stream), "seed": None, "why": why})
     return missing
 
 
-def _why_unusable(rows: Iterable[Row]) -> str | None:
-    """Return None where a row is done and has its risk, else what the first one lacks."""
+def _why_unusable(rows: Sequence[Row]) -> str | None:
+    """None where a row is done and has its risk, else what the first one lacks."""
     reasons = [
         ("without a risk" if row["risk"] is None else None)
         if row["status"] == "done"
         else row["status"]
         for row in rows
     ]
+    if not reasons:
+        return "absent"
     return None if None in reasons else reasons[0]
-
-
-def _missing_row(role: str, cell: Key, seed: int | None, why: str) -> Row:
-    return {"role": role, **dict(zip(CELL_NAMES, cell, strict=True)), "seed": seed, "why": why}

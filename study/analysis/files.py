@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from study.analysis.frames import TableError
-from study.analysis.table import Levels, validate_trials
+from study.analysis.table import Levels, column_order
+from study.analysis.validation import validate_trials
 from study.storage.store import write_whole
 from study.trials.schema import (
     CURVE_COLUMNS,
@@ -26,7 +26,7 @@ VERSION_KEY = b"classcomp.schema"
 
 
 def write_table(frame: pd.DataFrame, stem: Path, *, levels: Levels | None = None) -> Path:
-    """Write `stem`.parquet and `stem`.csv, each whole or not at all; return the parquet's path.
+    """Writes `stem`.parquet and `stem`.csv, each whole or not at all; returns the parquet's path.
 
     Args:
         frame: any table of the study.
@@ -46,23 +46,24 @@ def write_table(frame: pd.DataFrame, stem: Path, *, levels: Levels | None = None
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a CSV, whole or not at all; null is an empty field."""
+    """Writes a CSV, whole or not at all; null is an empty field."""
     write_whole(path, lambda temporary: frame.to_csv(temporary, index=False))
     return path
 
 
 def write_text(text: str, path: Path) -> Path:
-    """Write a UTF-8 text file, whole or not at all."""
+    """Writes a UTF-8 text file, whole or not at all."""
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return path
 
 
 def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
-    """Read and check a trials table; return it with the study's levels.
+    """Reads and checks a trials table; returns it with the study's levels.
 
     Raises:
-        TableError: the file is missing or is no parquet file, is of another schema version,
-            lacks a column, has one of the wrong type, or holds a value that is not allowed.
+        TableError: the file is missing or is no parquet file, is of a newer version, lacks a
+            column that no row can do without, has one of the wrong type, or holds a value that is
+            not allowed.
     """
     table = _read_parquet(path)
     metadata = table.schema.metadata or {}
@@ -74,6 +75,7 @@ def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
         raise TableError(f"{path}: schema is {found}, this program reads 1 to {TABLE_VERSION}")
     levels = _parse_levels(metadata.get(LEVELS_KEY, b"{}"), path)
     frame = _to_frame(table, TRIAL_COLUMNS, path)
+    frame = frame[column_order(list(frame.columns))]
     try:
         validate_trials(frame)
     except TableError as error:
@@ -82,7 +84,7 @@ def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
 
 
 def read_curves(path: Path) -> pd.DataFrame:
-    """Read the curves table.
+    """Reads the curves table.
 
     Raises:
         TableError: as for `read_trials`.
@@ -114,43 +116,38 @@ _ARROW: Mapping[str, tuple[Callable[[pa.DataType], bool], pa.DataType]] = {
     "Float64": (pa.types.is_floating, pa.float64()),
     "boolean": (pa.types.is_boolean, pa.bool_()),
 }
+_PANDAS = {held: pd.array([], dtype=dtype).dtype for dtype, (_, held) in _ARROW.items()}
 
 
 def _to_frame(table: pa.Table, columns: Sequence[Column], path: Path) -> pd.DataFrame:
-    """Check the columns' types and turn the table into nullable dtypes, NaN into null.
+    """Checks the columns' types and turns the table into nullable dtypes, NaN into null.
 
     A column that an older table lacks is null, unless a row means nothing without it.
     """
-    listed = {column.name: column for column in columns}
     if len(set(table.column_names)) < len(table.column_names):
         raise TableError(f"{path}: two columns have the same name")
+    dtypes = {column.name: column.dtype for column in columns}
     for name in REQUIRED_NAMES:
-        if name in listed and name not in table.column_names:
+        if name in dtypes and name not in table.column_names:
             raise TableError(f"{path}: column {name} is missing")
-    series = {
-        name: pd.Series([None] * table.num_rows, dtype=column.dtype)
-        for name, column in listed.items()
-    }
+    held = {name: pa.nulls(table.num_rows, _ARROW[dtype][1]) for name, dtype in dtypes.items()}
     for name in table.column_names:
-        held = table.column(name)
-        dtype = listed[name].dtype if name in listed else _dtype_of(held.type)
-        if dtype is None or not _ARROW[dtype][0](held.type):
+        values = table.column(name)
+        dtype = dtypes.get(name) or _dtype_of(values.type)
+        if dtype is None or not _ARROW[dtype][0](values.type):
             wanted = dtype or "one of " + ", ".join(_ARROW)
-            raise TableError(f"{path}: column {name} is of type {held.type}, not {wanted}")
-        series[name] = pd.Series(_to_values(held, dtype, name, path), dtype=dtype)
-    return pd.DataFrame(series)
+            raise TableError(f"{path}: column {name} is of type {values.type}, not {wanted}")
+        held[name] = _cast(values, dtype, f"{path}: column {name}")
+    return pa.table(held).to_pandas(types_mapper=_PANDAS.get)
 
 
-def _to_values(held: pa.ChunkedArray, dtype: str, name: str, path: Path) -> list[Any]:
+def _cast(values: pa.ChunkedArray, dtype: str, where: str) -> pa.ChunkedArray:
     try:
-        held.validate(full=True)
-        cast = held.cast(_ARROW[dtype][1])
+        values.validate(full=True)
+        cast = values.cast(_ARROW[dtype][1])
     except pa.ArrowException:
-        raise TableError(f"{path}: column {name} holds values that are not {dtype}") from None
-    if dtype == "Float64":
-        cast = pc.if_else(pc.is_nan(cast), pa.scalar(None, pa.float64()), cast)
-    values: list[Any] = cast.to_pylist()
-    return values
+        raise TableError(f"{where} holds values that are not {dtype}") from None
+    return pc.if_else(pc.is_nan(cast), None, cast) if dtype == "Float64" else cast
 
 
 def _dtype_of(held: pa.DataType) -> str | None:

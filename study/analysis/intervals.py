@@ -8,14 +8,16 @@ side of the interval by itself (`widen`).
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import scipy.stats
 
 CONFIDENCE = 0.95
+Z = float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2))
 BOOTSTRAP_FROM = 10  # seeds; below, Student's t
 NUM_RESAMPLES = 9999
 # "SEED" in ASCII: the interval of the same values is the same interval, wherever it is computed.
@@ -61,12 +63,18 @@ UNKNOWN = Estimate(None)
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean, summed exactly, so that the order of the rows never matters."""
+    """The mean, summed exactly, so that the order of the rows never matters."""
     return math.fsum(values) / len(values)
 
 
+def mean_known(values: Iterable[float | None]) -> float | None:
+    """The mean of those that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return mean(known) if known else None
+
+
 def seed_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """Return the confidence interval of the mean over seeds.
+    """The confidence interval of the mean over seeds.
 
     Fewer than 2 values: unknown. Fewer than 10: Student's t with ddof = 1. From 10 on: BCa (Efron
     1987) at Hesterberg's (2015, "What Teachers Should Know About the Bootstrap", section 4.1)
@@ -93,6 +101,7 @@ def seed_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     return _t_interval(ordered, confidence)
 
 
+@cache  # scipy takes a tenth of a millisecond, and a report asks for a few thousand
 def _t_quantile(num: int, confidence: float) -> float:
     return float(scipy.stats.t.ppf((1 + confidence) / 2, num - 1))
 
@@ -104,20 +113,20 @@ def _t_interval(values: Sequence[float], confidence: float) -> Interval:
 
 
 def _standard_error(values: Sequence[float]) -> float:
-    """Return the standard error of the mean, ddof = 1."""
+    """The standard error of the mean, ddof = 1."""
     centre = mean(values)
     spread = math.sqrt(math.fsum((v - centre) ** 2 for v in values) / (len(values) - 1))
     return spread / math.sqrt(len(values))
 
 
 def expanded_level(num: int, confidence: float = CONFIDENCE) -> float:
-    """Return the level at which a bootstrap over `num` values is read; see `seed_interval`."""
+    """The level at which a bootstrap over `num` values is read; see `seed_interval`."""
     stretch = math.sqrt(num / (num - 1)) * _t_quantile(num, confidence)
     return 2 * float(scipy.stats.norm.cdf(stretch)) - 1
 
 
 def _bca_interval(values: "np.ndarray[Any, Any]", confidence: float) -> Interval | None:
-    """Return the expanded BCa interval; None where rounding leaves the bootstrap degenerate."""
+    """The expanded BCa interval; None where rounding leaves the bootstrap degenerate."""
     with warnings.catch_warnings():
         # values that differ by a rounding error only: the answer is checked below
         warnings.simplefilter("ignore")
@@ -134,7 +143,7 @@ def _bca_interval(values: "np.ndarray[Any, Any]", confidence: float) -> Interval
 
 
 def widen(value: float, interval: Interval, *noises: float | None) -> Estimate:
-    """Add evaluation noise to an interval, in quadrature and on each side by itself.
+    """An interval with evaluation noise added, in quadrature and on each side by itself.
 
     lo = value - sqrt((value - lo)^2 + sum (z se)^2), and likewise hi; z = 1.96. Quadrature takes
     the noises as uncorrelated: for the difference of two rules scored on one sample, which agree
@@ -142,8 +151,7 @@ def widen(value: float, interval: Interval, *noises: float | None) -> Estimate:
     """
     if interval.lo is None or interval.hi is None:
         return Estimate(value)
-    z = float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2))
-    added = [z * noise for noise in noises if noise is not None]
+    added = [Z * noise for noise in noises if noise is not None]
     return Estimate(
         value,
         value - math.hypot(value - interval.lo, *added),
@@ -152,7 +160,7 @@ def widen(value: float, interval: Interval, *noises: float | None) -> Estimate:
 
 
 def mean_p_value(values: Sequence[float], *noises: float | None) -> float | None:
-    """Return the two-sided p-value of a mean of zero: Student's t over seeds.
+    """The two-sided p-value of a mean of zero: Student's t over seeds.
 
     Evaluation noises are added to the squared standard error, as in `widen`; the degrees of
     freedom stay those of the seeds. Unknown below 2 values, and where nothing varies.
@@ -167,7 +175,7 @@ def mean_p_value(values: Sequence[float], *noises: float | None) -> float | None
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return p-values adjusted for their number (Holm 1979); unknown ones stay and do not count.
+    """P-values adjusted for their number (Holm 1979); unknown ones stay and do not count.
 
     Rejecting where the adjusted value is below alpha keeps the probability of any false rejection
     below alpha, however the tests depend on each other.
@@ -182,7 +190,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Comparison:
-    """Compare two families' risks, seed by seed: families share their data streams.
+    """Two families' risks compared seed by seed: families share their data streams.
 
     Args:
         first: risk by seed; `second` likewise. Seeds only one of them has are left out.

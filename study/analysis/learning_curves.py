@@ -7,20 +7,20 @@ stream, and every replicate is fitted again.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.analysis.estimates import best_in_class, clean_key, trial_errors
-from study.analysis.frames import Row, to_rows, typed_frame
-from study.analysis.intervals import BOOTSTRAP_SEED, expanded_level, mean
-from study.analysis.landscape import shown_as
+from study.analysis.completeness import shown_as
+from study.analysis.frames import Row, typed_frame
+from study.analysis.intervals import BOOTSTRAP_SEED, expanded_level, mean_known
+from study.analysis.joined import Joined
 from study.analysis.table import Levels
 from study.trials.schema import LEARNING_CURVE_COLUMNS
-from study.trials.trial import CELL_NAMES
+from study.trials.trial import Cell
 
 MIN_SIZES = 3
 RATES = (0.05, 4.0)  # where b is looked for
@@ -39,36 +39,33 @@ class PowerLaw:
     b: Array
 
 
-def build_learning_curves(trials: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """Build the table of fitted learning curves; columns as LEARNING_CURVE_COLUMNS.
+def build_learning_curves(joined: Joined, levels: Levels) -> pd.DataFrame:
+    """The table of fitted learning curves; columns as LEARNING_CURVE_COLUMNS.
 
     One row per family, depth, population and distortion level with three sample sizes or more at
     which the same seeds were trained to the end.
 
     Args:
-        trials: the trials table.
+        joined: the trials.
         levels: for each distortion its severities, in the order of their levels.
     """
-    best = best_in_class(trials)
-    laws: dict[tuple[Any, ...], dict[int, dict[int, Row]]] = defaultdict(lambda: defaultdict(dict))
-    for row in to_rows(trial_errors(trials)):
-        if row["converged_risk"] is not None:
-            law = tuple(row[name] for name in CELL_NAMES[:-1])
-            laws[law][row["num_train"]][row["seed"]] = row
+    curves: dict[Cell, dict[int, dict[int, Row]]] = defaultdict(dict)
+    for cell, errors in joined.errors.items():
+        settled = {row["seed"]: row for row in errors if row["converged_risk"] is not None}
+        if settled:
+            curves[replace(cell, num_train=0)][cell.num_train] = settled
     rows = []
-    for law, sizes in sorted(laws.items()):
-        named = dict(zip(CELL_NAMES, (*law, None), strict=True))
-        fitted = _fit_cell(sizes, best.get(clean_key(named)[:-1], {}))
+    for cell, sizes in sorted(curves.items()):
+        fitted = _fit_cell(sizes, joined.best_of(cell))
         if fitted is not None:
-            key = (*law, None)
-            rows += [{**named, **fitted, **shown} for shown in shown_as(key, levels)]
+            rows += [{**asdict(cell), **fitted, **shown} for shown in shown_as(cell, levels)]
     return typed_frame(rows, LEARNING_CURVE_COLUMNS)
 
 
 def fit_power_law(
     sizes: Array, means: Array, weights: Array, *, asymptote: Array | None = None
 ) -> PowerLaw:
-    """Fit c + a (n / reference)^-b to every row of means, reference the sizes' geometric mean.
+    """Fits c + a (n / reference)^-b to every row of means, reference the sizes' geometric mean.
 
     Args:
         sizes: (S,) sample sizes n.
@@ -89,7 +86,7 @@ def fit_power_law(
 
 
 def _losses(grid: Array, scaled: Array, y: Array, weights: Array, *, is_free: bool) -> Array:
-    """Return the weighted sums of squares (G, B) left over at every rate of the grid."""
+    """The weighted sums of squares (G, B) left over at every rate of the grid."""
     root = np.sqrt(weights)
     x = scaled ** -grid[:, None] * root
     design = np.stack([np.broadcast_to(root, x.shape), x] if is_free else [x], axis=-1)
@@ -101,7 +98,7 @@ def _losses(grid: Array, scaled: Array, y: Array, weights: Array, *, is_free: bo
 
 
 def _minimiser(log_grid: Array, losses: Array) -> Array:
-    """Return the rates (B,) of least loss: of the grid, moved to the parabola's vertex."""
+    """The rates (B,) of least loss: of the grid, moved to the parabola's vertex."""
     nearest = losses.argmin(axis=0)
     inner = np.clip(nearest, 1, len(log_grid) - 2)
     left, middle, right = (
@@ -117,7 +114,7 @@ def _minimiser(log_grid: Array, losses: Array) -> Array:
 def _solve(
     rate: Array, scaled: Array, means: Array, weights: Array, asymptote: Array | None
 ) -> tuple[Array, Array]:
-    """Return c and a, each (B,), by weighted least squares at given rates (B,)."""
+    """c and a, each (B,), by weighted least squares at given rates (B,)."""
     x = scaled ** -rate[:, None]
     if asymptote is not None:
         y = means - asymptote[:, None]
@@ -135,7 +132,9 @@ def _fit_cell(held: Mapping[int, Mapping[int, Row]], best: Mapping[str, Any]) ->
     if len(sizes) < MIN_SIZES or not seeds:
         return None
     risks = np.array([[held[n][seed]["converged_risk"] for n in sizes] for seed in seeds])
-    noises = np.array([_mean_noise([held[n][seed] for seed in seeds]) for n in sizes])
+    noises = np.array(
+        [mean_known(held[n][seed]["converged_noise"] for seed in seeds) or 0.0 for n in sizes]
+    )
     upper = best.get("best_in_class_risk")
     known = best.get("excess_risk_se")
     upper_noise = (best.get("risk_se") if known is None else known) or 0.0
@@ -157,7 +156,7 @@ def _fit_cell(held: Mapping[int, Mapping[int, Row]], best: Mapping[str, Any]) ->
 def _fitted(
     sizes: Array, replicates: Array, weights: Array, upper: Array | None
 ) -> dict[str, Array]:
-    """Return every fitted quantity by replicate, the first of which is the data's own."""
+    """Every fitted quantity by replicate, the first of which is the data's own."""
     fit = fit_power_law(sizes, replicates, weights)
     reference = np.exp(np.log(sizes).mean())
     found = {"c": fit.c, "a": fit.a * reference**fit.b, "b": fit.b}
@@ -168,7 +167,7 @@ def _fitted(
 
 
 def _replicates(risks: Array, noises: Array) -> Array:
-    """Return (1 + replicates, S) means: the data's own first, then of seeds drawn with repeats.
+    """(1 + replicates, S) means: the data's own first, then of seeds drawn with repeats.
 
     The evaluation sample is common to all seeds and sizes: a replicate's noise is one draw, taken
     to move every size by its own standard error in the same direction.
@@ -184,7 +183,7 @@ def _replicates(risks: Array, noises: Array) -> Array:
 
 
 def _weights(risks: Array) -> Array:
-    """Return one over the squared standard errors; equal ones where some size shows none."""
+    """One over the squared standard errors; equal ones where some size shows none."""
     if len(risks) < 2:
         return np.ones(risks.shape[1])
     variances: Array = risks.var(axis=0, ddof=1) / len(risks)
@@ -192,13 +191,8 @@ def _weights(risks: Array) -> Array:
     return np.ones_like(variances) if smallest <= 0 else smallest / variances
 
 
-def _mean_noise(rows: Sequence[Row]) -> float:
-    known = [row["converged_noise"] for row in rows if row["converged_noise"] is not None]
-    return mean(known) if known else 0.0
-
-
 def _interval(name: str, values: Array, num_seeds: int) -> Row:
-    """Return the first value, and percentiles of the others at the expanded level."""
+    """The first value, and percentiles of the others at the expanded level."""
     row: Row = {name: float(values[0])}
     if num_seeds > 1:
         tail = (1 - expanded_level(num_seeds)) / 2

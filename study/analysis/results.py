@@ -6,47 +6,57 @@ from pathlib import Path
 import pandas as pd
 
 from study.analysis.comparisons import build_comparisons
-from study.analysis.estimates import build_best_in_class
+from study.analysis.completeness import missing_rows
 from study.analysis.files import write_csv, write_table
+from study.analysis.joined import build_best_in_class, join
 from study.analysis.landscape import build_landscape
 from study.analysis.learning_curves import build_learning_curves
 from study.analysis.table import Levels
 from study.analysis.variance import build_variance
+from study.analysis.winners import build_winners
+
+WRITTEN_WITH_ROWS = ("winners", "comparisons", "learning_curves", "variance")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Results:
-    """A study's results; the last three are empty where there is nothing to compute them from."""
+    """A study's results; a table is empty where there is nothing to compute it from.
+
+    Attributes:
+        num_superseded: trials of a configuration that is no longer their cell's.
+    """
 
     landscape: pd.DataFrame
     best_in_class: pd.DataFrame
+    winners: pd.DataFrame
     comparisons: pd.DataFrame
     learning_curves: pd.DataFrame
     variance: pd.DataFrame
+    missing: pd.DataFrame
+    num_superseded: int
 
 
 def build_results(trials: pd.DataFrame, levels: Levels) -> Results:
-    """Compute every table of a study."""
+    """Every table of a study."""
+    joined = join(trials)
     return Results(
-        landscape=build_landscape(trials, levels),
-        best_in_class=build_best_in_class(trials),
-        comparisons=build_comparisons(trials),
-        learning_curves=build_learning_curves(trials, levels),
-        variance=build_variance(trials),
+        landscape=build_landscape(joined, levels),
+        best_in_class=build_best_in_class(joined),
+        winners=build_winners(joined),
+        comparisons=build_comparisons(joined),
+        learning_curves=build_learning_curves(joined, levels),
+        variance=build_variance(joined),
+        missing=missing_rows(joined, levels),
+        num_superseded=joined.num_superseded,
     )
 
 
 def write_results(results: Results, folder: Path, levels: Levels) -> None:
-    """Write landscape.parquet and a CSV of each table; an optional one only where it has rows."""
+    """Writes landscape.parquet and a CSV of each table; most of them only where they have rows."""
     write_table(results.landscape, folder / "landscape", levels=levels)
     write_csv(results.best_in_class, folder / "best_in_class.csv")
-    optional = {
-        "comparisons": results.comparisons,
-        "learning_curves": results.learning_curves,
-        "variance": results.variance,
-    }
-    for name, table in optional.items():
-        path = folder / f"{name}.csv"
+    for name in WRITTEN_WITH_ROWS:
+        table, path = getattr(results, name), folder / f"{name}.csv"
         if table.empty:  # a table of an earlier state of the study would lie
             path.unlink(missing_ok=True)
         else:

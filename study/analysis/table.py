@@ -1,4 +1,4 @@
-"""From records to the tables of trials and curves, and what their values may be."""
+"""From records to the tables of trials and curves."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -6,34 +6,28 @@ from typing import Any
 
 import pandas as pd
 
-from study.analysis.frames import Row, TableError, convert, is_null, to_rows, typed_frame
+from study.analysis.frames import Row, TableError, convert, is_null, typed_frame
+from study.analysis.validation import validate_trials
 from study.trials.roles import ROLES
 from study.trials.schema import (
-    COUNT,
     CURVE_COLUMNS,
     IDENTITY_COLUMNS,
     METRIC_COLUMNS,
     NOTE_COLUMNS,
-    PROBABILITY,
     REQUIRED_NAMES,
-    RISK_DIFFERENCE,
-    STANDARD_ERROR,
-    STATUSES,
     TRIAL_COLUMNS,
     Column,
 )
 from study.trials.trial import IDENTITY_VERSION, UNDISTORTED
 
 Levels = Mapping[str, Sequence[float]]
+"""For each distortion its severities; a severity's index is its level."""
 
 _ORDER = ("family", "depth", "population", "distortion", "severity", "num_train", "seed")
 
 
-# ---------------------------------------------------------------- trials and curves
-
-
 def build_trials(records: Sequence[Mapping[str, Any]], levels: Levels) -> pd.DataFrame:
-    """Build the trials table, one row per record, in an order that ignores the records' order.
+    """The trials table, one row per record, in an order that ignores the records' order.
 
     Args:
         records: the ledger's records, of every role and status.
@@ -42,7 +36,7 @@ def build_trials(records: Sequence[Mapping[str, Any]], levels: Levels) -> pd.Dat
 
     Raises:
         TableError: a record lacks a key, has a value of the wrong type or out of range, is of
-            another schema version, or repeats a trial_id.
+            another identity version, or repeats a trial_id.
     """
     for record in records:
         _check_record(record)
@@ -50,14 +44,14 @@ def build_trials(records: Sequence[Mapping[str, Any]], levels: Levels) -> pd.Dat
     extras = _extra_metric_columns(records)
     rows = [_trial_row(record, levels, tunables, extras) for record in records]
     rows.sort(key=_row_order)
-    columns = (*IDENTITY_COLUMNS, *tunables, *METRIC_COLUMNS, *extras, *NOTE_COLUMNS)
-    frame = typed_frame(rows, columns)
+    frame = typed_frame(rows, (*TRIAL_COLUMNS, *tunables, *extras))
+    frame = frame[column_order(list(frame.columns))]
     validate_trials(frame)
     return frame
 
 
 def build_curves(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Build the curves table: one row per point of each record's learning curve."""
+    """The curves table: one row per point of each record's learning curve."""
     rows = []
     for record in records:
         _check_record(record)
@@ -82,8 +76,25 @@ def levels_of(
     return levels
 
 
+def column_order(names: Sequence[str]) -> list[str]:
+    """The trials table's columns in its order, whatever order and however many there are.
+
+    Hyperparameters come after the identity, metrics that the schema does not list after those
+    that it does.
+    """
+    listed = {c.name for c in (*IDENTITY_COLUMNS, *METRIC_COLUMNS, *NOTE_COLUMNS)}
+    others = [name for name in names if name not in listed]
+    return [
+        *(column.name for column in IDENTITY_COLUMNS),
+        *(name for name in others if name.startswith("hp_")),
+        *(column.name for column in METRIC_COLUMNS),
+        *(name for name in others if not name.startswith("hp_")),
+        *(column.name for column in NOTE_COLUMNS),
+    ]
+
+
 def level_of(distortion: str, severity: float, levels: Levels) -> int | None:
-    """Return the index of a severity in its distortion's list; undistorted is 0."""
+    """The index of a severity in its distortion's list; undistorted is 0."""
     if distortion == UNDISTORTED:
         return 0
     severities = [float(value) for value in levels.get(distortion, ())]
@@ -130,7 +141,7 @@ def _row_order(row: Row) -> tuple[Any, ...]:
 
 
 def _hyperparameter_columns(records: Sequence[Mapping[str, Any]]) -> list[Column]:
-    """Name the hp_ columns, each with the narrowest dtype that holds all its values."""
+    """The hp_ columns, each with the narrowest dtype that holds all its values."""
     types: dict[str, set[type]] = {}
     for record in records:
         for name, value in (record.get("hyperparameters") or {}).items():
@@ -154,7 +165,7 @@ def _narrowest(types: Collection[type]) -> str:
 
 
 def _extra_metric_columns(records: Sequence[Mapping[str, Any]]) -> list[Column]:
-    """Name the metrics a family brings beyond the schema's: all of them numbers."""
+    """The metrics a family brings beyond the schema's: all of them numbers."""
     listed = {column.name for column in METRIC_COLUMNS}
     taken = {column.name for column in IDENTITY_COLUMNS + NOTE_COLUMNS}
     names = {name for record in records for name in (record.get("metrics") or {})} - listed
@@ -162,52 +173,3 @@ def _extra_metric_columns(records: Sequence[Mapping[str, Any]]) -> list[Column]:
         if name in taken or name.startswith("hp_"):
             raise TableError(f"metric {name!r} has the name of another column of the table")
     return [Column(name, "Float64", "", "a metric of the family") for name in sorted(names)]
-
-
-# ---------------------------------------------------------------- validation
-
-
-def validate_trials(trials: pd.DataFrame) -> None:
-    """Check values: unique ids, known roles and statuses, quantities within their range.
-
-    Raises:
-        TableError: one line with the trial, the column, the value and what is allowed.
-    """
-    seen: set[str] = set()
-    for number, row in enumerate(to_rows(trials)):
-        for name in REQUIRED_NAMES:
-            if row[name] is None:
-                raise TableError(f"column {name} has a null in row {number}")
-        if row["trial_id"] in seen:
-            raise TableError(f"trial_id {row['trial_id']} appears more than once")
-        seen.add(row["trial_id"])
-        _check_values(row)
-
-
-_RANGES: Mapping[str, tuple[int, int | None]] = {
-    PROBABILITY: (0, 1),
-    RISK_DIFFERENCE: (-1, 1),
-    STANDARD_ERROR: (0, None),
-    COUNT: (0, None),
-}
-
-
-def _check_values(row: Row) -> None:
-    for name, allowed in (("role", ROLES), ("status", STATUSES)):
-        if row[name] not in allowed:
-            raise _refusal(row, name, "one of " + ", ".join(allowed))
-    for column in TRIAL_COLUMNS:
-        value = row[column.name]
-        if value is None or column.unit not in _RANGES:
-            continue
-        low, high = _RANGES[column.unit]
-        if value < low:
-            raise _refusal(row, column.name, f"at least {low}")
-        if high is not None and value > high:
-            raise _refusal(row, column.name, f"at most {high}")
-    if row["num_train"] < 1:
-        raise _refusal(row, "num_train", "at least 1")
-
-
-def _refusal(row: Row, name: str, allowed: str) -> TableError:
-    return TableError(f"trial {row['trial_id']}: {name} is {row[name]!r}, not {allowed}")

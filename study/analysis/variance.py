@@ -5,18 +5,17 @@ random-effects layout without replication: y_dio = mu + D + I + O + DI + DO + IO
 a function of its three seeds, so that DIO is their three-way interaction and not an error.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.analysis.estimates import Key, cell_key, current_rows
 from study.analysis.frames import Row, typed_frame
+from study.analysis.joined import Joined
 from study.trials.schema import VARIANCE_COLUMNS
 from study.trials.seeds import VARIANCE_FACTORS, decode_variance_seed
-from study.trials.trial import CELL_NAMES
 
 QUANTITIES = ("risk", "converged_risk")
 TOTAL = "total"
@@ -29,26 +28,23 @@ PAIRS: tuple[Factors, ...] = ((0, 1), (0, 2), (1, 2))
 ALL: Factors = (0, 1, 2)
 
 
-def build_variance(trials: pd.DataFrame) -> pd.DataFrame:
-    """Build the variance components of every crossed cell; columns as VARIANCE_COLUMNS.
+def build_variance(joined: Joined) -> pd.DataFrame:
+    """The variance components of every crossed cell; columns as VARIANCE_COLUMNS.
 
     A block with a trial missing has no rows: the method is that of balanced blocks.
     """
-    cells: dict[Key, list[Row]] = defaultdict(list)
-    for row in current_rows(trials, "variance")[0]:
-        cells[cell_key(row)].append(row)
     rows = []
-    for key, held in sorted(cells.items()):
+    for cell, held in sorted(joined.current["variance"].items()):
         for quantity in QUANTITIES:
             block = _block(held, quantity)
             if block is not None:
-                named = {**dict(zip(CELL_NAMES, key, strict=True)), "quantity": quantity}
+                named = {**asdict(cell), "quantity": quantity}
                 rows += [{**named, **component} for component in _components(block)]
     return typed_frame(rows, VARIANCE_COLUMNS)
 
 
 def _block(rows: Sequence[Row], quantity: str) -> Array | None:
-    """Return the (k, k, k) values by seed of data, initialisation and order; None if not whole."""
+    """The (k, k, k) values by seed of data, initialisation and order; None if not whole."""
     held = {decode_variance_seed(row["seed"]): row[quantity] for row in rows}
     k = 1 + max(max(crossing) for crossing in held)
     values = [held.get(index) for index in np.ndindex(k, k, k)]
@@ -57,7 +53,7 @@ def _block(rows: Sequence[Row], quantity: str) -> Array | None:
 
 
 def mean_squares(block: Array) -> dict[Factors, float]:
-    """Return the mean squares of the main effects and interactions of a (k, k, k) block."""
+    """The mean squares of the main effects and interactions of a (k, k, k) block."""
     k = len(block)
     effects: dict[Factors, Array] = {(): np.full_like(block, block.mean())}
     found = {}
@@ -71,7 +67,7 @@ def mean_squares(block: Array) -> dict[Factors, float]:
 
 
 def variance_components(block: Array) -> dict[Factors, float]:
-    """Return the components by the method of moments: expected mean squares, solved.
+    """The components by the method of moments: expected mean squares, solved.
 
     With k levels E MS_DIO = s_DIO, E MS_DI = s_DIO + k s_DI, E MS_D = s_DIO + k s_DI + k s_DO +
     k^2 s_D (Searle, Casella and McCulloch 1992, chapter 4). Estimates may be negative and are

@@ -40,7 +40,7 @@ def render_page(study: Study, results: Results, pictures: Mapping[str, Sequence[
     comparisons = to_rows(results.comparisons)
     return environment.get_template("index.html").render(
         name=study.name,
-        provenance=flatten(study.storage.provenance),
+        provenance=flatten(study.provenance),
         summary=summarise(study, rows),
         errors=ERRORS,
         nominal_errors=NOMINAL_ERRORS,

@@ -25,11 +25,14 @@ NEUTRAL_SEVERITY: Mapping[str, float] = MappingProxyType(
 ERRORS = ("total", "approximation", "estimation", "optimization")
 NOMINAL_ERRORS = ("nominal_approximation", "nominal_estimation")
 
-# Units that imply a range; see study.analysis.table.validate_trials.
+# Units that imply a range; see study.analysis.validation.
 PROBABILITY = "probability"
 RISK_DIFFERENCE = "risk difference"
 STANDARD_ERROR = "standard error"
 COUNT = "count"
+
+CLASSIFICATION = "classification"
+"""The task whose risks are probabilities. A table from before there were tasks says null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,16 @@ CURVE_COLUMNS = (
     Column("wall_s", "Float64", "seconds", "wall time so far"),
 )
 
+
+def _cell_columns(*more: str, without: str = "") -> tuple[Column, ...]:
+    """The columns that name a row's cell, with more of the trials table's identity or less."""
+    names = {*CELL_NAMES, *more} - {without}
+    return tuple(column for column in IDENTITY_COLUMNS if column.name in names)
+
+
 SEED_ERROR_COLUMNS = (
     Column("trial_id", "string", "", "the measuring trial"),
-    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES),
+    *_cell_columns(),
     Column("seed", "Int64", "", "the seed"),
     Column("risk", "Float64", PROBABILITY, "R_n(T)"),
     Column("converged_risk", "Float64", PROBABILITY, "R_n(inf)"),
@@ -130,7 +140,7 @@ SEED_ERROR_COLUMNS = (
 )
 
 BEST_IN_CLASS_COLUMNS = (
-    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES[:-1]),
+    *_cell_columns(without="num_train"),
     Column("num_stream", "Int64", "examples", "m, fresh examples the restarts trained on"),
     Column("best_in_class_risk", "Float64", PROBABILITY, "U at this m"),
     Column("risk_se", "Float64", STANDARD_ERROR, "of best_in_class_risk"),
@@ -160,7 +170,7 @@ def _error_columns(name: str) -> tuple[Column, ...]:
 
 
 LANDSCAPE_COLUMNS = (
-    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES or column.name == "level"),
+    *_cell_columns("task", "level"),
     Column("num_parameters", "Int64", COUNT, "trainable parameters"),
     Column("num_seeds", "Int64", COUNT, "seeds measured to the end"),
     Column("num_missing", "Int64", COUNT, "seeds measured elsewhere in the study but not here"),
@@ -189,19 +199,21 @@ def _interval_columns(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
 
 
 COMPARISON_COLUMNS = (
-    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES[1:]),
+    *_cell_columns("task", without="family"),
     Column("first", "string", "", "a family"),
-    Column("second", "string", "", "another family, in the same cell"),
+    Column("second", "string", "", "another family of the same task, in the same cell"),
     Column("num_pairs", "Int64", COUNT, "seeds that both have"),
     *_interval_columns("difference", RISK_DIFFERENCE, "R_n(T) of first minus second, by seed"),
     Column("probability_first_better", "Float64", PROBABILITY, "share of seeds; ties count half"),
     Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided, paired t"),
-    Column("p_holm", "Float64", PROBABILITY, "the same, corrected for all rows (Holm 1979)"),
+    Column(
+        "p_holm", "Float64", PROBABILITY, "the same, corrected for all rows of the task (Holm 1979)"
+    ),
     Column("significant", "boolean", "", "p_holm below 0.05"),
 )
 
 LEARNING_CURVE_COLUMNS = (
-    *(c for c in IDENTITY_COLUMNS if c.name in CELL_NAMES[:-1] or c.name == "level"),
+    *_cell_columns("level", without="num_train"),
     Column("num_sizes", "Int64", COUNT, "sample sizes n in the fit"),
     Column("num_seeds", "Int64", COUNT, "seeds measured at each of them"),
     Column("best_in_class_risk", "Float64", PROBABILITY, "U"),
@@ -214,7 +226,7 @@ LEARNING_CURVE_COLUMNS = (
 )
 
 VARIANCE_COLUMNS = (
-    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES),
+    *_cell_columns(),
     Column("quantity", "string", "", "risk (at T) or converged_risk"),
     Column("component", "string", "", "data, init, order, their interactions, or total"),
     Column("num_levels", "Int64", COUNT, "k: seeds of each factor, k^3 trials"),
@@ -224,9 +236,20 @@ VARIANCE_COLUMNS = (
     Column("share", "Float64", "", "of the total; null where the total is not above 0"),
 )
 
+# hp_<name> columns, as the trials table has them, come after these.
+WINNER_COLUMNS = (
+    *_cell_columns("task"),
+    Column("is_searched", "boolean", "", "a search found them; false: the family's defaults"),
+    Column("num_proposals", "Int64", COUNT, "search trials of the cell, whatever came of them"),
+    Column("num_stopped", "Int64", COUNT, "of those, stopped early"),
+    Column("num_failed", "Int64", COUNT, "of those, failed"),
+    Column("validation_risk", "Float64", PROBABILITY, "of the proposal that won; null: none did"),
+    Column("trial_id", "string", "", "the proposal that won"),
+)
+
 MISSING_COLUMNS = (
     Column("role", "string", "", "the role of the missing row"),
-    *(column for column in IDENTITY_COLUMNS if column.name in CELL_NAMES),
+    *_cell_columns(),
     Column("seed", "Int64", "", "the missing seed; null: all of them"),
     Column("why", "string", "", "absent, failed, stopped or without a risk"),
 )

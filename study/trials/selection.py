@@ -4,31 +4,33 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from study.trials.roles import ROLES
+
+Scored = tuple[float | None, Mapping[str, Any]]
+
 
 def winner(records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the winner of one cell's search, or None where no search trial is done.
+    """The winner of one cell's search, or None where no search trial is done.
 
     Args:
-        records: the ledger's records of one cell. Only role "search" with status "done" compete:
+        records: the ledger's records of one cell. Only searched roles with status "done" compete:
             a stopped trial never had its full budget, and measuring data must not select.
 
     Returns:
         The record with the smallest validation risk; of equals, the smaller seed (the number of
         the search trial), so that the order of the records never matters.
     """
-    done = [r for r in records if r["role"] == "search" and r["status"] == "done"]
-    scored = [(_score(record.get("metrics") or {}), record) for record in done]
-    return _smallest(scored)
+    done = [r for r in records if ROLES[r["role"]].is_searched and r["status"] == "done"]
+    return _smallest([(_score(record.get("metrics") or {}), record) for record in done])
 
 
-def best_restart(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the best restart among rows of the trials table, or None where none is done.
+def best_row(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The best of rows of the trials table, as `winner` has it; None where none is done.
 
     Args:
-        rows: best_in_class rows of one family, depth and law, at one m.
+        rows: that compete: the restarts of one law at one m, or a cell's proposals.
     """
-    done = [r for r in rows if r["role"] == "best_in_class" and r["status"] == "done"]
-    return _smallest([(_score(row), row) for row in done])
+    return _smallest([(_score(row), row) for row in rows if row["status"] == "done"])
 
 
 def _score(metrics: Mapping[str, Any]) -> float | None:
@@ -38,9 +40,7 @@ def _score(metrics: Mapping[str, Any]) -> float | None:
     return float(value)
 
 
-def _smallest(
-    scored: Sequence[tuple[float | None, Mapping[str, Any]]],
-) -> Mapping[str, Any] | None:
+def _smallest(scored: Sequence[Scored]) -> Mapping[str, Any] | None:
     known = [(score, record) for score, record in scored if score is not None]
     if not known:
         return None

@@ -11,6 +11,7 @@ import scipy.stats
 from study.analysis.comparisons import build_comparisons
 from study.analysis.frames import to_rows
 from study.analysis.intervals import holm, mean_p_value
+from study.analysis.joined import join
 from study.analysis.table import build_trials
 
 Make = Callable[..., dict[str, Any]]
@@ -44,7 +45,7 @@ def test_a_comparison_by_hand(make: Make) -> None:
         for seed, risk in enumerate(values)
     ]
     records.append(make(family="vgg", seed=9, risk=0.9, excess_risk=0.8))  # without a partner
-    (row,) = to_rows(build_comparisons(build_trials(records, {})))
+    (row,) = to_rows(build_comparisons(join(build_trials(records, {}))))
     assert (row["first"], row["second"], row["num_pairs"]) == ("linear", "vgg", 3)
     assert row["difference"] == pytest.approx(0.08)  # .10 .08 .06
     seed_half, noise = 4.302653 * 0.02 / math.sqrt(3), 1.959964 * 0.006 * math.sqrt(2)
@@ -59,7 +60,7 @@ def test_a_comparison_by_hand(make: Make) -> None:
 def test_every_pair_of_every_cell_once(
     records: list[dict[str, Any]], levels: dict[str, list[float]]
 ) -> None:
-    rows = to_rows(build_comparisons(build_trials(records, levels)))
+    rows = to_rows(build_comparisons(join(build_trials(records, levels))))
     assert len(rows) == 2 * 2 * 4 * 3  # depths, populations, laws as trained, pairs
     assert all(row["p_holm"] >= row["p_value"] for row in rows)
     assert any(row["significant"] for row in rows)

@@ -13,10 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study.analysis.files import LEVELS_KEY, read_curves, read_trials, write_table
+from study.analysis.files import (
+    LEVELS_KEY,
+    VERSION_KEY,
+    read_curves,
+    read_trials,
+    write_table,
+)
 from study.analysis.frames import TableError, to_rows
-from study.analysis.table import SCHEMA_KEY, build_curves, build_trials
-from study.trials.schema import METRIC_COLUMNS, TRIAL_COLUMNS, columns_markdown
+from study.analysis.table import build_curves, build_trials
+from study.trials.schema import METRIC_COLUMNS, TABLE_VERSION, TRIAL_COLUMNS, columns_markdown
 
 Record = dict[str, Any]
 Make = Callable[..., Record]
@@ -197,7 +203,7 @@ def test_malformed_tables_are_refused_in_one_line(good: pa.Table, tmp_path: Path
     def replaced(name: str, values: pa.Array) -> pa.Table:
         return good.set_column(good.column_names.index(name), name, values)
 
-    assert "column risk is missing" in refusal(good.drop_columns(["risk"]), tmp_path)
+    assert "column seed is missing" in refusal(good.drop_columns(["seed"]), tmp_path)
     assert "column risk is of type string" in refusal(replaced("risk", pa.array(["x"])), tmp_path)
     assert "is of type double, not Int64" in refusal(replaced("steps", pa.array([0.5])), tmp_path)
     assert "risk is 7.0, not at most 1" in refusal(replaced("risk", pa.array([7.0])), tmp_path)
@@ -207,8 +213,10 @@ def test_malformed_tables_are_refused_in_one_line(good: pa.Table, tmp_path: Path
     assert "column odd is of type list" in refusal(extra, tmp_path)
     twice = good.append_column("risk", pa.array([0.1]))
     assert "two columns have the same name" in refusal(twice, tmp_path)
-    other = good.replace_schema_metadata({**held, SCHEMA_KEY: b"9"})
-    assert "schema is 9, this program reads 1" in refusal(other, tmp_path)
+    for version in (b"9", b"0", b"-1", b"two"):
+        other = good.replace_schema_metadata({**held, VERSION_KEY: version})
+        words = f"schema is {version.decode()}, this program reads 1 to {TABLE_VERSION}"
+        assert words in refusal(other, tmp_path)
     assert "no schema version" in refusal(good.replace_schema_metadata(None), tmp_path)
     for levels in (b"{", b"[1]", b'{"a": 3}', b'{"a": ["x"]}'):
         wrong = good.replace_schema_metadata({**held, LEVELS_KEY: levels})

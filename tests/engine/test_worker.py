@@ -66,7 +66,7 @@ def test_a_worker_that_dies_is_taken_up_where_it_saved(
     """The search reports its first epochs again: the driver that hears them may be another."""
     trial = trial_of(role)
     quiet = results_to_the_end(actor_of(trial, tmp_path / "quiet"))
-    assert not (tmp_path / "quiet").exists(), "a short trial leaves no checkpoint"
+    assert not (tmp_path / "quiet/checkpoints").exists(), "a short trial leaves no checkpoint"
     monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
     monkeypatch.setattr(worker, "SLICE_S", 0.0)
     dying = actor_of(trial, tmp_path)

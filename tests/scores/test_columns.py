@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from classcomp.experiment import Experiment, run
-from study.trials.schema import METRIC_COLUMNS
 from classcomp.scores import score_columns
 from classcomp.trial import STREAMS, Trial
+from study.trials.schema import METRIC_COLUMNS
 
 torch.set_num_threads(1)
 
