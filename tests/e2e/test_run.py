@@ -13,6 +13,7 @@ from classcomp.populations import staging
 from study.planning.plan import total_by_role
 from study.request.reading import read_spec
 from study.run import main
+from tests.golden.records import GOLDEN, assert_same_metrics, timeless
 
 
 def run_study(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -54,6 +55,24 @@ class TestSmoke:
         assert counts == dict(total_by_role(read_spec("smoke")))
         assert set(trials["status"]) <= {"done", "stopped"}
         assert set(trials.loc[trials["role"] != "search", "status"]) == {"done"}
+
+    def test_every_record_is_what_it_was(self, smoke: tuple[Path, str]) -> None:
+        (segment,) = (smoke[0] / "ray_results/smoke/ledger").glob("*.jsonl")
+        records = [json.loads(line) for line in segment.read_text().splitlines()]
+        golden = GOLDEN["studies"]["smoke"]
+        assert {record["trial_id"] for record in records} == set(golden)
+        for record in records:
+            was = golden[record["trial_id"]]
+            assert record["status"] == was["status"]
+            assert_same_metrics(timeless(record["metrics"]), was["metrics"], record["trial_id"])
+            assert len(record["code"]) == 12
+            assert record["task"] == "classification"
+
+    def test_exhibits_are_kept_of_the_first_seed(self, smoke: tuple[Path, str]) -> None:
+        trials = pd.read_parquet(smoke[0] / "ray_results/smoke/trials.parquet")
+        first = trials[(trials["role"] == "measure") & (trials["seed"] == 0)]
+        folder = smoke[0] / "ray_results/smoke/exhibits"
+        assert {path.stem for path in folder.iterdir()} == set(first["trial_id"])
 
     def test_errors_add_up_in_every_row(self, smoke: tuple[Path, str]) -> None:
         landscape = pd.read_parquet(smoke[0] / "ray_results/smoke/landscape.parquet")
@@ -98,6 +117,19 @@ class TestSmoke:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         assert list(tmp_path.rglob("index.html"))
+
+
+@pytest.mark.long
+def test_the_default_study_is_what_it_was(tmp_path: Path) -> None:
+    done = run_study("quickstart", "--set", "seeds=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (segment,) = (tmp_path / "ray_results/quickstart/ledger").glob("*.jsonl")
+    records = {r["trial_id"]: r for r in map(json.loads, segment.read_text().splitlines())}
+    golden = GOLDEN["studies"]["quickstart"]
+    assert records.keys() == golden.keys()
+    for trial_id, was in golden.items():
+        assert records[trial_id]["status"] == was["status"]
+        assert_same_metrics(timeless(records[trial_id]["metrics"]), was["metrics"], trial_id)
 
 
 GOOD = """

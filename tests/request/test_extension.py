@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from study.planning.plan import next_trials
-from study.request.extension import extend
+from study.request.extension import check_code, extend
 from study.request.reading import SpecError, write_spec
 from study.request.spec import StudySpec
 from tests.small_study import TABLE, record_of
@@ -135,3 +135,39 @@ def test_a_damaged_study_file_in_the_folder_is_refused(make_spec: Make, tmp_path
     (tmp_path / "study.toml").write_text("name = [")
     with pytest.raises(SpecError, match="is not TOML"):
         extend(make_spec(), records, tmp_path, "here")
+
+
+def test_other_code_is_refused_unless_the_user_insists(make_spec: Make) -> None:
+    spec = make_spec(search={"trials": 0})
+    records = [{**record_of(t), "code": "aaaaaaaaaaaa"} for t in next_trials(spec, [])[:3]]
+    assert check_code(spec, records, "aaaaaaaaaaaa", "res/small") == []
+    with pytest.raises(SpecError, match="3 by code aaaaaaaaaaaa; the code is bbbbbbbbbbbb now"):
+        check_code(spec, records, "bbbbbbbbbbbb", "res/small")
+    insisting = make_spec(search={"trials": 0}, allow_mixed_code=True)
+    (line,) = check_code(insisting, records, "bbbbbbbbbbbb", "res/small")
+    assert "3 by code aaaaaaaaaaaa" in line
+
+
+def test_a_ledger_from_before_the_fingerprint_goes_on_and_says_so(make_spec: Make) -> None:
+    spec = make_spec(search={"trials": 0})
+    records = [record_of(trial) for trial in next_trials(spec, [])[:2]]
+    (line,) = check_code(spec, records, "bbbbbbbbbbbb", "res/small")
+    assert "nobody noted which code ran 2 of its trials" in line
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"match_parameters": False}, "match_parameters = false (there: true)"),
+        ({"hyperparameters": {"vgg": {"dropout": 0.5}}}, "hyperparameters: vgg has other ranges"),
+    ],
+)
+def test_other_dials_are_another_study(
+    make_spec: Make, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    write_spec(make_spec(), tmp_path / "study.toml")
+    records = [record_of(trial) for trial in next_trials(make_spec(), [])[:1]]
+    with pytest.raises(SpecError) as caught:
+        extend(make_spec(**change), records, tmp_path, "res/small")
+    assert said in str(caught.value)
+    assert extend(make_spec(allow_mixed_code=True), records, tmp_path, "res").allow_mixed_code
