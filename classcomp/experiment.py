@@ -170,10 +170,11 @@ class Experiment:
 
     def _built(self, takes_images: bool) -> Model:
         shape = self.population.image_shape if takes_images else self.population.vector_shape
+        assert shape is not None
         model = build(
             self.trial.family,
             depth=self.trial.depth,
-            input_shape=tuple(shape),
+            input_shape=shape,
             num_classes=self.population.num_classes,
             hyperparameters=dict(self.trial.hyperparameters),
             generator=torch.Generator().manual_seed(self.trial.streams["init"]),
