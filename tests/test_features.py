@@ -21,7 +21,7 @@ from classcomp.features import (
     project,
 )
 from classcomp.models import FAMILIES
-from tests.contracts.family_contract import make, random_batch
+from classcomp.testing import make, random_batch
 
 PAGE = Path(__file__).parents[1] / "docs" / "features.md"
 

@@ -18,7 +18,7 @@ from classcomp.metrics.divergence import (
 from classcomp.metrics.risk import PROBABILITY_FLOOR
 from classcomp.models.vae import VAE
 from classcomp.populations import make as make_population
-from tests.contracts.family_contract import batch_of, generator, make
+from classcomp.testing import batch_of, generator, make
 
 EIGENVALUES = np.array([6.0, 3.0, 0.5, 0.3, 0.1])
 MEAN = np.array([1.0, -2.0, 0.0, 0.5, 3.0])
