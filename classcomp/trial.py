@@ -57,3 +57,22 @@ class Trial:
     hyperparameters: Mapping[str, Any]
     streams: Mapping[str, int]
     network: Network | None = None
+
+
+# Streams that follow from those of a trial. These sums are the numbers of identity version 1, kept
+# so that no finished trial changes; they are written here and nowhere else.
+
+
+def head_seed(streams: Mapping[str, int]) -> int:
+    """The seed of what a model draws where it is fitted by other means than gradients."""
+    return streams["head"] if "head" in streams else streams["init"] + 1
+
+
+def order_seed(streams: Mapping[str, int], stage: int) -> int:
+    """The seed of a training stage's order and of the draws in its losses; stages from 0."""
+    return streams["order"] + stage
+
+
+def head_examples_seed(streams: Mapping[str, int]) -> list[int]:
+    """The seed of those examples of an endless stream that a model's head is fitted on."""
+    return [streams["data"], 1, 1]

@@ -1,7 +1,6 @@
 """A trial that was put down and taken up is the trial that never paused, bit for bit."""
 
 import io
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -9,39 +8,20 @@ import torch
 
 from classcomp.experiment import Experiment
 from classcomp.models import FAMILIES
+from classcomp.trial import STREAMS, Trial
 from search_spaces import SPACES
-
-STREAMS = (
-    *("data", "noise", "validation", "validation_noise", "evaluation", "selection"),
-    *("init", "order"),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlainTrial:
-    """`classcomp.designs.Trial` without a study around it."""
-
-    role: str = "measure"
-    family: str = "linear"
-    depth: int = 1
-    population_name: str = "xor"
-    population_parameters: dict[str, Any] = field(default_factory=lambda: {"sigma": 0.5})
-    distortion: str = "label_noise"
-    severity: float = 0.2
-    num_train: int = 48
-    budget_epochs: int = 2
-    max_epochs: int = 14
-    hyperparameters: dict[str, Any] = field(default_factory=dict)
-    streams: dict[str, int] = field(
-        default_factory=lambda: {name: number for number, name in enumerate(STREAMS, start=7)}
-    )
 
 
 def experiment_of(family: str, role: str) -> Experiment:
     is_long = role in ("best_in_class", "resubstitution")  # counted in chunks of a stream
-    trial = PlainTrial(
+    trial = Trial(
         role=role,
         family=family,
+        depth=1,
+        population_name="xor",
+        population_parameters={"sigma": 0.5},
+        budget_epochs=2,
+        streams={name: number for number, name in enumerate(STREAMS, start=7)},
         hyperparameters=dict(SPACES[family].defaults),
         num_train=20_000 if is_long else 48,
         max_epochs=14 if role == "measure" else 2,

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from classcomp.designs import Design, design, population_of
+from classcomp.draws import Draws, presenter
 from classcomp.experiment import run
 from search_spaces import SPACES
 from study.schema import encode_variance_seed
@@ -35,15 +36,15 @@ def trial(role: str, population: str = "xor", rho: float = 0.3, **parameters: ob
     )
 
 
-def designed(asked: TrialSpec) -> Design:
-    population = population_of(asked, None)
-    return design(
-        asked,
-        population,
-        batch_size=BATCH,
-        present=lambda x: torch.from_numpy(population.vectors(x)),
-        device=torch.device("cpu"),
+def designed(asked: TrialSpec, batch_size: int | None = BATCH) -> Design:
+    population, device = population_of(asked, None), torch.device("cpu")
+    draws = Draws(
+        population=population,
+        present=presenter(population, False, device),
+        device=device,
+        streams=asked.streams,
     )
+    return design(asked, draws, batch_size=batch_size)
 
 
 def passes(found: Design) -> tuple[torch.Tensor, torch.Tensor]:
@@ -83,7 +84,7 @@ def test_ideal_on_real_images_uses_up_the_training_split_before_repeating() -> N
     assert available is not None
     assert len(inputs) == EPOCHS * 4 * BATCH > available
     first = inputs[:available]
-    assert len(first.unique(dim=0)) == len(designed(asked).head_examples[0].unique(dim=0))
+    assert len(first.unique(dim=0)) == len(designed(asked).head_examples.inputs.unique(dim=0))
 
 
 def test_trials_of_a_block_share_what_their_seeds_share() -> None:
@@ -91,10 +92,10 @@ def test_trials_of_a_block_share_what_their_seeds_share() -> None:
         return replace(trial("variance"), seed=encode_variance_seed(data, init, order))
 
     same = designed(outcome(1, 0, 0)).head_examples, designed(outcome(1, 1, 1)).head_examples
-    assert torch.equal(same[0][0], same[1][0])
-    assert torch.equal(same[0][1], same[1][1])
+    assert torch.equal(same[0].inputs, same[1].inputs)
+    assert torch.equal(same[0].labels, same[1].labels)
     other = designed(outcome(0, 0, 0)).head_examples
-    assert not torch.equal(same[0][0], other[0])
+    assert not torch.equal(same[0].inputs, other.inputs)
     losses = [
         run(outcome(*crossing)).curves[0].train_loss
         for crossing in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))

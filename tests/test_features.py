@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from classcomp.feature_figures import draw_cka, draw_projections
 from classcomp.features import (
     PROJECTIONS,
     activations,
@@ -20,6 +19,7 @@ from classcomp.features import (
     linear_cka,
     project,
 )
+from classcomp.features.figures import draw_cka, draw_projections
 from classcomp.models import FAMILIES
 from classcomp.testing import make, random_batch
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from classcomp.designs import Examples
+from classcomp.draws import Examples
 from classcomp.experiment import Experiment
-from classcomp.metrics.assessment import assess, predict
 from classcomp.models import build
 from classcomp.populations import Population, make
+from classcomp.tasks import TASKS, Evaluation
+from classcomp.tasks.base import predict
 from study.estimates import best_in_class
 from study.plan import next_trials
 from study.selection import best_restart
@@ -85,11 +86,11 @@ def test_the_best_line_scores_the_infimum(section: Section) -> None:
         model.classifier.weight.zero_()
         model.classifier.weight[1, :2] = torch.tensor([math.cos(angle), math.sin(angle)])
         model.classifier.bias.copy_(torch.tensor([0.0, -offset]))
-    scores = assess(model, draw(population, 40_000, seed=1), population)
-    assert scores["risk"] is not None
-    assert scores["risk_se"] is not None
-    assert scores["risk_se"] < 0.003
-    assert abs(scores["risk"] - LINEAR_INFIMUM[section["name"]]) < 4 * scores["risk_se"]
+    examples = draw(population, 40_000, seed=1)
+    evaluation = Evaluation(model=model, examples=examples, population=population)
+    risk = TASKS["classification"].assess(evaluation).risk
+    assert risk.standard_error < 0.003
+    assert abs(risk.value - LINEAR_INFIMUM[section["name"]]) < 4 * risk.standard_error
 
 
 @pytest.mark.slow
@@ -133,7 +134,7 @@ def ratio_of_deviations(experiment: Experiment) -> tuple[float, float]:
     rng = np.random.default_rng(20260201)
     sample = population.sample(POOL, rng)
     images = torch.from_numpy(population.images(sample.x))
-    said = predict(experiment.model, images)
+    said = predict(experiment.model.eval(), images)
     eta = population.posterior(sample.x)
     assert eta is not None
     wrong = (said != sample.labels).astype(float)

@@ -1,35 +1,12 @@
-"""Risk estimators against sums done by hand and against each other."""
+"""Scores of decisions for classes against sums done by hand and against each other."""
 
 import numpy as np
 import pytest
 
-from classcomp.metrics.risk import (
-    PROBABILITY_FLOOR,
-    balanced_risk,
-    excess_cross_entropy,
-    excess_risk,
-    zero_one_risk,
-)
 from classcomp.populations import make
+from classcomp.scores.classes import PROBABILITY_FLOOR, balanced_risk, excess_cross_entropy
 
 ETA = np.array([[0.9, 0.1], [0.3, 0.7], [0.5, 0.5]])
-
-
-def test_excess_risk_by_hand():
-    estimate = excess_risk(ETA, np.array([1, 1, 0]))
-    assert estimate.value == pytest.approx(0.8 / 3)
-    assert estimate.standard_error == pytest.approx(np.std([0.8, 0, 0], ddof=1) / np.sqrt(3))
-
-
-def test_bayes_rule_has_no_excess_and_no_error():
-    estimate = excess_risk(ETA, ETA.argmax(axis=1))
-    assert (estimate.value, estimate.standard_error) == (0.0, 0.0)
-
-
-def test_zero_one_risk_by_hand():
-    estimate = zero_one_risk(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]))
-    assert estimate.value == 0.25
-    assert estimate.standard_error == pytest.approx(np.sqrt(0.25 * 0.75 / 4))
 
 
 def test_balanced_risk_by_hand_from_labels():
@@ -72,8 +49,6 @@ def test_excess_cross_entropy_clips_at_the_floor_and_takes_certain_posteriors():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda none: excess_risk(np.empty((0, 2)), none),
-        lambda none: zero_one_risk(none, none),
         lambda none: balanced_risk(none, none, num_classes=2),
         lambda none: excess_cross_entropy(np.empty((0, 2)), np.empty((0, 2))),
     ],
@@ -89,11 +64,6 @@ def test_posterior_weighting_agrees_with_labels_and_is_sharper():
     sample = population.sample(40_000, np.random.default_rng(5))
     eta = population.posterior(sample.x)
     rule = (sample.x[:, 0] > 0.3).astype(np.int64)
-    excess, plain = excess_risk(eta, rule), zero_one_risk(sample.labels, rule)
-    by_excess = population.bayes_risk().value + excess.value
-    assert abs(by_excess - plain.value) < 4 * np.hypot(plain.standard_error, excess.standard_error)
-    assert excess.standard_error < plain.standard_error / 5
-
     from_labels = balanced_risk(sample.labels, rule, num_classes=2)
     from_eta = balanced_risk(sample.labels, rule, num_classes=2, posterior=eta)
     assert abs(from_labels.value - from_eta.value) < 4 * from_labels.standard_error

@@ -9,15 +9,14 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 from torch import nn
 
-from classcomp.metrics.divergence import (
-    class_distribution_distance,
-    class_distribution_divergence,
-    divergence,
-    gaussian_divergence,
-)
-from classcomp.metrics.risk import PROBABILITY_FLOOR
 from classcomp.models.vae import VAE
 from classcomp.populations import make as make_population
+from classcomp.scores.classes import (
+    PROBABILITY_FLOOR,
+    class_distribution_distance,
+    class_distribution_divergence,
+)
+from classcomp.scores.divergence import divergence, gaussian_divergence
 from classcomp.testing import batch_of, generator, make
 
 EIGENVALUES = np.array([6.0, 3.0, 0.5, 0.3, 0.1])

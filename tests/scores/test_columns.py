@@ -1,44 +1,39 @@
 """What a trial's record says of distributions, role by role and population by population."""
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import torch
 
 from classcomp.experiment import Experiment, run
+from classcomp.scores import score_columns
+from classcomp.trial import STREAMS, Trial
 from study.schema import METRIC_COLUMNS
 
 torch.set_num_threads(1)
 
 POINTS = {"delta": 2.0, "prior": 0.7, "rendering": "none"}
 IMAGES = {"mu0": 0.0, "mu1": 0.5, "sigma0": 1.0, "sigma1": 1.0, "size": 4}
-STREAMS = ("data", "noise", "validation", "validation_noise", "evaluation", "selection")
 DIVERGENCE = {"kl_nats", "kl_nats_se"}
 CLASSES = {"class_distribution_kl", "class_distribution_tv"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+def asked(**changes: Any) -> Trial:
     """A trial of one pass and, by default, of 64 points without a picture."""
-
-    role: str = "measure"
-    family: str = "vae_svm"
-    depth: int = 1
-    population_name: str = "two_gaussians"
-    population_parameters: dict[str, Any] = field(default_factory=lambda: POINTS)
-    distortion: str = "none"
-    severity: float = 0.0
-    num_train: int = 64
-    budget_epochs: int = 1
-    max_epochs: int = 1
-    hyperparameters: dict[str, Any] = field(
-        default_factory=lambda: {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": 32}
-    )
-    streams: dict[str, int] = field(
-        default_factory=lambda: {name: i for i, name in enumerate((*STREAMS, "init", "order"))}
-    )
+    default = {
+        "role": "measure",
+        "family": "vae_svm",
+        "depth": 1,
+        "population_name": "two_gaussians",
+        "population_parameters": POINTS,
+        "num_train": 64,
+        "budget_epochs": 1,
+        "max_epochs": 1,
+        "hyperparameters": {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": 32},
+        "streams": {name: number for number, name in enumerate(STREAMS)},
+    }
+    return Trial(**(default | changes))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +41,7 @@ class Request:
 )
 @pytest.mark.parametrize("family", ["vae_svm", "vae_kmeans"])
 def test_a_generative_family_is_held_against_the_known_density(family, name, parameters):
-    request = Request(family=family, population_name=name, population_parameters=parameters)
+    request = asked(family=family, population_name=name, population_parameters=parameters)
     metrics = run(request).metrics
     assert math.isfinite(metrics["kl_nats"])
     # Hardly trained: far from the law by more than chance, which the divergence must see.
@@ -56,8 +51,7 @@ def test_a_generative_family_is_held_against_the_known_density(family, name, par
 
 def test_training_brings_the_learned_law_closer():
     short, long = (
-        run(Request(budget_epochs=epochs, max_epochs=epochs)).metrics["kl_nats"]
-        for epochs in (1, 60)
+        run(asked(budget_epochs=epochs, max_epochs=epochs)).metrics["kl_nats"] for epochs in (1, 60)
     )
     assert 0 < long < short / 2
 
@@ -72,31 +66,31 @@ def test_training_brings_the_learned_law_closer():
     ],
 )
 def test_what_has_no_divergence_has_none(changed):
-    metrics = run(Request(**changed)).metrics
+    metrics = run(asked(**changed)).metrics
     assert not DIVERGENCE & metrics.keys()
     assert metrics.keys() >= CLASSES
 
 
 def test_the_divergence_draws_from_no_stream_that_training_uses():
-    experiment = Experiment(Request())
+    experiment = Experiment(asked())
     experiment.advance()
     states = [experiment._head_noise.get_state(), torch.get_rng_state()]
-    experiment._diagnose(experiment.design.evaluation)
+    assert score_columns(experiment._evaluation()).keys() >= DIVERGENCE
     assert torch.equal(states[0], experiment._head_noise.get_state())
     assert torch.equal(states[1], torch.get_rng_state())
 
 
 def test_a_trained_rule_predicts_classes_as_often_as_they_occur():
-    metrics = run(Request(family="linear", budget_epochs=40, max_epochs=40, num_train=1024)).metrics
+    metrics = run(asked(family="linear", budget_epochs=40, max_epochs=40, num_train=1024)).metrics
     assert 0 <= metrics["class_distribution_kl"] < 0.01
     assert 0 <= metrics["class_distribution_tv"] < 0.05
 
 
 def test_a_rule_that_always_says_half_is_held_against_the_prior():
-    experiment = Experiment(Request(family="linear"))
+    experiment = Experiment(asked(family="linear"))
     experiment.model.classifier.weight.data.zero_()
     experiment.model.classifier.bias.data.zero_()
-    scores = experiment._assess(experiment.design.evaluation)
+    scores = score_columns(experiment._evaluation())
     by_hand = 0.3 * math.log(0.3 / 0.5) + 0.7 * math.log(0.7 / 0.5)
     assert scores["class_distribution_kl"] == pytest.approx(by_hand, abs=1e-6)
     assert scores["class_distribution_tv"] == pytest.approx(0.2, abs=1e-6)

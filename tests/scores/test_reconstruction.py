@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from classcomp.metrics.reconstruction import psnr_db, squared_errors
+from classcomp.scores.reconstruction import psnr_db, squared_errors
 
 
 def test_squared_errors_are_means_over_coordinates():

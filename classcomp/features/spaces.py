@@ -1,21 +1,13 @@
-"""What a network has learned: filters, activations, feature spaces, and how alike they are.
+"""Feature spaces, and how alike they are."""
 
-One module for every family: layers go by the names PyTorch gives them and are read by hooks.
-"""
-
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, smacof
 from sklearn.metrics import pairwise_distances
-from torch import Tensor, nn
-
-from classcomp.models.base import Classifier
+from torch import Tensor
 
 PROJECTIONS = ("pca", "tsne", "mds")
 PERPLEXITY = 30.0  # of t-SNE, van der Maaten and Hinton's (2008) middle of 5 to 50
@@ -41,49 +33,6 @@ class FeatureComparison:
     points: Mapping[str, np.ndarray]
     labels: np.ndarray
     method: str
-
-
-def layer_names(model: Classifier, inputs: Tensor) -> tuple[str, ...]:
-    """Return the layers that `inputs` `(B, ...)` pass, in the order in which they are done.
-
-    A layer is a module that is called: one that only holds others is none, nor one whose owner
-    goes around it to its parts.
-    """
-    return tuple(_listen(model, inputs, _modules(model)))
-
-
-def activations(model: Classifier, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-    """Return what each layer gives for `inputs` `(B, ...)`, in evaluation mode, as copies.
-
-    The model is left as it was, its hooks and modes included, even where it raises. A layer
-    that is passed twice gives its last value.
-
-    Raises:
-        ValueError: a layer is none of `layer_names`.
-    """
-    modules = _modules(model)
-    heard = _listen(model, inputs, {name: modules[name] for name in layers if name in modules})
-    for layer in layers:
-        if layer not in heard:
-            allowed = ", ".join(layer_names(model, inputs))
-            raise ValueError(f"layer = {layer!r}: must be one of {allowed}")
-    return {layer: heard[layer] for layer in layers}
-
-
-def filters(model: Classifier, layer: str) -> Tensor:
-    """Return a copy of a layer's weights: `(out, in, h, w)` of a convolution, else `(out, in)`.
-
-    Raises:
-        ValueError: there is no such layer, or it has no weights that mix its inputs.
-    """
-    weights = {
-        name: module.weight.detach().clone()
-        for name, module in _modules(model).items()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
-    if layer not in weights:
-        raise ValueError(f"layer = {layer!r}: must be one of {', '.join(weights)}")
-    return weights[layer]
 
 
 def project(features: Features, method: str = "pca", seed: int = 0) -> np.ndarray:
@@ -131,17 +80,25 @@ def cka_matrix(features: Mapping[str, Features], *, unbiased: bool = True) -> np
     Raises:
         ValueError: as `linear_cka`.
     """
-    matrices = [_matrix(space) for space in features.values()]
-    sizes = {len(matrix) for matrix in matrices}
+    sizes = {len(space) for space in features.values()}
     if len(sizes) != 1 or min(sizes) < _MIN_EXAMPLES:
         found = ", ".join(map(str, sorted(sizes)))
         raise ValueError(
             f"features of {found} examples: need the same {_MIN_EXAMPLES} or more in each space"
         )
-    grams = np.stack([_centred_gram(matrix, unbiased).ravel() for matrix in matrices])
-    norms = np.linalg.norm(grams, axis=1)
-    norms[norms == 0] = np.nan
-    return (grams @ grams.T) / np.outer(norms, norms)
+    grams = [unit_gram(space, unbiased=unbiased).ravel() for space in features.values()]
+    return np.stack(grams) @ np.stack(grams).T
+
+
+def unit_gram(features: Features, *, unbiased: bool = True) -> np.ndarray:
+    """Return the centred Gram matrix `(N, N)` of features `(N, ...)`, scaled to norm 1.
+
+    The inner product of two of them is the linear CKA of their spaces. All entries are nan where
+    the features are constant.
+    """
+    gram = _centred_gram(_matrix(features), unbiased)
+    norm = np.linalg.norm(gram)
+    return gram / (norm if norm > 0 else np.nan)
 
 
 def compare(
@@ -159,36 +116,6 @@ def compare(
         labels=np.asarray(labels),
         method=method,
     )
-
-
-def _modules(model: nn.Module) -> dict[str, nn.Module]:
-    return {name: module for name, module in model.named_modules() if name}
-
-
-def _listen(
-    model: Classifier, inputs: Tensor, modules: Mapping[str, nn.Module]
-) -> dict[str, Tensor]:
-    """Outputs of those modules that `inputs` pass, in the order in which they are done."""
-    heard: dict[str, Tensor] = {}
-
-    def hear(name: str) -> Any:
-        def hook(module: nn.Module, arguments: Any, output: Tensor) -> None:
-            heard.pop(name, None)
-            heard[name] = output.detach().clone()  # the layer after it may work in place
-
-        return hook
-
-    modes = {module: module.training for module in model.modules()}
-    with ExitStack() as stack, torch.no_grad():
-        for name, module in modules.items():
-            stack.enter_context(module.register_forward_hook(hear(name)))
-        try:
-            model.eval()
-            model.pass_through(inputs)
-        finally:
-            for module, mode in modes.items():
-                module.training = mode
-    return heard
 
 
 def _matrix(features: Features) -> np.ndarray:

@@ -3,7 +3,7 @@
 import pytest
 
 from classcomp.experiment import Experiment
-from classcomp.metrics.dynamics import area_under_curve
+from classcomp.training.dynamics import area_under_curve
 from search_spaces import SPACES
 from study.spec import Cell, TrialSpec
 

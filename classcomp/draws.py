@@ -1,0 +1,118 @@
+"""Draws from a population, laid out as one family sees them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from classcomp.distortions import flip_labels
+from classcomp.populations import Population
+
+EVALUATION_SIZE = 10_000
+"""Examples of the evaluation draw, shared by all trials of a population whose law is known."""
+VALIDATION_SIZE = 2_000
+"""Examples the search scores a proposal on, drawn afresh where the law is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examples:
+    """Examples to score a rule on.
+
+    Attributes:
+        inputs: (N, ...) what the family sees.
+        labels: (N,) int64.
+        posterior: (N, K), or None where the law is unknown.
+        log_density: (N,) nats, of what a generative model sees, or None where there is none.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    posterior: np.ndarray | None = None
+    log_density: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draws:
+    """Draws from one population, by stream.
+
+    Attributes:
+        population: the law, distorted.
+        present: law coordinates (N, ...) to the family's inputs, on `device`.
+        device: where labels go.
+        streams: seeds by name.
+    """
+
+    population: Population
+    present: Callable[[np.ndarray], Tensor]
+    device: torch.device
+    streams: Mapping[str, int]
+
+    def training(self, num: int) -> tuple[Tensor, Tensor]:
+        """`num` training examples with the population's label noise."""
+        sample = self.population.sample(num, self._rng("data"), split="train")
+        return self._tensors(sample.x, self._flipped(sample.labels, self._rng("noise")))
+
+    def more(
+        self, num: int, rng: np.random.Generator, *, split: str = "train", noisy: bool
+    ) -> tuple[Tensor, Tensor]:
+        """`num` training examples, all drawn from `rng`, with or without label noise."""
+        sample = self.population.sample(num, rng, split=split)
+        labels = self._flipped(sample.labels, rng) if noisy else sample.labels
+        return self._tensors(sample.x, labels)
+
+    def validation(self) -> Examples:
+        """Examples the search scores on: as noisy as those a practitioner would hold out."""
+        num = self.population.num_available("validation") or VALIDATION_SIZE
+        sample = self.population.sample(num, self._rng("validation"), split="validation")
+        labels = self._flipped(sample.labels, self._rng("validation_noise"))
+        inputs, noisy = self._tensors(sample.x, labels)
+        return Examples(inputs=inputs, labels=noisy)
+
+    def evaluation(self) -> Examples:
+        """Clean examples of the law: a fresh draw, or the whole test split of real images."""
+        num = self.population.num_available("test") or EVALUATION_SIZE
+        sample = self.population.sample(num, self._rng("evaluation"), split="test")
+        inputs, labels = self._tensors(sample.x, sample.labels)
+        return Examples(
+            inputs=inputs,
+            labels=labels,
+            posterior=self.population.posterior(sample.x),
+            log_density=self.population.log_density(sample.x),
+        )
+
+    def held_out(self) -> Examples:
+        """Where the restarts of a best-in-class rule are chosen: never where they are scored."""
+        split = "test" if self.is_law_known else "validation"
+        num = self.population.num_available(split) or EVALUATION_SIZE
+        sample = self.population.sample(num, self._rng("selection"), split=split)
+        inputs, labels = self._tensors(sample.x, sample.labels)
+        return Examples(inputs=inputs, labels=labels, posterior=self.population.posterior(sample.x))
+
+    @property
+    def is_law_known(self) -> bool:
+        """Whether examples can be drawn without end."""
+        return self.population.num_available("train") is None
+
+    def _rng(self, stream: str) -> np.random.Generator:
+        return np.random.default_rng(self.streams[stream])
+
+    def _flipped(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return flip_labels(labels, self.population.label_noise, self.population.num_classes, rng)
+
+    def _tensors(self, x: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
+        return self.present(x), torch.from_numpy(labels).to(self.device)
+
+
+def presenter(
+    population: Population, takes_images: bool, device: torch.device
+) -> Callable[[np.ndarray], Tensor]:
+    """How a family sees law coordinates (N, ...): as images or as vectors, float32, on `device`."""
+
+    def present(x: np.ndarray) -> Tensor:
+        shown = population.images(x) if takes_images else population.vectors(x)
+        tensor = torch.from_numpy(np.ascontiguousarray(shown, dtype=np.float32)).to(device)
+        return tensor.contiguous(memory_format=torch.channels_last) if takes_images else tensor
+
+    return present

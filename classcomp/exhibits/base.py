@@ -1,0 +1,21 @@
+"""What an exhibit is: arrays of a finished trial that are worth looking at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from classcomp.tasks import Evaluation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exhibit:
+    """Arrays to be drawn by others; a trial draws nothing.
+
+    Attributes:
+        needs: the capability of a model that has them (`classcomp.models.base`).
+        collect: the arrays by name; none where the law does not allow them.
+    """
+
+    needs: type
+    collect: Callable[[Evaluation], dict[str, np.ndarray]]

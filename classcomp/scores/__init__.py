@@ -1,0 +1,33 @@
+"""Further columns of the trial table: one literal registry of scores."""
+
+from classcomp.models.base import Decides, HasDensity, Reconstructs
+from classcomp.scores.base import Score
+from classcomp.scores.classes import (
+    balanced_columns,
+    class_distribution_columns,
+    cross_entropy_columns,
+    noisy_columns,
+)
+from classcomp.scores.divergence import divergence_columns
+from classcomp.scores.reconstruction import reconstruction_columns
+from classcomp.tasks import Evaluation
+
+__all__ = ["SCORES", "Score", "score_columns"]
+
+SCORES: dict[str, Score] = {
+    "cross_entropy": Score(needs=Decides, compute=cross_entropy_columns),
+    "class_distribution": Score(needs=Decides, compute=class_distribution_columns),
+    "balanced": Score(needs=Decides, compute=balanced_columns),
+    "noisy": Score(needs=Decides, compute=noisy_columns),
+    "reconstruction": Score(needs=Reconstructs, compute=reconstruction_columns),
+    "divergence": Score(needs=HasDensity, compute=divergence_columns),
+}
+
+
+def score_columns(evaluation: Evaluation) -> dict[str, float]:
+    """The columns of every score whose capability the model has."""
+    found: dict[str, float] = {}
+    for score in SCORES.values():
+        if isinstance(evaluation.model, score.needs):
+            found |= score.compute(evaluation)
+    return found

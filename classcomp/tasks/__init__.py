@@ -1,0 +1,8 @@
+"""What families are for: one literal registry of tasks."""
+
+from classcomp.tasks.base import Assessment, Evaluation, Mean, Task
+from classcomp.tasks.classification import Classification
+
+__all__ = ["TASKS", "Assessment", "Evaluation", "Mean", "Task"]
+
+TASKS: dict[str, Task] = {"classification": Classification()}

@@ -1,0 +1,81 @@
+"""Classification: 0-1 risk.
+
+Where the posterior eta is known, 0-1 quantities are averaged over y given x in closed form: the
+posterior-weighted estimators of PROTOCOL, whose error vanishes as a rule comes close to Bayes.
+"""
+
+import math
+
+import numpy as np
+
+from classcomp.draws import Examples
+from classcomp.models.base import Decides, Model
+from classcomp.tasks.base import (
+    Assessment,
+    Evaluation,
+    Mean,
+    check_not_empty,
+    mean_of,
+    predict,
+)
+
+
+class Classification:
+    """How often a class is said that is not the example's."""
+
+    name = "classification"
+    unit = "probability"
+    needs = Decides
+
+    def risk(self, model: Model, examples: Examples) -> float:
+        """Share of wrong classes, weighted by the posterior where it is known."""
+        assert isinstance(model, Decides)
+        model.eval()
+        chosen, eta = predict(model, examples.inputs), examples.posterior
+        if eta is None:
+            return float((chosen != examples.labels.cpu().numpy()).mean())
+        return float(1.0 - eta[np.arange(len(eta)), chosen].mean())
+
+    def scale(self, examples: Examples) -> float:
+        """One, the largest 0-1 risk there is."""
+        return 1.0
+
+    def assess(self, evaluation: Evaluation) -> Assessment:
+        """Risk, and the excess over the Bayes risk where the law is known.
+
+        There the excess is the posterior-weighted mean, and the risk is the Bayes risk plus it;
+        elsewhere the risk is a share of errors.
+        """
+        chosen, _ = evaluation.decisions
+        eta, bayes = evaluation.examples.posterior, evaluation.population.bayes_risk()
+        if eta is None or bayes is None:
+            return Assessment(
+                risk=zero_one_risk(evaluation.labels, chosen),
+                floor=None,
+                excess=None,
+                terms=(chosen != evaluation.labels).astype(np.float64),
+            )
+        excess = excess_risk(eta, chosen)
+        error = float(np.hypot(bayes.standard_error, excess.standard_error))
+        return Assessment(
+            risk=Mean(value=bayes.value + excess.value, standard_error=error),
+            floor=Mean(value=bayes.value, standard_error=bayes.standard_error),
+            excess=excess,
+            terms=1 - eta[np.arange(len(eta)), chosen],
+        )
+
+
+def excess_risk(posterior: np.ndarray, predictions: np.ndarray) -> Mean:
+    """E[max_k eta_k(x) - eta_{h(x)}(x)]: risk above Bayes, from posterior `(N, K)`.
+
+    Exactly 0 for the Bayes rule; predictions are `(N,)` class labels.
+    """
+    said = posterior[np.arange(len(posterior)), predictions]
+    return mean_of(posterior.max(axis=1) - said)
+
+
+def zero_one_risk(labels: np.ndarray, predictions: np.ndarray) -> Mean:
+    """Share of wrong predictions, with the binomial standard error sqrt(p(1-p)/N)."""
+    check_not_empty(labels)
+    wrong = float(np.mean(np.asarray(labels) != np.asarray(predictions)))
+    return Mean(value=wrong, standard_error=math.sqrt(wrong * (1 - wrong) / len(labels)))
