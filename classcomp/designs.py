@@ -170,6 +170,7 @@ def _streamed(
         head = draws.more(min(num_examples, steps.num_head), rng, noisy=noisy)
     else:
         num = draws.population.num_available("whole_train")
+        assert num is not None
         rng = np.random.default_rng(seed)
         head = draws.more(num, rng, split="whole_train", noisy=noisy)
         source = _cycled(*head, seed, num_examples, chunk)

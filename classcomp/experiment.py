@@ -1,8 +1,8 @@
 """One trial, start to end: data, training, scores. Torch, and nothing of Ray."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,14 @@ import torch
 from classcomp.designs import Design, design, population_of
 from classcomp.draws import Draws, presenter
 from classcomp.exhibits import exhibit_arrays
-from classcomp.models import FAMILIES, TRAINING_HYPERPARAMETERS, Family, build, count_parameters
+from classcomp.models import (
+    FAMILIES,
+    TRAINING_HYPERPARAMETERS,
+    Family,
+    Model,
+    build,
+    count_parameters,
+)
 from classcomp.populations import Population
 from classcomp.scores import score_columns
 from classcomp.tasks import TASKS, Evaluation
@@ -19,40 +26,7 @@ from classcomp.training.convergence import has_settled
 from classcomp.training.dynamics import area_under_curve
 from classcomp.training.loop import PassStats, Trainer
 from classcomp.training.phases import COOLDOWN_PASSES, Phase, phases_of
-from classcomp.trial import Trial, head_seed, order_seed
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """A trial after one pass; a row of `curves.parquet`.
-
-    Attributes:
-        step: optimizer steps so far, all stages.
-        epoch: passes so far, all stages.
-        train_loss: mean objective over the pass, nats where it is a likelihood; None where the
-            family has none.
-        train_risk: the task's risk on the (noisy) training sample, or None where it was not
-            computed.
-        validation_risk: on the search's validation examples, or None.
-        gradient_norm: at the pass's last step; None where there is no gradient.
-        wall_s: seconds of computation so far.
-    """
-
-    step: int
-    epoch: int
-    train_loss: float | None
-    train_risk: float | None
-    validation_risk: float | None
-    gradient_norm: float | None
-    wall_s: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What a finished trial found: columns of the trial table by name, and its curve."""
-
-    metrics: Mapping[str, float | int | bool | None]
-    curves: tuple[Progress, ...]
+from classcomp.trial import Outcome, Progress, Trial, head_seed, order_seed
 
 
 class Experiment:
@@ -85,18 +59,7 @@ class Experiment:
         family = family_of(trial)
         self.task = TASKS[family.task]
         takes_images = _takes_images(trial.family, family, self.population)
-        shape = self.population.image_shape if takes_images else self.population.vector_shape
-        self.model = build(
-            trial.family,
-            depth=trial.depth,
-            input_shape=tuple(shape),
-            num_classes=self.population.num_classes,
-            hyperparameters=dict(trial.hyperparameters),
-            generator=torch.Generator().manual_seed(trial.streams["init"]),
-        ).to(self.device)
-        if takes_images:
-            self.model = self.model.to(memory_format=torch.channels_last)
-        assert isinstance(self.model, self.task.needs)
+        self.model = self._built(takes_images)
         self._stages = self.model.stages()
         self._is_fitted_at_once = not self.model.objectives()
         self._training = {} if self._is_fitted_at_once else _training_part(trial)
@@ -204,6 +167,22 @@ class Experiment:
         self._started, self._cpu_started = time.perf_counter(), time.process_time()
         self._metrics = dict(state["metrics"])
         self._curves = [Progress(**p) for p in state["curves"]]
+
+    def _built(self, takes_images: bool) -> Model:
+        shape = self.population.image_shape if takes_images else self.population.vector_shape
+        assert shape is not None
+        model = build(
+            self.trial.family,
+            depth=self.trial.depth,
+            input_shape=shape,
+            num_classes=self.population.num_classes,
+            hyperparameters=dict(self.trial.hyperparameters),
+            generator=torch.Generator().manual_seed(self.trial.streams["init"]),
+        ).to(self.device)
+        if takes_images:
+            model = model.to(memory_format=torch.channels_last)
+        assert isinstance(model, self.task.needs)
+        return model
 
     def _planned(self) -> tuple[Phase, ...]:
         if self._is_fitted_at_once:

@@ -1,4 +1,4 @@
-"""What determines a trial's result, as plain data: nothing here needs torch."""
+"""A trial as plain data: what is asked, and what was found. Nothing here needs torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,6 +57,39 @@ class Trial:
     hyperparameters: Mapping[str, Any]
     streams: Mapping[str, int]
     network: Network | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """A trial after one pass; a row of `curves.parquet`.
+
+    Attributes:
+        step: optimizer steps so far, all stages.
+        epoch: passes so far, all stages.
+        train_loss: mean objective over the pass, nats where it is a likelihood; None where the
+            family has none.
+        train_risk: the task's risk on the (noisy) training sample, or None where it was not
+            computed.
+        validation_risk: on the search's validation examples, or None.
+        gradient_norm: at the pass's last step; None where there is no gradient.
+        wall_s: seconds of computation so far.
+    """
+
+    step: int
+    epoch: int
+    train_loss: float | None
+    train_risk: float | None
+    validation_risk: float | None
+    gradient_norm: float | None
+    wall_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a finished trial found: columns of the trial table by name, and its curve."""
+
+    metrics: Mapping[str, float | int | bool | None]
+    curves: tuple[Progress, ...]
 
 
 # Streams that follow from those of a trial. These sums are the numbers of identity version 1, kept

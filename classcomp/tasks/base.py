@@ -45,7 +45,7 @@ class Assessment:
     def columns(self) -> dict[str, float]:
         """By the names of the trial table; what is unknown is left out."""
         known = {"bayes_risk": self.floor, "excess_risk": self.excess, "risk": self.risk}
-        found = {}
+        found: dict[str, float] = {}
         for name, mean in known.items():
             if mean is not None:
                 found |= {name: mean.value, f"{name}_se": mean.standard_error}

@@ -25,7 +25,7 @@ class Classification:
 
     name = "classification"
     unit = "probability"
-    needs = Decides
+    needs: type = Decides
 
     def risk(self, model: Model, examples: Examples) -> float:
         """Share of wrong classes, weighted by the posterior where it is known."""
