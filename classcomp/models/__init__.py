@@ -93,7 +93,7 @@ def family_of(name: str, network: Network | None = None) -> Family | OwnFamily:
     if network is not None:
         return own_family(network)
     if name not in FAMILIES:
-        raise ValueError(f"unknown family {name!r}; allowed: {', '.join(FAMILIES)}")
+        raise ValueError(f"family = {name!r}: allowed are {', '.join(FAMILIES)}")
     return FAMILIES[name]
 
 
