@@ -67,7 +67,7 @@ def _module_file(module: str, path: str) -> Path:
     spec: ModuleSpec | None = None
     for end in range(1, len(names) + 1):
         spec = _find(".".join(names[:end]), places)
-        if spec is None or (end < len(names) and spec.submodule_search_locations is None):
+        if spec is None:
             raise ValueError(f"path = {path!r}: there is no module {'.'.join(names[:end])}")
         places = list(spec.submodule_search_locations or ())
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():

@@ -21,7 +21,7 @@ from classcomp.features import (
 )
 from classcomp.features.figures import draw_cka, draw_projections
 from classcomp.models import FAMILIES
-from tests.contracts.family_contract import make, random_batch
+from classcomp.testing import make, random_batch
 
 PAGE = Path(__file__).parents[1] / "docs" / "features.md"
 

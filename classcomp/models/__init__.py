@@ -16,13 +16,22 @@ from classcomp.models import (
     vae_svm,
     vgg,
 )
-from classcomp.models.base import ArchitectureConfig, Batch, Classifier, Model, Objective
+from classcomp.models.base import (
+    ArchitectureConfig,
+    Batch,
+    Classifier,
+    Model,
+    Objective,
+    check_real,
+)
+from classcomp.models.own import TRAINING_HYPERPARAMETERS, OwnFamily, build_own, own_family
 from classcomp.models.widths import (
     count_parameters,
     matched_width,
     meets_budget,
     parameter_budget,
 )
+from classcomp.trial import Network
 
 __all__ = [
     "FAMILIES",
@@ -32,15 +41,14 @@ __all__ = [
     "Family",
     "Model",
     "Objective",
+    "OwnFamily",
     "build",
     "count_parameters",
+    "family_of",
     "hyperparameter_names",
     "meets_budget",
     "parameter_budget",
 ]
-
-# The training loop's; `build` lets them pass. Equal to search_spaces', which a test checks.
-TRAINING_HYPERPARAMETERS = ("learning_rate", "weight_decay", "batch_size")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +67,11 @@ class Family:
     task: str = "classification"
     width: Callable[[type[Model], ArchitectureConfig], float] = matched_width
 
+    @property
+    def takes(self) -> str:
+        """What its networks see: "vectors", "images", or "any", images where there are any."""
+        return self.module.takes
+
 
 FAMILIES: dict[str, Family] = {
     "linear": Family(config=linear.Config, module=linear.LinearNetwork),
@@ -71,6 +84,19 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+def family_of(name: str, network: Network | None = None) -> Family | OwnFamily:
+    """Return a family by name, or the user's own network as one; both say `takes` and `task`.
+
+    Raises:
+        ValueError: there is no such family, or the network cannot be loaded.
+    """
+    if network is not None:
+        return own_family(network)
+    if name not in FAMILIES:
+        raise ValueError(f"family = {name!r}: allowed are {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
 def hyperparameter_names(family: str) -> tuple[str, ...]:
     """Return the names of a family's own hyperparameters, those of training left out."""
     shared = {field.name for field in dataclasses.fields(ArchitectureConfig)}
@@ -81,6 +107,7 @@ def hyperparameter_names(family: str) -> tuple[str, ...]:
 def build(
     family: str,
     *,
+    network: Network | None = None,
     depth: int,
     input_shape: tuple[int, ...],
     num_classes: int,
@@ -90,30 +117,38 @@ def build(
     """Return a family's network at a depth, its width matched to the depth's budget.
 
     Args:
-        family: a key of `FAMILIES`.
+        family: a key of `FAMILIES`, or the name of `network`.
+        network: where the family is a user's own: see `own.build_own`.
         depth: number of blocks or hidden layers.
         input_shape: `(d,)` or `(C, H, W)`.
         num_classes: K.
         hyperparameters: values of the family's hyperparameters; those left out keep the
-            configuration's defaults, `TRAINING_HYPERPARAMETERS` are ignored.
+            configuration's defaults, `TRAINING_HYPERPARAMETERS` are ignored. A `width` among
+            them is the network's, and no budget is met.
         generator: on the CPU, the only source of randomness; the global one is not touched.
 
     Raises:
         ValueError: an unknown family or hyperparameter, or a value out of range.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}; allowed: {', '.join(FAMILIES)}")
+    entry = family_of(family, network)
+    shape = tuple(input_shape)
+    if isinstance(entry, OwnFamily):
+        architecture = ArchitectureConfig(depth=depth, input_shape=shape, num_classes=num_classes)
+        return build_own(
+            entry, architecture=architecture, parameters=hyperparameters, generator=generator
+        )
     own = {k: v for k, v in hyperparameters.items() if k not in TRAINING_HYPERPARAMETERS}
+    width = own.pop("width", None)
     names = hyperparameter_names(family)
     for name in own:
         if name not in names:
-            allowed = ", ".join((*names, *TRAINING_HYPERPARAMETERS))
+            allowed = ", ".join((*names, "width", *TRAINING_HYPERPARAMETERS))
             raise ValueError(f"{family}: unknown hyperparameter {name!r}; allowed: {allowed}")
-    entry = FAMILIES[family]
-    config = entry.config(
-        depth=depth, input_shape=tuple(input_shape), num_classes=num_classes, **own
-    )
-    width = entry.width(entry.module, config)
+    config = entry.config(depth=depth, input_shape=shape, num_classes=num_classes, **own)
+    if width is None:
+        width = entry.width(entry.module, config)
+    else:
+        check_real("width", width, 1.0)
     with torch.device("meta"):
         module = entry.module(config, width)
     module.to_empty(device="cpu")

@@ -37,25 +37,18 @@ def load_class(path: str) -> type:
     found = getattr(module, name)
     if not inspect.isclass(found):
         raise ValueError(f"path = {path!r}: {name} is no class; {_classes_in(module)}")
-    kind_of(found, path)
+    missing = [n for n in ("fit", "predict", "predict_proba") if not hasattr(found, n)]
+    if missing and kind_of(found) != "torch":
+        raise ValueError(
+            f"path = {path!r}: {name} is no torch.nn.Module, and to be a scikit-learn "
+            f"classifier it lacks {', '.join(missing)}"
+        )
     return found
 
 
-def kind_of(found: type, path: str) -> str:
-    """Return "torch" or "sklearn".
-
-    Raises:
-        ValueError: the class is neither a torch module nor a classifier with probabilities.
-    """
-    if issubclass(found, nn.Module):
-        return "torch"
-    missing = [n for n in ("fit", "predict", "predict_proba") if not hasattr(found, n)]
-    if missing:
-        raise ValueError(
-            f"path = {path!r}: {found.__name__} is no torch.nn.Module, and to be a scikit-learn "
-            f"classifier it lacks {', '.join(missing)}"
-        )
-    return "sklearn"
+def kind_of(found: type) -> str:
+    """Return "torch", or "sklearn" for what is fitted."""
+    return "torch" if issubclass(found, nn.Module) else "sklearn"
 
 
 def one_line(error: BaseException) -> str:

@@ -2,8 +2,9 @@
 
 import inspect
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,12 +18,49 @@ from classcomp.models.loading import kind_of, load_class, one_line
 from classcomp.models.widths import count_parameters, nearest_width, parameter_budget
 from classcomp.trial import Network
 
+# The training loop's; no constructor sees them. Equal to search_spaces', which a test checks.
+TRAINING_HYPERPARAMETERS = ("learning_rate", "weight_decay", "batch_size")
+GIVEN = ("input_shape", "num_classes", "depth")  # to every torch constructor, by the trial
 TAKES = ("vectors", "images", "any")
 _FIXED_SEED = 0  # of whatever a user's code draws where nothing random is expected of it
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnFamily:
+    """A user's own network, loaded.
+
+    Attributes:
+        name: as the study calls it.
+        constructor: the user's class.
+        kind: "torch" or "sklearn".
+        takes: the class's own attribute `takes`, or "any".
+        task: a key of `classcomp.tasks.TASKS`.
+    """
+
+    name: str
+    constructor: type
+    kind: str
+    takes: str
+    task: str = "classification"
+
+
+def own_family(network: Network) -> OwnFamily:
+    """Load a user's network.
+
+    Raises:
+        ValueError: there is no such class, or its `takes` is none of `TAKES`.
+    """
+    with seeded(_FIXED_SEED):
+        own = load_class(network.path)
+    takes = getattr(own, "takes", "any")
+    if takes not in TAKES:
+        allowed = ", ".join(TAKES)
+        raise ValueError(f"{network.name}: {own.__name__}.takes = {takes!r}: must be {allowed}")
+    return OwnFamily(name=network.name, constructor=own, kind=kind_of(own), takes=takes)
+
+
 def build_own(
-    network: Network,
+    family: OwnFamily,
     *,
     architecture: ArchitectureConfig,
     parameters: Mapping[str, Any],
@@ -35,58 +73,57 @@ def build_own(
     scikit-learn class is called as `Class(**parameters)` and has no depth.
 
     Args:
-        network: where it is defined.
+        family: the user's class.
         architecture: what it is to be built for.
-        parameters: of its constructor.
+        parameters: of its constructor; of a torch class `TRAINING_HYPERPARAMETERS` are ignored.
         generator: on the CPU, the only source of randomness; global states are not touched.
 
     Raises:
-        ValueError: there is no such class, or its constructor refuses.
+        ValueError: a parameter is unknown, or the constructor refuses, or the inputs are no
+            images and the network takes nothing else.
     """
-    with seeded(_FIXED_SEED):
-        own = load_class(network.path)
-    if takes_of(own, network) == "images" and len(architecture.input_shape) != 3:
+    if family.takes == "images" and len(architecture.input_shape) != 3:
         raise ValueError(
-            f"{network.name}: input_shape must be (C, H, W) for a network of images, "
+            f"{family.name}: input_shape must be (C, H, W) for a network of images, "
             f"got {architecture.input_shape!r}"
         )
-    accepted = inspect.signature(own).parameters
-    if all(p.kind != inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
-        for name in parameters:
-            if name not in accepted:
-                allowed = ", ".join(accepted)
-                raise ValueError(
-                    f"{network.name}: unknown parameter {name!r}; {own.__name__} takes {allowed}"
-                )
-    if kind_of(own, network.path) == "sklearn":
-        return Estimator(partial(_construct, network.name, own, **parameters), architecture)
-    make = partial(
-        _construct,
-        network.name,
-        own,
-        input_shape=architecture.input_shape,
-        num_classes=architecture.num_classes,
-        depth=architecture.depth,
-        **parameters,
-    )
-    if "width" in accepted and "width" not in parameters:
-        make = partial(make, width=_matched_width(network.name, make, architecture.depth))
+    if family.kind == "sklearn":
+        _check_names(family, parameters, ())
+        return Estimator(partial(_construct, family, **parameters), architecture.num_classes)
+    given = {name: getattr(architecture, name) for name in GIVEN}
+    own = {k: v for k, v in parameters.items() if k not in TRAINING_HYPERPARAMETERS}
+    _check_names(family, given | own, TRAINING_HYPERPARAMETERS)
+    make = partial(_construct, family, **given, **own)
+    if has_matched_width(family, own):
+        with seeded(_FIXED_SEED):
+            width = nearest_width(
+                lambda width: count_parameters(make(width=round(width))),
+                parameter_budget(architecture.depth),
+                name=family.name,
+            )
+        make = partial(make, width=round(width))
     model = OwnNetwork(make)
     model.initialise(generator)
     return model
 
 
-def takes_of(own: type, network: Network) -> str:
-    """Return what a user's class takes: its attribute `takes`, or "any".
+def has_matched_width(family: OwnFamily, parameters: Mapping[str, Any]) -> bool:
+    """Return whether a network's width is left to be matched to the depth's budget."""
+    takes_width = "width" in inspect.signature(family.constructor).parameters
+    return family.kind == "torch" and takes_width and "width" not in parameters
 
-    Raises:
-        ValueError: the attribute is none of `TAKES`.
-    """
-    takes = getattr(own, "takes", "any")
-    if takes not in TAKES:
-        allowed = ", ".join(TAKES)
-        raise ValueError(f"{network.name}: {own.__name__}.takes = {takes!r}: must be {allowed}")
-    return takes
+
+def _check_names(family: OwnFamily, names: Iterable[str], others: tuple[str, ...]) -> None:
+    accepted = inspect.signature(family.constructor).parameters
+    if any(p.kind == inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
+        return
+    for name in names:
+        if name not in accepted:
+            what = "does not take" if name in GIVEN else "has no parameter"
+            allowed = ", ".join((*accepted, *others))
+            raise ValueError(
+                f"{family.name}: {family.constructor.__name__} {what} {name}; allowed: {allowed}"
+            )
 
 
 @contextmanager
@@ -181,10 +218,10 @@ class Estimator(Classifier):
     takes: ClassVar[str] = "any"
     needs_head: ClassVar[bool] = True
 
-    def __init__(self, make: partial[Any], architecture: ArchitectureConfig) -> None:
+    def __init__(self, make: partial[Any], num_classes: int) -> None:
         """Takes the call that constructs the classifier; each `fit_head` makes a new one."""
         super().__init__()
-        self.num_classes = architecture.num_classes
+        self.num_classes = num_classes
         self._make = make
         self.estimator: Any = None  # None also where the sample has a single class
         self.present: np.ndarray | None = None  # classes of the sample, in the estimator's order
@@ -261,24 +298,13 @@ def flat(inputs: Tensor) -> np.ndarray:
     return inputs.flatten(1).double().cpu().numpy()
 
 
-def _construct(name: str, own: type, **arguments: Any) -> Any:
+def _construct(family: OwnFamily, **arguments: Any) -> Any:
     try:
-        return own(**arguments)
+        return family.constructor(**arguments)
     except (Exception, SystemExit) as error:
         given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-        raise ValueError(f"{name}: {own.__name__}({given}) raises {one_line(error)}") from None
-
-
-def _matched_width(name: str, make: partial[nn.Module], depth: int) -> int:
-    def count(width: float) -> int:
-        return count_parameters(make(width=round(width)))
-
-    with seeded(_FIXED_SEED):
-        try:
-            return round(nearest_width(count, parameter_budget(depth)))
-        except ValueError as error:
-            prefix = "" if str(error).startswith(f"{name}: ") else f"{name}: "
-            raise ValueError(f"{prefix}{error}") from None
+        call = f"{family.constructor.__name__}({given})"
+        raise ValueError(f"{family.name}: {call} raises {one_line(error)}") from None
 
 
 def _drawn_seed(generator: torch.Generator) -> int:

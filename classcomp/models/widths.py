@@ -60,13 +60,14 @@ def matched_width(make: Callable[[Hashable, float], nn.Module], config: Hashable
         with torch.device("meta"):
             return count_parameters(make(config, width))
 
-    return nearest_width(count, parameter_budget(config.depth))  # type: ignore[attr-defined]
+    name = getattr(make, "__name__", repr(make))
+    return nearest_width(count, parameter_budget(config.depth), name=name)  # type: ignore[attr-defined]
 
 
-def nearest_width(count: Callable[[float], int], budget: int) -> float:
+def nearest_width(count: Callable[[float], int], budget: int, *, name: str) -> float:
     """Return a real width from 1 on at which `count(width)` is within 0.5% of a budget.
 
-    Where there is none, the width that comes nearest.
+    Where there is none, the width that comes nearest. `name` is the network's, for the error.
 
     Raises:
         ValueError: the count stays below the budget at widths above it: even a network that
@@ -78,8 +79,8 @@ def nearest_width(count: Callable[[float], int], budget: int) -> float:
     while (found := count(high)) < budget:
         if high > budget:
             raise ValueError(
-                f"its number of parameters does not grow with its width: {count(1.0)} at width 1, "
-                f"{found} at width {high:g}, where {budget} were to be met"
+                f"{name}: the number of parameters does not grow with the width: {count(1.0)} at "
+                f"width 1, {found} at width {high:g}, where {budget} were to be met"
             )
         low, high = high, 2 * high
     for _ in range(_BISECTIONS):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from classcomp.models import count_parameters, meets_budget
-from tests.contracts.family_contract import VECTOR_GRID, FamilyContract, generator, make
+from classcomp.testing import VECTOR_GRID, FamilyContract, generator, make
 
 
 class TestLinear(FamilyContract):

@@ -2,7 +2,7 @@ import torch
 from torch.nn import functional as F
 
 from classcomp.models.blocks import ResNetBlock, VGGBlock
-from tests.contracts.family_contract import FamilyContract, generator
+from classcomp.testing import FamilyContract, generator
 
 
 class TestResNet(FamilyContract):

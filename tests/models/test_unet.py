@@ -1,7 +1,7 @@
 import torch
 
 from classcomp.models.blocks import Encoder, ResNetBlock
-from tests.contracts.family_contract import FamilyContract, make, random_batch
+from classcomp.testing import FamilyContract, make, random_batch
 
 
 class TestUNet(FamilyContract):

@@ -4,7 +4,7 @@ import torch
 
 from classcomp.models import count_parameters
 from classcomp.models.resnet import ResNet
-from tests.contracts.family_contract import FamilyContract, fit, make, random_batch
+from classcomp.testing import FamilyContract, fit, make, random_batch
 
 
 class TestPretrainedUNet(FamilyContract):

@@ -3,7 +3,7 @@ import math
 import torch
 
 from classcomp.models.vae import gaussian_kl, normal_log_density
-from tests.contracts.family_contract import generator
+from classcomp.testing import generator
 
 
 def test_gaussian_kl_in_closed_form():

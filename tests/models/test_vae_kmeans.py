@@ -3,8 +3,7 @@ import pytest
 import torch
 
 from classcomp.models.vae_kmeans import assign_clusters
-from tests.contracts.family_contract import generator, make
-from tests.contracts.vae_contract import VAEContract
+from classcomp.testing import VAEContract, generator, make
 
 
 class TestVAEKMeans(VAEContract):

@@ -1,4 +1,4 @@
-from tests.contracts.family_contract import FamilyContract, make
+from classcomp.testing import FamilyContract, make
 
 
 class TestVGG(FamilyContract):

@@ -17,7 +17,7 @@ from classcomp.scores.classes import (
     class_distribution_divergence,
 )
 from classcomp.scores.divergence import divergence, gaussian_divergence
-from tests.contracts.family_contract import batch_of, generator, make
+from classcomp.testing import batch_of, generator, make
 
 EIGENVALUES = np.array([6.0, 3.0, 0.5, 0.3, 0.1])
 MEAN = np.array([1.0, -2.0, 0.0, 0.5, 3.0])

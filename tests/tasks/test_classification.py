@@ -9,7 +9,7 @@ from classcomp.models import FAMILIES
 from classcomp.populations import make
 from classcomp.tasks import TASKS, Evaluation
 from classcomp.tasks.classification import excess_risk, zero_one_risk
-from tests.contracts.family_contract import make as make_model
+from classcomp.testing import make as make_model
 
 ETA = np.array([[0.9, 0.1], [0.3, 0.7], [0.5, 0.5]])
 TASK = TASKS["classification"]

@@ -6,14 +6,13 @@ import pytest
 import torch
 
 from classcomp.models.vae import NUM_HEAD_EXAMPLES, gaussian_kl
-from tests.contracts.family_contract import (
+from classcomp.testing.family import (
     IMAGE_GRID,
     VECTOR_GRID,
     FamilyContract,
     batch_of,
     fit,
     generator,
-    make,
     random_batch,
 )
 
@@ -34,7 +33,7 @@ class VAEContract(FamilyContract):
 
     def test_loss_is_minus_the_mean_elbo_with_kl_weighted(self):
         inputs, labels = random_batch(12, (4,), 2)
-        models = [make(self.family, 2, (4,), 2, beta=beta).eval() for beta in (1.0, 3.0)]
+        models = [self.make(2, (4,), 2, beta=beta).eval() for beta in (1.0, 3.0)]
         with torch.no_grad():
             one, three = (m.loss(batch_of(inputs, labels), generator(0)) for m in models)
             kl = gaussian_kl(*models[0].encode(inputs)).mean()
@@ -43,7 +42,7 @@ class VAEContract(FamilyContract):
 
     def test_training_variance_is_the_mean_squared_error(self):
         inputs, _ = random_batch(12, (4,), 2)
-        model = make(self.family, 1, (4,), 2).train()
+        model = self.make(1, (4,), 2).train()
         latents = torch.randn(12, 8, generator=generator(0))
         mse = (inputs - model.decode(latents)).square().mean()
         expected = -0.5 * 4 * (math.log(2 * math.pi) + mse.log() + 1)
@@ -76,7 +75,7 @@ class VAEContract(FamilyContract):
 
     def test_training_lowers_the_reconstruction_error(self):
         inputs = random_batch(64, (1,), 2)[0] * torch.tensor([1.0, -1.0, 2.0, 0.5])
-        model = make(self.family, 1, (4,), 2).eval()
+        model = self.make(1, (4,), 2).eval()
         before = (model.reconstruct(inputs) - inputs).square().mean()
         fit(model, inputs, torch.arange(64) % 2, steps=200)
         after = (model.eval().reconstruct(inputs) - inputs).square().mean()
@@ -89,7 +88,7 @@ class VAEContract(FamilyContract):
         inputs, _ = random_batch(12, (4,), 3)
         if same_point:
             inputs = inputs[:1].repeat(12, 1)
-        model = make(self.family, 1, (4,), 3).eval()
+        model = self.make(1, (4,), 3).eval()
         model.fit_head(inputs, torch.tensor(labels), generator(0))
         with torch.no_grad():
             proba = model.predict_proba(inputs)
@@ -99,20 +98,20 @@ class VAEContract(FamilyContract):
 
     def test_a_single_example_is_enough(self):
         inputs, _ = random_batch(3, (4,), 2)
-        model = make(self.family, 1, (4,), 2).eval()
+        model = self.make(1, (4,), 2).eval()
         model.fit_head(inputs[:1], torch.tensor([1]), generator(0))
         assert model.predict(inputs).shape == (3,)
 
     def test_head_sees_a_bounded_sample_and_leaves_the_mode_alone(self):
         inputs, labels = random_batch(NUM_HEAD_EXAMPLES + 10, (2,), 2)
-        model = make(self.family, 1, (2,), 2).train()
+        model = self.make(1, (2,), 2).train()
         latents, kept = model.head_sample(inputs, labels, generator(0))
         assert len(latents) == len(kept) == NUM_HEAD_EXAMPLES
         assert model.training
         assert not latents.requires_grad
 
     def test_predicting_before_the_head_is_fitted_is_refused(self):
-        model = make(self.family, 1, (2,), 2).eval()
+        model = self.make(1, (2,), 2).eval()
         with pytest.raises(RuntimeError, match="fit_head"):
             model.predict(torch.zeros(1, 2))
 
@@ -121,4 +120,4 @@ class VAEContract(FamilyContract):
     )
     def test_invalid_hyperparameter_is_named(self, name, value):
         with pytest.raises(ValueError, match=name):
-            make(self.family, 1, (2,), 2, **{name: value})
+            self.make(1, (2,), 2, **{name: value})
