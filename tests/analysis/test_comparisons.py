@@ -67,6 +67,34 @@ def test_every_pair_of_every_cell_once(
     assert not all(row["significant"] for row in rows)
 
 
+def test_tasks_are_never_compared_nor_corrected_together(make: Make) -> None:
+    """What a task's families show does not change because another task was studied beside it."""
+    rng = np.random.default_rng(20260402)
+
+    def measured(task: str | None, *families: str) -> list[dict[str, Any]]:
+        return [
+            make(task=task, family=family, seed=seed, risk=0.3 + 0.05 * rng.standard_normal())
+            for family in families
+            for seed in range(4)
+        ]
+
+    classified = measured("classification", "linear", "vgg", "resnet")
+    restored = measured("reconstruction", "ae", "vae")
+    untold = measured(None, "old", "older")
+    alone = to_rows(build_comparisons(join(build_trials(classified, {}))))
+    rows = to_rows(build_comparisons(join(build_trials([*classified, *restored, *untold], {}))))
+    pairs = [(row["task"], row["first"], row["second"]) for row in rows]
+    assert sorted(pairs, key=str) == [
+        ("classification", "linear", "resnet"),
+        ("classification", "linear", "vgg"),
+        ("classification", "resnet", "vgg"),
+        ("reconstruction", "ae", "vae"),
+        (None, "old", "older"),
+    ]
+    assert [row for row in rows if row["task"] == "classification"] == alone
+    assert all(row["p_holm"] == row["p_value"] for row in rows if row["task"] != "classification")
+
+
 def test_few_studies_without_differences_call_one_significant(make: Make) -> None:
     """300 studies of 12 equal cells: at most 5% may call anything significant, 17 of 300 at .05
     and 27 with probability .01; uncorrected, 46% would.

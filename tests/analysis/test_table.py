@@ -223,6 +223,39 @@ def test_malformed_tables_are_refused_in_one_line(good: pa.Table, tmp_path: Path
         assert "levels in its metadata" in refusal(wrong, tmp_path)
 
 
+def test_columns_may_come_and_go(good: pa.Table, tmp_path: Path) -> None:
+    """An older table lacks some, another's has more: both read, in the table's order."""
+    path = tmp_path / "other.parquet"
+    more = good.append_column("hp_kind", pa.array(["x"])).append_column("odd", pa.array([0.5]))
+    pq.write_table(more.drop_columns(["task", "risk", "code"]), path)
+    (row,) = to_rows(read_trials(path)[0])
+    assert (row["hp_kind"], row["odd"], row["steps"]) == ("x", 0.5, 4)
+    assert (row["task"], row["risk"], row["code"]) == (None, None, None)
+    names = [name for name in row if name in ("max_epochs", "hp_kind", "risk", "odd", "source")]
+    assert names == ["max_epochs", "hp_kind", "risk", "odd", "source"]
+
+
+def test_a_risk_is_a_probability_where_the_task_is_classification(make: Make) -> None:
+    """Another task's risk, such as a squared error, has no such range; its counts do."""
+    for task in (None, "classification"):
+        with pytest.raises(TableError, match=r"risk is 3\.5, not at most 1"):
+            build_trials([make(task=task, risk=3.5)], {})
+    squared = build_trials([make(task="reconstruction", risk=3.5, excess_risk=-2.0)], {})
+    assert squared["risk"].tolist() == [3.5]
+    with pytest.raises(TableError, match=r"risk_se is -1\.0, not at least 0"):
+        build_trials([make(task="reconstruction", risk=3.5, risk_se=-1.0)], {})
+    with pytest.raises(TableError, match="steps is -1, not at least 0"):
+        build_trials([make(task="reconstruction", steps=-1)], {})
+
+
+def test_the_first_wrong_value_of_a_column_is_told(make: Make) -> None:
+    records = [make(seed=0), make(seed=1, risk=1.5, trial_id="bad1"), make(seed=2, risk=-0.5)]
+    with pytest.raises(TableError, match=r"risk is -0\.5, not at least 0"):
+        build_trials(records, {})
+    with pytest.raises(TableError, match=r"^trial bad1: risk is 1\.5, not at most 1$"):
+        build_trials(records[:2], {})
+
+
 def test_nan_in_a_foreign_table_is_null(good: pa.Table, tmp_path: Path) -> None:
     path = tmp_path / "foreign.parquet"
     column = good.column_names.index("risk")
