@@ -14,8 +14,8 @@ import tempfile
 import time
 
 from study.planning.plan import next_trials
-from study.trials.trial import TrialSpec, trial_from_json, trial_to_json
 from study.request.reading import read_spec
+from study.trials.trial import TrialSpec, trial_from_json, trial_to_json
 
 STUDY = "smoke"
 SETTINGS = ["search.trials=0", "distortions={}"]

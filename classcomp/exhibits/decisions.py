@@ -42,7 +42,7 @@ def decision_map_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
     posterior = population.posterior(cells)
     assert posterior is not None
     return {
-        "decisions": decided.reshape(GRID, GRID).astype(np.int16),
+        "rule": decided.reshape(GRID, GRID).astype(np.int16),
         "bayes": posterior.argmax(axis=1).reshape(GRID, GRID).astype(np.int16),
         "extent": np.array([low[0], high[0], low[1], high[1]]),
     }

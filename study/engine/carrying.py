@@ -1,4 +1,4 @@
-"""Code and data that the user brought, put into the study's place, where every worker finds them."""
+"""Code and data that the user brought, put where every worker finds them: the study's place."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A long trial's state on disk, so that the death of a worker, a node or the driver costs little."""
+"""A long trial's state on disk: the death of a worker, a node or the driver costs little."""
 
 import io
 from contextlib import suppress

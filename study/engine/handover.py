@@ -1,4 +1,4 @@
-"""A trial as the study names it, handed to classcomp: what the user brought is found on this node."""
+"""A trial handed to classcomp: what the user brought is found on this node."""
 
 from functools import lru_cache
 from pathlib import Path

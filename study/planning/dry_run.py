@@ -22,8 +22,9 @@ def describe(
 ) -> None:
     """Prints trials by role, their epochs and the CPU time they are estimated to take.
 
-    The unit cost is asked for once for each family, depth and population. Scoring and data are not in it, and a trial may settle before `max_epochs`, so the
-    two columns are the time to the budget and the time to the last epoch a trial may take.
+    The unit cost is asked for once for each family, depth and population. Scoring and data are
+    not in it, and a trial may settle before `max_epochs`, so the two columns are the time to the
+    budget and the time to the last epoch a trial may take.
     """
     trials = planned_trials(spec, records)
     unit: dict[tuple[str, int, str], float] = {}

@@ -152,10 +152,9 @@ def _allowed(location: tuple[int | str, ...]) -> list[str]:
     """Keys of the table that a wrong key stands in."""
     model: Any = StudySpec
     for part in location[:-1]:
-        if isinstance(part, str):
-            model = model.model_fields[part].annotation
-        else:  # a place in a list of tables
-            model = model.__args__[0]
+        # A number is a place in a list of tables.
+        is_key = isinstance(part, str)
+        model = model.model_fields[part].annotation if is_key else model.__args__[0]
     return list(model.model_fields)
 
 

@@ -1,4 +1,4 @@
-"""The tables of a study file that stand on their own; the whole file is `study.request.spec.StudySpec`."""
+"""The tables of a study file that stand on their own; `spec.StudySpec` is the whole file."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a trial is for. A role is data: how many, in which cells, searched or not, in the grid or not.
+"""What a trial is for. A role is data: how many, in which cells, searched or not, in the grid?
 
     search          tries hyperparameters
     measure         the trial as budgeted, and trained on until it settles

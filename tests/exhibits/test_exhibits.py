@@ -61,7 +61,7 @@ def test_a_decision_map_shows_the_line_and_the_bayes_rule(linear: Experiment) ->
     x = left + step * (np.arange(GRID) + 0.5)
     bayes = found["decision_map/bayes"]
     assert (bayes == (x > 0)[None, :]).all()  # columns are the first coordinate
-    decisions = found["decision_map/decisions"]
+    decisions = found["decision_map/rule"]
     assert decisions.shape == (GRID, GRID)
     assert 0.9 < (decisions == bayes).mean() <= 1
     cells = torch.tensor([[x[5], bottom], [x[60], top]], dtype=torch.float32)

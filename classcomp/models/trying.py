@@ -1,0 +1,156 @@
+"""Users' own networks tried out, in a process of their own: `classcomp.checking` starts it.
+
+Reads the request on stdin and answers in the file that it is given: stdout is the user's to print
+on.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from classcomp.models import count_parameters
+from classcomp.models.base import ArchitectureConfig, Batch, Classifier
+from classcomp.models.loading import one_line
+from classcomp.models.own import OwnFamily, build_own, has_matched_width, own_family
+from classcomp.trial import Network
+
+BATCH = 4
+
+
+def main(answer: Path) -> None:
+    """Answer the request."""
+    request = json.loads(sys.stdin.read())
+    networks = {}
+    try:
+        for network in request["networks"]:
+            _write(answer, {"checking": network["name"]})
+            networks[network["name"]] = check_network(network, request)
+    except ValueError as error:
+        _write(answer, {"error": str(error)})
+    else:
+        _write(answer, {"networks": networks})
+
+
+def check_network(network: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Try one network as `check_networks` says.
+
+    Raises:
+        ValueError: one line on what fails, and where.
+    """
+    family = own_family(Network(name=network["name"], path=network["path"]))
+    tried = _try_torch if family.kind == "torch" else _try_sklearn
+    # A scikit-learn classifier has no depth: trying one is trying all.
+    depths = request["depths"] if family.kind == "torch" else request["depths"][:1]
+    counts: dict[str, dict[int, int]] = {}
+    for arguments in network["parameters"]:
+        for population in request["populations"]:
+            for depth in depths:
+                model = tried(family, arguments, population, depth, request["num_train"])
+                count = counts.setdefault(population["label"], {})
+                count.setdefault(depth, count_parameters(model))
+    return {
+        "kind": family.kind,
+        "takes": family.takes,
+        "matched": has_matched_width(family, network["parameters"][0]),
+        "num_parameters": counts if family.kind == "torch" else None,
+    }
+
+
+def _try_torch(
+    family: OwnFamily,
+    arguments: Mapping[str, Any],
+    population: Mapping[str, Any],
+    depth: int,
+    num_train: int,
+) -> Classifier:
+    """Return a network that gave logits and took a gradient."""
+    model, batch = _prepared(family, arguments, population, depth, BATCH)
+    where = f"{family.name} at depth {depth} on {population['label']}"
+    try:
+        in_training = model.train()(batch.inputs)
+        alone = model.eval()(batch.inputs[:1])
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{where}: its forward raises {one_line(error)}") from None
+    _check_logits(in_training, BATCH, population["num_classes"], where)
+    _check_logits(alone, 1, population["num_classes"], where)
+    try:
+        model.train().loss(batch, torch.Generator().manual_seed(0)).backward()
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{where}: its backward raises {one_line(error)}") from None
+    if all(parameter.grad is None for parameter in model.parameters()):
+        raise ValueError(f"{where}: the loss's gradient reaches none of its parameters")
+    return model
+
+
+def _try_sklearn(
+    family: OwnFamily,
+    arguments: Mapping[str, Any],
+    population: Mapping[str, Any],
+    depth: int,
+    num_train: int,
+) -> Classifier:
+    """Return a classifier that was fitted and gave probabilities."""
+    model, batch = _prepared(family, arguments, population, depth, num_train)
+    where = f"{family.name} on {population['label']}"
+    try:
+        model.fit_head(batch.inputs, batch.labels, torch.Generator().manual_seed(0))
+        decided, probabilities = model.decide(batch.inputs[:BATCH])
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{where}: fitted on {num_train} it raises {one_line(error)}") from None
+    if not torch.isfinite(probabilities).all() or decided.shape != (len(batch.inputs[:BATCH]),):
+        raise ValueError(f"{where}: it gives probabilities that are not finite")
+    return model
+
+
+def _prepared(
+    family: OwnFamily,
+    arguments: Mapping[str, Any],
+    population: Mapping[str, Any],
+    depth: int,
+    num: int,
+) -> tuple[Classifier, Batch]:
+    """Return the network, and examples of what it would see: uniform on [0, 1], as pixels are."""
+    rendered = population["image_shape"]
+    if family.takes == "images" and rendered is None:
+        raise ValueError(f"{family.name} takes images, {population['label']} has none")
+    flat = family.takes == "vectors" or rendered is None
+    shape = tuple(population["vector_shape"] if flat else rendered)
+    classes = population["num_classes"]
+    generator = torch.Generator().manual_seed(0)
+    model = build_own(
+        family,
+        architecture=ArchitectureConfig(depth=depth, input_shape=shape, num_classes=classes),
+        parameters=arguments,
+        generator=generator,
+    )
+    labels = torch.arange(num)
+    inputs = torch.rand(num, *shape, generator=generator)
+    return model, Batch(inputs=inputs, labels=labels % classes, index=labels)
+
+
+def _check_logits(logits: Tensor, num: int, num_classes: int, where: str) -> None:
+    if not isinstance(logits, torch.Tensor):
+        raise ValueError(f"{where}: returns {type(logits).__name__}, not a tensor of logits (B, K)")
+    if tuple(logits.shape) != (num, num_classes):
+        raise ValueError(
+            f"{where}: returns shape {tuple(logits.shape)} for a batch of {num}, "
+            f"not logits ({num}, {num_classes})"
+        )
+    if not logits.is_floating_point() or not torch.isfinite(logits).all():
+        raise ValueError(f"{where}: returns logits that are no finite numbers")
+
+
+def _write(answer: Path, content: Mapping[str, Any]) -> None:
+    answer.write_text(json.dumps(content))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
+    # The answer is given: threads that a user's code left running do not hold it up.
+    os._exit(0)
