@@ -3,8 +3,8 @@
     python docs/findings.py ray_results/reference/gaussian-small/trials.parquet
 
 Differences between cells are taken seed by seed, averaged over families and depths within a seed,
-and then given Student-t intervals over the seeds (`study.analysis.intervals.seed_interval`): trials of one
-seed share their data.
+and then given Student-t intervals over the seeds (`study.analysis.intervals.seed_interval`):
+trials of one seed share their data.
 """
 
 import sys
@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 
 from study.analysis.comparisons import build_comparisons
-from study.analysis.estimates import trial_errors
-from study.analysis.intervals import seed_interval
-from study.analysis.landscape import build_landscape
 from study.analysis.files import read_trials
+from study.analysis.intervals import seed_interval
+from study.analysis.joined import join, trial_errors
+from study.analysis.landscape import build_landscape
 
 TERMS = ("total", "approximation", "estimation", "optimization")
 
@@ -133,8 +133,9 @@ def clustering(landscape: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFra
 def main() -> None:
     """Prints every table."""
     trials, levels = read_trials(Path(sys.argv[1]))
-    landscape, errors = build_landscape(trials, levels), trial_errors(trials)
-    comparisons = build_comparisons(trials)
+    joined = join(trials)
+    landscape, errors = build_landscape(joined, levels), trial_errors(joined)
+    comparisons = build_comparisons(joined)
     print_table("How fast empirical risk falls", speed(trials))
     print_table("Terms by depth, undistorted", by_depth(landscape))
     print_table("Deeper against shallower", depth_trend(errors))

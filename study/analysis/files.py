@@ -116,7 +116,7 @@ _ARROW: Mapping[str, tuple[Callable[[pa.DataType], bool], pa.DataType]] = {
     "Float64": (pa.types.is_floating, pa.float64()),
     "boolean": (pa.types.is_boolean, pa.bool_()),
 }
-_PANDAS = {held: pd.array([], dtype=dtype).dtype for dtype, (_, held) in _ARROW.items()}
+_PANDAS = {held: pd.api.types.pandas_dtype(dtype) for dtype, (_, held) in _ARROW.items()}
 
 
 def _to_frame(table: pa.Table, columns: Sequence[Column], path: Path) -> pd.DataFrame:
@@ -138,7 +138,8 @@ def _to_frame(table: pa.Table, columns: Sequence[Column], path: Path) -> pd.Data
             wanted = dtype or "one of " + ", ".join(_ARROW)
             raise TableError(f"{path}: column {name} is of type {values.type}, not {wanted}")
         held[name] = _cast(values, dtype, f"{path}: column {name}")
-    return pa.table(held).to_pandas(types_mapper=_PANDAS.get)
+    frame: pd.DataFrame = pa.table(held).to_pandas(types_mapper=_PANDAS.get)
+    return frame
 
 
 def _cast(values: pa.ChunkedArray, dtype: str, where: str) -> pa.ChunkedArray:

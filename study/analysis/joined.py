@@ -75,8 +75,8 @@ def join(trials: pd.DataFrame) -> Joined:
         rows[row["role"]].setdefault(cell_of(row), []).append(row)
         tasks[row["family"]] = tasks.get(row["family"]) or row["task"]
     hyperparameters = [
-        Column(name, str(dtype), "", f"hyperparameter {name.removeprefix('hp_')}")
-        for name, dtype in trials.dtypes.items()
+        Column(name, str(trials[name].dtype), "", f"hyperparameter {name.removeprefix('hp_')}")
+        for name in map(str, trials.columns)
         if name.startswith("hp_")
     ]
     compared = (*CONFIGURATION, *(column.name for column in hyperparameters))

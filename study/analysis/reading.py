@@ -1,6 +1,7 @@
 """A study as its tables tell it: from its folder, or from a trials table alone."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,15 @@ from study.analysis.table import Levels
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Study:
-    """A study's tables as read, and where its provenance came from."""
+    """A study's tables as read.
+
+    Attributes:
+        folder: the study's; None where there is a trials table alone.
+        provenance: of the runs; empty where there is a trials table alone.
+    """
 
     name: str
+    folder: Path | None
     trials: pd.DataFrame
     levels: Levels
     curves: pd.DataFrame | None
@@ -25,29 +32,33 @@ class Study:
 
 
 def read_study(path: Path) -> Study:
-    """Read a study from its folder or from a trials table alone.
+    """Reads a study from its folder or from a trials table alone.
 
     Raises:
         TableError: one line, where a file is missing or cannot be used.
     """
-    if path.is_dir():
-        folder, trials_path = path, path / "trials.parquet"
-        if not trials_path.is_file():
-            raise TableError(f"{path} holds no trials.parquet: not a study's folder")
-    else:
-        folder, trials_path = path.parent, path
+    folder = path if path.is_dir() else None
+    trials_path = path if folder is None else folder / "trials.parquet"
+    if folder is not None and not trials_path.is_file():
+        raise TableError(f"{path} holds no trials.parquet: not a study's folder")
     trials, levels = read_trials(trials_path)
-    with_folder = path.is_dir()
-    curves_path = folder / "curves.parquet"
-    provenance = _read_provenance(folder / "provenance.json") if with_folder else {}
-    default = folder.resolve().name if with_folder else path.stem
+    provenance = {} if folder is None else _read_provenance(folder / "provenance.json")
+    curves_path = None if folder is None else folder / "curves.parquet"
+    default = path.stem if folder is None else folder.resolve().name
     return Study(
         name=str(provenance.get("name") or default),
+        folder=folder,
         trials=trials,
         levels=levels,
-        curves=read_curves(curves_path) if with_folder and curves_path.is_file() else None,
+        curves=read_curves(curves_path) if curves_path and curves_path.is_file() else None,
         provenance=provenance,
     )
+
+
+def codes_of(trials: pd.DataFrame) -> dict[str | None, int]:
+    """How many trials ran under each fingerprint of the code; None: from before there were any."""
+    codes = trials["code"].array.to_numpy(dtype=object, na_value=None)
+    return dict(Counter(codes.tolist()).most_common())
 
 
 def _read_provenance(path: Path) -> dict[str, Any]:

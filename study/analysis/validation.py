@@ -1,6 +1,7 @@
 """What the values of a trials table may be."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,9 @@ from study.trials.schema import (
     TRIAL_COLUMNS,
 )
 
-_LEAST: Mapping[str, int] = {PROBABILITY: 0, RISK_DIFFERENCE: -1, STANDARD_ERROR: 0, COUNT: 0}
-# of tasks whose risk is a probability; another task's may be any number
-_MOST: Mapping[str, int] = {PROBABILITY: 1, RISK_DIFFERENCE: 1}
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_RISKS: Mapping[str, tuple[int, int]] = {PROBABILITY: (0, 1), RISK_DIFFERENCE: (-1, 1)}
 
 
 def validate_trials(trials: pd.DataFrame) -> None:
@@ -37,37 +38,33 @@ def validate_trials(trials: pd.DataFrame) -> None:
     if repeated.size:
         trial_id = trials["trial_id"].iloc[repeated[0]]
         raise TableError(f"trial_id {trial_id} appears more than once")
-    _check_words(trials, "role", ROLES)
-    _check_words(trials, "status", STATUSES)
+    for name, allowed in (("role", ROLES), ("status", STATUSES)):
+        is_wrong = ~trials[name].isin(list(allowed)).to_numpy(dtype=bool)
+        _refuse_first(trials, name, is_wrong, "one of " + ", ".join(allowed))
+    _refuse_first(trials, "num_train", _numbers(trials, "num_train") < 1, "at least 1")
     _check_ranges(trials)
 
 
-def _check_words(trials: pd.DataFrame, name: str, allowed: Collection[str]) -> None:
-    is_wrong = ~trials[name].isin(list(allowed)).to_numpy(dtype=bool)
-    _refuse_first(trials, name, is_wrong, "one of " + ", ".join(allowed))
-
-
 def _check_ranges(trials: pd.DataFrame) -> None:
+    """Checks every column whose unit implies a range; risks, of tasks whose risk is in it."""
     is_classified = trials["task"].isna() | (trials["task"] == CLASSIFICATION)
     is_probable = is_classified.to_numpy(dtype=bool)
-    for column in TRIAL_COLUMNS:
-        if column.unit not in _LEAST:
-            continue
-        values = trials[column.name].to_numpy(dtype=float, na_value=np.nan)
-        counts = is_probable if column.unit in _MOST else np.full(len(trials), True)
-        least = 1 if column.name == "num_train" else _LEAST[column.unit]
-        _refuse_first(trials, column.name, counts & (values < least), f"at least {least}")
-        if column.unit in _MOST:
-            most = _MOST[column.unit]
-            _refuse_first(trials, column.name, counts & (values > most), f"at most {most}")
+    for name, unit in ((column.name, column.unit) for column in TRIAL_COLUMNS):
+        if unit in _RISKS:
+            least, most = _RISKS[unit]
+            values = _numbers(trials, name)
+            _refuse_first(trials, name, is_probable & (values < least), f"at least {least}")
+            _refuse_first(trials, name, is_probable & (values > most), f"at most {most}")
+        elif unit in (STANDARD_ERROR, COUNT):
+            _refuse_first(trials, name, _numbers(trials, name) < 0, "at least 0")
 
 
-def _refuse_first(
-    trials: pd.DataFrame,
-    name: str,
-    is_wrong: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
-    allowed: str,
-) -> None:
+def _numbers(trials: pd.DataFrame, name: str) -> Array:
+    """A column's values, null as NaN, which no comparison finds."""
+    return trials[name].to_numpy(dtype=float, na_value=np.nan)
+
+
+def _refuse_first(trials: pd.DataFrame, name: str, is_wrong: Array, allowed: str) -> None:
     wrong = np.flatnonzero(is_wrong)
     if wrong.size:
         (row,) = to_rows(trials.iloc[wrong[:1]])

@@ -23,6 +23,7 @@ def make_record(role: str = "measure", status: str = "done", **changes: Any) -> 
         "status": status,
         "error": None,
         "family": "linear",
+        "task": None,
         "depth": 1,
         "population": "xor(sigma=0.5)",
         "distortion": "none",
@@ -33,12 +34,15 @@ def make_record(role: str = "measure", status: str = "done", **changes: Any) -> 
         "max_epochs": 100,
         "hyperparameters": {},
         "curves": [],
+        "source": None,
+        "code": None,
         "node": "here",
         "finished_at": "2026-11-21T12:00:00Z",
         "attempt": 1,
     }
     record |= {name: value for name, value in changes.items() if name in record}
-    named = [role, *(record[name] for name in NAMES), record["hyperparameters"]]
+    held = record["hyperparameters"]
+    named = [role, *(record[name] for name in NAMES), held, record["source"]]
     digest = hashlib.sha256(repr(named).encode()).hexdigest()[:16]
     record["trial_id"] = changes.get("trial_id", digest)
     known = {*record, "metrics"}

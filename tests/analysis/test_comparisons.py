@@ -9,9 +9,10 @@ import pytest
 import scipy.stats
 
 from study.analysis.comparisons import build_comparisons
-from study.analysis.intervals import holm, mean_p_value
-from study.analysis.table import build_trials
 from study.analysis.frames import to_rows
+from study.analysis.intervals import holm, mean_p_value
+from study.analysis.joined import join
+from study.analysis.table import build_trials
 
 Make = Callable[..., dict[str, Any]]
 
@@ -44,7 +45,7 @@ def test_a_comparison_by_hand(make: Make) -> None:
         for seed, risk in enumerate(values)
     ]
     records.append(make(family="vgg", seed=9, risk=0.9, excess_risk=0.8))  # without a partner
-    (row,) = to_rows(build_comparisons(build_trials(records, {})))
+    (row,) = to_rows(build_comparisons(join(build_trials(records, {}))))
     assert (row["first"], row["second"], row["num_pairs"]) == ("linear", "vgg", 3)
     assert row["difference"] == pytest.approx(0.08)  # .10 .08 .06
     seed_half, noise = 4.302653 * 0.02 / math.sqrt(3), 1.959964 * 0.006 * math.sqrt(2)
@@ -59,11 +60,39 @@ def test_a_comparison_by_hand(make: Make) -> None:
 def test_every_pair_of_every_cell_once(
     records: list[dict[str, Any]], levels: dict[str, list[float]]
 ) -> None:
-    rows = to_rows(build_comparisons(build_trials(records, levels)))
+    rows = to_rows(build_comparisons(join(build_trials(records, levels))))
     assert len(rows) == 2 * 2 * 4 * 3  # depths, populations, laws as trained, pairs
     assert all(row["p_holm"] >= row["p_value"] for row in rows)
     assert any(row["significant"] for row in rows)
     assert not all(row["significant"] for row in rows)
+
+
+def test_tasks_are_never_compared_nor_corrected_together(make: Make) -> None:
+    """What a task's families show does not change because another task was studied beside it."""
+    rng = np.random.default_rng(20260402)
+
+    def measured(task: str | None, *families: str) -> list[dict[str, Any]]:
+        return [
+            make(task=task, family=family, seed=seed, risk=0.3 + 0.05 * rng.standard_normal())
+            for family in families
+            for seed in range(4)
+        ]
+
+    classified = measured("classification", "linear", "vgg", "resnet")
+    restored = measured("reconstruction", "ae", "vae")
+    untold = measured(None, "old", "older")
+    alone = to_rows(build_comparisons(join(build_trials(classified, {}))))
+    rows = to_rows(build_comparisons(join(build_trials([*classified, *restored, *untold], {}))))
+    pairs = [(row["task"], row["first"], row["second"]) for row in rows]
+    assert sorted(pairs, key=str) == [
+        ("classification", "linear", "resnet"),
+        ("classification", "linear", "vgg"),
+        ("classification", "resnet", "vgg"),
+        ("reconstruction", "ae", "vae"),
+        (None, "old", "older"),
+    ]
+    assert [row for row in rows if row["task"] == "classification"] == alone
+    assert all(row["p_holm"] == row["p_value"] for row in rows if row["task"] != "classification")
 
 
 def test_few_studies_without_differences_call_one_significant(make: Make) -> None:

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from study.analysis.completeness import missing_rows, study_grid
-from study.analysis.estimates import trial_errors
-from study.analysis.landscape import build_landscape
-from study.trials.schema import ERRORS, LANDSCAPE_COLUMNS, NOMINAL_ERRORS, SEED_ERROR_COLUMNS
-from study.analysis.table import build_trials
 from study.analysis.frames import to_rows
+from study.analysis.joined import Joined, join, trial_errors
+from study.analysis.landscape import build_landscape
+from study.analysis.table import build_trials
+from study.trials.schema import ERRORS, LANDSCAPE_COLUMNS, NOMINAL_ERRORS, SEED_ERROR_COLUMNS
 
 Record = dict[str, Any]
 Make = Callable[..., Record]
@@ -29,6 +29,10 @@ seeds = st.lists(
     min_size=1,
     max_size=6,
 )
+
+
+def joined_of(records: list[Record], levels: dict[str, list[float]]) -> Joined:
+    return join(build_trials(records, levels))
 
 
 def cell(make: Make, found: list[Any], u: float, distortion: str, known: bool) -> list[Record]:
@@ -54,8 +58,8 @@ def test_errors_telescope_and_keep_their_sign(
     found: list[Any], u: float, distortion: str, make: Make
 ) -> None:
     levels = {"label_noise": [0.1]}
-    trials = build_trials(cell(make, found, u, distortion, True), levels)
-    rows = to_rows(build_landscape(trials, levels))
+    joined = joined_of(cell(make, found, u, distortion, True), levels)
+    rows = to_rows(build_landscape(joined, levels))
     for row in rows:
         parts = [row[name] for name in ERRORS[1:]]
         if row["total"] is not None and None not in parts:
@@ -79,7 +83,7 @@ def test_errors_telescope_and_keep_their_sign(
 @given(found=seeds, u=half)
 @relaxed
 def test_without_bayes_risk_nothing_is_invented(found: list[Any], u: float, make: Make) -> None:
-    (row,) = to_rows(build_landscape(build_trials(cell(make, found, u, "none", False), {}), {}))
+    (row,) = to_rows(build_landscape(joined_of(cell(make, found, u, "none", False), {}), {}))
     for name in ("total", "approximation"):
         assert [row[name], row[f"{name}_lo"], row[f"{name}_hi"]] == [None, None, None]
 
@@ -87,7 +91,7 @@ def test_without_bayes_risk_nothing_is_invented(found: list[Any], u: float, make
 def test_every_row_of_a_study_telescopes(
     records: list[Record], levels: dict[str, list[float]]
 ) -> None:
-    landscape = build_landscape(build_trials(records, levels), levels)
+    landscape = build_landscape(joined_of(records, levels), levels)
     assert list(landscape.columns) == [column.name for column in LANDSCAPE_COLUMNS]
     assert [str(d) for d in landscape.dtypes] == [column.dtype for column in LANDSCAPE_COLUMNS]
     known = landscape[landscape["total"].notna()]
@@ -106,8 +110,8 @@ def test_every_row_of_a_study_telescopes(
 def test_the_landscape_ignores_the_order_of_records(
     records: list[Record], levels: dict[str, list[float]]
 ) -> None:
-    first = build_landscape(build_trials(records, levels), levels)
-    second = build_landscape(build_trials(records[::-1], levels), levels)
+    first = build_landscape(joined_of(records, levels), levels)
+    second = build_landscape(joined_of(records[::-1], levels), levels)
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
@@ -115,14 +119,14 @@ def test_a_complete_study_misses_nothing(
     records: list[Record], levels: dict[str, list[float]]
 ) -> None:
     whole = [record for record in records if record["status"] != "failed"]
-    trials = build_trials(whole, levels)
-    missing = to_rows(missing_rows(trials, levels))
+    joined = joined_of(whole, levels)
+    missing = to_rows(missing_rows(joined, levels))
     assert [(row["role"], row["seed"], row["why"]) for row in missing] == [
         ("measure", 1, "absent"),
         ("measure", 1, "absent"),
     ]
     others = [record for record in whole if record["family"] != "resnet"]
-    assert missing_rows(build_trials(others, levels), levels).empty
+    assert missing_rows(joined_of(others, levels), levels).empty
 
 
 def test_a_cell_that_is_wholly_absent_is_a_row_of_nulls(
@@ -131,38 +135,41 @@ def test_a_cell_that_is_wholly_absent_is_a_row_of_nulls(
     gone = ("linear", 1, "digits", "imbalance")
     names = ("family", "depth", "population", "distortion")
     kept = [r for r in records if tuple(r[name] for name in names) != gone]
-    trials = build_trials(kept, levels)
-    landscape = build_landscape(trials, levels)
+    joined = joined_of(kept, levels)
+    landscape = build_landscape(joined, levels)
     found = [r for r in to_rows(landscape) if tuple(r[name] for name in names) == gone]
     assert [(r["severity"], r["num_seeds"], r["num_missing"]) for r in found] == [
         (0.5, 4, 0),
         (0.8, 0, 4),
     ]
     assert found[1]["estimation"] is None
-    why = [r["role"] for r in to_rows(missing_rows(trials, levels)) if r["family"] == "linear"]
+    why = [r["role"] for r in to_rows(missing_rows(joined, levels)) if r["family"] == "linear"]
     assert why == ["measure"] * 4 + ["best_in_class"] * 2 + ["resubstitution"] * 4
 
 
 def test_a_severity_the_study_does_not_list_is_left_out(make: Make) -> None:
     records = [make(), make(distortion="label_noise", severity=0.3, seed=0)]
     levels = {"label_noise": [0.0, 0.1]}
-    grid = study_grid(build_trials(records, levels), levels)
-    assert [key[3:5] for key in grid] == [("label_noise", 0.1), ("none", 0.0)]
+    grid = study_grid(joined_of(records, levels), levels)
+    assert [(cell.distortion, cell.severity) for cell in grid] == [
+        ("label_noise", 0.1),
+        ("none", 0.0),
+    ]
 
 
 def test_trial_errors_has_a_row_per_measured_seed(
     records: list[Record], levels: dict[str, list[float]]
 ) -> None:
-    errors = trial_errors(build_trials(records, levels))
+    errors = trial_errors(joined_of(records, levels))
     assert list(errors.columns) == [column.name for column in SEED_ERROR_COLUMNS]
     assert len(errors) == sum((r["role"], r["status"]) == ("measure", "done") for r in records)
 
 
 def test_an_empty_study_has_an_empty_landscape() -> None:
-    trials = build_trials([], {})
+    joined = joined_of([], {})
     for levels in ({}, {"label_noise": [0.0, 0.1]}):
-        assert build_landscape(trials, levels).empty
-        assert missing_rows(trials, levels).empty
+        assert build_landscape(joined, levels).empty
+        assert missing_rows(joined, levels).empty
 
 
 def test_coverage_of_the_decomposition(make: Make) -> None:
@@ -184,7 +191,7 @@ def test_coverage_of_the_decomposition(make: Make) -> None:
             measured = {"excess_risk": value, "converged_excess_risk": value, "risk": 0.2}
             noise = {"excess_risk_se": 0.01, "converged_excess_risk_se": 0.01}
             records.append(make(depth=depth, seed=seed, **measured, **noise))
-    rows = to_rows(build_landscape(build_trials(records, {}), {}))
+    rows = to_rows(build_landscape(joined_of(records, {}), {}))
     covered = [row["estimation_lo"] <= 0.05 <= row["estimation_hi"] for row in rows]
     assert len(covered) == 240
     assert 0.90 <= sum(covered) / len(covered) <= 0.995

@@ -7,12 +7,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from study.rendering.style import write_figure
+from study.analysis.frames import to_rows
+from study.analysis.joined import join
 from study.analysis.landscape import build_landscape
 from study.analysis.learning_curves import build_learning_curves, fit_power_law
-from study.rendering.sizes import draw_size_grid, size_grids
 from study.analysis.table import build_trials
-from study.analysis.frames import to_rows
+from study.rendering.sizes import draw_size_grid, size_grids
+from study.rendering.style import write_figure
 
 Make = Callable[..., dict[str, Any]]
 SIZES = (64, 128, 256, 512)
@@ -72,7 +73,7 @@ def test_weights_count() -> None:
 def test_the_table_of_a_study(make: Make) -> None:
     records = study(make, np.random.default_rng(1), spread=0.02, num_seeds=8)
     levels = {"label_noise": [0.0], "imbalance": [0.8, 0.5]}
-    rows = to_rows(build_learning_curves(build_trials(records, levels), levels))
+    rows = to_rows(build_learning_curves(join(build_trials(records, levels)), levels))
     assert [(row["distortion"], row["level"]) for row in rows] == [
         ("label_noise", 0),
         ("imbalance", 1),
@@ -88,31 +89,31 @@ def test_the_table_of_a_study(make: Make) -> None:
 
 def test_a_best_in_class_that_is_no_asymptote_is_told(make: Make) -> None:
     records = study(make, np.random.default_rng(2), spread=0.02, num_seeds=8, best=0.15)
-    (row,) = to_rows(build_learning_curves(build_trials(records, {}), {}))
+    (row,) = to_rows(build_learning_curves(join(build_trials(records, {})), {}))
     assert row["c_minus_best"] == pytest.approx(0.05, abs=0.01)
     assert not row["agrees"]
 
 
 def test_what_cannot_be_known_is_null(make: Make) -> None:
     rng = np.random.default_rng(3)
-    (row,) = to_rows(build_learning_curves(build_trials(study(make, rng, best=None), {}), {}))
+    (row,) = to_rows(build_learning_curves(join(build_trials(study(make, rng, best=None), {})), {}))
     assert row["b_lo"] is not None
     for name in ("best_in_class_risk", "c_minus_best", "agrees", "rate", "rate_lo"):
         assert row[name] is None
     single = study(make, rng, num_seeds=1)
-    (row,) = to_rows(build_learning_curves(build_trials(single, {}), {}))
+    (row,) = to_rows(build_learning_curves(join(build_trials(single, {})), {}))
     assert row["b"] is not None
     assert row["b_lo"] is None
     assert row["agrees"] is None
     two = [record for record in study(make, rng) if record["num_train"] not in SIZES[:2]]
-    assert build_learning_curves(build_trials(two, {}), {}).empty
-    assert build_learning_curves(build_trials([], {}), {}).empty
+    assert build_learning_curves(join(build_trials(two, {})), {}).empty
+    assert build_learning_curves(join(build_trials([], {})), {}).empty
 
 
 def test_only_seeds_that_every_size_has(make: Make) -> None:
     records = study(make, np.random.default_rng(4), num_seeds=6)
     gone = [r for r in records if (r["num_train"], r["seed"]) != (128, 5)]
-    (row,) = to_rows(build_learning_curves(build_trials(gone, {}), {}))
+    (row,) = to_rows(build_learning_curves(join(build_trials(gone, {})), {}))
     assert row["num_seeds"] == 5
 
 
@@ -127,7 +128,7 @@ def test_coverage_of_the_rate(make: Make) -> None:
     records: list[dict[str, Any]] = []
     for depth in range(150):
         records += study(make, rng, num_seeds=10, depth=depth)
-    rows = to_rows(build_learning_curves(build_trials(records, {}), {}))
+    rows = to_rows(build_learning_curves(join(build_trials(records, {})), {}))
     assert len(rows) == 150
     for name, truth in (("b", 0.7), ("c", 0.2), ("rate", 0.7)):
         share = np.mean([row[f"{name}_lo"] <= truth <= row[f"{name}_hi"] for row in rows])
@@ -137,9 +138,9 @@ def test_coverage_of_the_rate(make: Make) -> None:
 def test_the_figure_holds_the_numbers(make: Make, tmp_path: Any) -> None:
     rng = np.random.default_rng(5)
     records = [r for depth in (1, 2) for r in study(make, rng, depth=depth)]
-    trials = build_trials(records, {})
-    landscape = build_landscape(trials, {})
-    fits = build_learning_curves(trials, {})
+    joined = join(build_trials(records, {}))
+    landscape = build_landscape(joined, {})
+    fits = build_learning_curves(joined, {})
     (info,) = size_grids(landscape, fits)
     assert (info.column_labels, info.row_labels) == (("depth 1", "depth 2"), ("severity 0",))
     ((panel, _),) = info.panels

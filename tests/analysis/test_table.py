@@ -13,10 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study.trials.schema import METRIC_COLUMNS, TRIAL_COLUMNS, columns_markdown
-from study.analysis.files import LEVELS_KEY, read_curves, read_trials, write_table
-from study.analysis.table import SCHEMA_KEY, build_curves, build_trials
+from study.analysis.files import (
+    LEVELS_KEY,
+    VERSION_KEY,
+    read_curves,
+    read_trials,
+    write_table,
+)
 from study.analysis.frames import TableError, to_rows
+from study.analysis.table import build_curves, build_trials
+from study.trials.schema import METRIC_COLUMNS, TABLE_VERSION, TRIAL_COLUMNS, columns_markdown
 
 Record = dict[str, Any]
 Make = Callable[..., Record]
@@ -197,7 +203,7 @@ def test_malformed_tables_are_refused_in_one_line(good: pa.Table, tmp_path: Path
     def replaced(name: str, values: pa.Array) -> pa.Table:
         return good.set_column(good.column_names.index(name), name, values)
 
-    assert "column risk is missing" in refusal(good.drop_columns(["risk"]), tmp_path)
+    assert "column seed is missing" in refusal(good.drop_columns(["seed"]), tmp_path)
     assert "column risk is of type string" in refusal(replaced("risk", pa.array(["x"])), tmp_path)
     assert "is of type double, not Int64" in refusal(replaced("steps", pa.array([0.5])), tmp_path)
     assert "risk is 7.0, not at most 1" in refusal(replaced("risk", pa.array([7.0])), tmp_path)
@@ -207,12 +213,47 @@ def test_malformed_tables_are_refused_in_one_line(good: pa.Table, tmp_path: Path
     assert "column odd is of type list" in refusal(extra, tmp_path)
     twice = good.append_column("risk", pa.array([0.1]))
     assert "two columns have the same name" in refusal(twice, tmp_path)
-    other = good.replace_schema_metadata({**held, SCHEMA_KEY: b"9"})
-    assert "schema is 9, this program reads 1" in refusal(other, tmp_path)
+    for version in (b"9", b"0", b"-1", b"two"):
+        other = good.replace_schema_metadata({**held, VERSION_KEY: version})
+        words = f"schema is {version.decode()}, this program reads 1 to {TABLE_VERSION}"
+        assert words in refusal(other, tmp_path)
     assert "no schema version" in refusal(good.replace_schema_metadata(None), tmp_path)
     for levels in (b"{", b"[1]", b'{"a": 3}', b'{"a": ["x"]}'):
         wrong = good.replace_schema_metadata({**held, LEVELS_KEY: levels})
         assert "levels in its metadata" in refusal(wrong, tmp_path)
+
+
+def test_columns_may_come_and_go(good: pa.Table, tmp_path: Path) -> None:
+    """An older table lacks some, another's has more: both read, in the table's order."""
+    path = tmp_path / "other.parquet"
+    more = good.append_column("hp_kind", pa.array(["x"])).append_column("odd", pa.array([0.5]))
+    pq.write_table(more.drop_columns(["task", "risk", "code"]), path)
+    (row,) = to_rows(read_trials(path)[0])
+    assert (row["hp_kind"], row["odd"], row["steps"]) == ("x", 0.5, 4)
+    assert (row["task"], row["risk"], row["code"]) == (None, None, None)
+    names = [name for name in row if name in ("max_epochs", "hp_kind", "risk", "odd", "source")]
+    assert names == ["max_epochs", "hp_kind", "risk", "odd", "source"]
+
+
+def test_a_risk_is_a_probability_where_the_task_is_classification(make: Make) -> None:
+    """Another task's risk, such as a squared error, has no such range; its counts do."""
+    for task in (None, "classification"):
+        with pytest.raises(TableError, match=r"risk is 3\.5, not at most 1"):
+            build_trials([make(task=task, risk=3.5)], {})
+    squared = build_trials([make(task="reconstruction", risk=3.5, excess_risk=-2.0)], {})
+    assert squared["risk"].tolist() == [3.5]
+    with pytest.raises(TableError, match=r"risk_se is -1\.0, not at least 0"):
+        build_trials([make(task="reconstruction", risk=3.5, risk_se=-1.0)], {})
+    with pytest.raises(TableError, match="steps is -1, not at least 0"):
+        build_trials([make(task="reconstruction", steps=-1)], {})
+
+
+def test_the_first_wrong_value_of_a_column_is_told(make: Make) -> None:
+    records = [make(seed=0), make(seed=1, risk=1.5, trial_id="bad1"), make(seed=2, risk=-0.5)]
+    with pytest.raises(TableError, match=r"risk is -0\.5, not at least 0"):
+        build_trials(records, {})
+    with pytest.raises(TableError, match=r"^trial bad1: risk is 1\.5, not at most 1$"):
+        build_trials(records[:2], {})
 
 
 def test_nan_in_a_foreign_table_is_null(good: pa.Table, tmp_path: Path) -> None:

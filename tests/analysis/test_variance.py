@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.trials.seeds import decode_variance_seed, encode_variance_seed
-from study.analysis.table import build_trials
 from study.analysis.frames import to_rows
+from study.analysis.joined import Joined, join
+from study.analysis.table import build_trials
 from study.analysis.variance import build_variance, mean_squares, variance_components
+from study.trials.seeds import decode_variance_seed, encode_variance_seed
 
 Make = Callable[..., dict[str, Any]]
+
+
+def joined_of(records: list[dict[str, Any]]) -> Joined:
+    return join(build_trials(records, {}))
 
 
 def crossed(make: Make, block: np.ndarray, **named: Any) -> list[dict[str, Any]]:
@@ -84,7 +89,7 @@ def test_components_are_unbiased() -> None:
 
 def test_the_table_of_a_study(make: Make) -> None:
     block = 0.3 + 0.1 * np.random.default_rng(4).random((3, 3, 3))
-    table = to_rows(build_variance(build_trials(crossed(make, block), {})))
+    table = to_rows(build_variance(joined_of(crossed(make, block))))
     risk = {row["component"]: row for row in table if row["quantity"] == "risk"}
     assert list(risk) == [
         *("data", "init", "order"),
@@ -105,8 +110,8 @@ def test_a_block_with_a_hole_is_left_out(make: Make) -> None:
     block = np.random.default_rng(5).random((2, 2, 2))
     records = crossed(make, block)
     failed = [*records[:-1], {**records[-1], "status": "failed", "metrics": {}}]
-    assert build_variance(build_trials(failed, {})).empty
-    assert build_variance(build_trials(records[:-1], {})).empty
-    assert build_variance(build_trials([make()], {})).empty
-    whole = to_rows(build_variance(build_trials([*failed, *crossed(make, block, depth=2)], {})))
+    assert build_variance(joined_of(failed)).empty
+    assert build_variance(joined_of(records[:-1])).empty
+    assert build_variance(joined_of([make()])).empty
+    whole = to_rows(build_variance(joined_of([*failed, *crossed(make, block, depth=2)])))
     assert {row["depth"] for row in whole} == {2}

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from study import report, run, status
 from study.cli import OK
+from study.analysis.joined import join
 from study.analysis.landscape import build_landscape
 from study.planning.plan import next_trials
 from study.request.spec import StudySpec
@@ -64,7 +65,7 @@ def checked(records: Sequence[Any]) -> tuple[list[Any], None]:
 def read_only(path: Path, out: Path | None = None) -> Path:
     """All of the report but its writing."""
     study = report.read_study(path)
-    build_landscape(study.trials, study.levels)
+    build_landscape(join(study.trials), study.levels)
     return path
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from study.analysis.completeness import missing_rows
-from study.analysis.estimates import build_best_in_class, trial_errors
+from study.analysis.frames import to_rows
+from study.analysis.joined import Joined, build_best_in_class, join, trial_errors
 from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
-from study.analysis.frames import to_rows
 
 LEVELS = {"label_noise": [0.0, 0.2], "imbalance": [0.7, 0.5]}
 Z = 1.959963984540054  # 97.5% point of N(0, 1), from tables
@@ -109,13 +109,13 @@ RECORDS = [
 
 
 @pytest.fixture(scope="module")
-def trials() -> pd.DataFrame:
-    return build_trials(RECORDS, LEVELS)
+def joined() -> Joined:
+    return join(build_trials(RECORDS, LEVELS))
 
 
 @pytest.fixture(scope="module")
-def rows(trials: pd.DataFrame) -> dict[tuple[str, int], dict[str, Any]]:
-    return {(r["distortion"], r["level"]): r for r in to_rows(build_landscape(trials, LEVELS))}
+def rows(joined: Joined) -> dict[tuple[str, int], dict[str, Any]]:
+    return {(r["distortion"], r["level"]): r for r in to_rows(build_landscape(joined, LEVELS))}
 
 
 def assert_error(row: dict[str, Any], name: str, value: float, below: float, above: float) -> None:
@@ -207,8 +207,8 @@ def test_one_seed_of_three_is_not_averaged(rows: dict[tuple[str, int], dict[str,
     assert row["risk"] is None
 
 
-def test_the_missing_rows_are_listed(trials: pd.DataFrame) -> None:
-    missing = to_rows(missing_rows(trials, LEVELS))
+def test_the_missing_rows_are_listed(joined: Joined) -> None:
+    missing = to_rows(missing_rows(joined, LEVELS))
     names = ("role", "distortion", "severity", "num_train", "seed", "why")
     assert [tuple(row[name] for name in names) for row in missing] == [
         ("measure", "imbalance", 0.7, 100, 1, "failed"),
@@ -222,8 +222,8 @@ def test_the_missing_rows_are_listed(trials: pd.DataFrame) -> None:
     ]
 
 
-def test_best_in_class_at_each_m(trials: pd.DataFrame) -> None:
-    best = to_rows(build_best_in_class(trials))
+def test_best_in_class_at_each_m(joined: Joined) -> None:
+    best = to_rows(build_best_in_class(joined))
     names = ("num_stream", "trial_id", "best_in_class_risk", "validation_risk", "restarts")
     assert [tuple(row[name] for name in names) for row in best] == [
         (1000, "b1", pytest.approx(0.30), 0.32, 2),
@@ -231,8 +231,8 @@ def test_best_in_class_at_each_m(trials: pd.DataFrame) -> None:
     ]
 
 
-def test_errors_by_seed(trials: pd.DataFrame) -> None:
-    row = next(r for r in to_rows(trial_errors(trials)) if r["trial_id"] == "n0")
+def test_errors_by_seed(joined: Joined) -> None:
+    row = next(r for r in to_rows(trial_errors(joined)) if r["trial_id"] == "n0")
     assert row["optimization"] == pytest.approx(-0.01)  # .35 - .36 keeps its sign
     assert row["estimation"] == pytest.approx(0.11)
     assert row["approximation"] == pytest.approx(0.25)
@@ -247,7 +247,7 @@ def test_real_data_has_no_bayes_risk() -> None:
         record("u", "best_in_class", num_train=900, validation_risk=0.1, risk=0.06, **digits),
         record("l", "resubstitution", seed=0, risk=0.02, **digits),
     ]
-    (row,) = to_rows(build_landscape(build_trials(records, {}), {}))
+    (row,) = to_rows(build_landscape(join(build_trials(records, {})), {}))
     assert (row["distortion"], row["level"], row["severity"]) == ("none", 0, 0.0)
     for name in ("bayes_risk", "total", "approximation", "nominal_approximation"):
         assert row[name] is None
@@ -263,7 +263,7 @@ def test_real_data_has_no_bayes_risk() -> None:
 
 
 def test_a_study_of_one_seed_has_errors_without_intervals() -> None:
-    row = build_landscape(build_trials([RECORDS[0], RECORDS[10]], {}), {}).iloc[0]
+    row = build_landscape(join(build_trials([RECORDS[0], RECORDS[10]], {})), {}).iloc[0]
     assert row["total"] == pytest.approx(0.30)
     assert row["estimation"] == pytest.approx(0.03)
     assert pd.isna(row["total_lo"])
@@ -274,6 +274,6 @@ def test_a_superseded_winner_does_not_mix_with_the_current_one() -> None:
     old = measured("o0", 0, 0.9, 0.9, hyperparameters={"learning_rate": 1.0})
     new = measured("o1", 0, 0.2, 0.1, hyperparameters={"learning_rate": 0.1})
     old["finished_at"], new["finished_at"] = "2026-01-01T00:00:00", "2026-01-02T00:00:00"
-    row = build_landscape(build_trials([new, old], {}), {}).iloc[0]
+    row = build_landscape(join(build_trials([new, old], {})), {}).iloc[0]
     assert row["num_seeds"] == 1
     assert row["total"] == pytest.approx(0.2)

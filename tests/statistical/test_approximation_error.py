@@ -14,12 +14,12 @@ from classcomp.experiment import Experiment
 from classcomp.metrics.assessment import assess, predict
 from classcomp.models import build
 from classcomp.populations import Population, make
-from study.analysis.estimates import best_in_class
-from study.planning.plan import next_trials
-from study.trials.selection import best_restart
-from study.trials.trial import TrialSpec
-from study.request.reading import parse_spec
 from study.analysis.frames import to_rows
+from study.analysis.joined import join
+from study.planning.plan import next_trials
+from study.request.reading import parse_spec
+from study.trials.selection import best_row
+from study.trials.trial import TrialSpec
 from tests.statistical.studies import run_study
 from tests.statistical.test_ground_truths import linear_risk
 
@@ -57,7 +57,7 @@ def test_best_in_class_of_linear_rules_stays_above_their_infimum(section: Sectio
     infimum = LINEAR_INFIMUM[section["name"]]
     for row in to_rows(trials):
         assert row["risk"] >= infimum - 3 * row["risk_se"]
-    (best,) = best_in_class(trials).values()
+    (best,) = join(trials).best.values()
     assert infimum - 3 * best["risk_se"] <= best["best_in_class_risk"] < 0.53
 
 
@@ -97,7 +97,7 @@ def test_the_best_line_scores_the_infimum(section: Section) -> None:
 @pytest.mark.parametrize("section", [XOR, CONCENTRIC], ids=["xor", "concentric"])
 def test_vgg_of_depth_two_reaches_bayes(section: Section) -> None:
     """U - R* at most .002 with two restarts on 20,000 examples; SE is near 1e-4."""
-    (best,) = best_in_class(best_trials("vgg", section, [20_000])).values()
+    (best,) = join(best_trials("vgg", section, [20_000])).best.values()
     assert best["excess_risk_se"] < 2e-4
     assert 0 <= best["excess_risk"] <= 0.002
 
@@ -164,7 +164,7 @@ def test_weighting_by_the_posterior_saves_most_where_rules_are_best() -> None:
         {**e.trial.identity, **e.outcome.metrics, "status": "done", "trial_id": e.trial.trial_id}
         for e in restarts
     ]
-    best = best_restart(rows)
+    best = best_row(rows)
     ratio, excess = ratio_of_deviations(restarts[rows.index(best)])
     assert 0 < excess < 5e-4
     assert 0 < ratio <= 1 / 30

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.analysis.landscape import build_landscape
-from study.trials.schema import ERRORS
 from study.analysis.frames import Row, to_rows
+from study.analysis.joined import join
+from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
+from study.trials.schema import ERRORS
 
 STUDIES = 1_000
 TRUTH = {"approximation": 0.05, "estimation": 0.08, "optimization": -0.01, "total": 0.12}
@@ -77,6 +78,6 @@ def test_intervals_of_every_error_cover(num_seeds: int) -> None:
     """
     rng = np.random.default_rng([20260302, num_seeds])
     records = [r for study in range(STUDIES) for r in simulated(rng, study, num_seeds)]
-    rows = to_rows(build_landscape(build_trials(records, {}), {}))
+    rows = to_rows(build_landscape(join(build_trials(records, {})), {}))
     shares = {name: coverage(rows, name) for name in ERRORS}
     assert all(0.93 <= share <= 0.97 for share in shares.values()), shares

@@ -10,10 +10,11 @@ from scipy.integrate import quad
 from scipy.special import expit, ndtr
 
 from classcomp.populations import make
+from study.analysis.frames import to_rows
+from study.analysis.joined import join
 from study.analysis.landscape import build_landscape
 from study.analysis.learning_curves import build_learning_curves
 from study.trials.seeds import seed_for
-from study.analysis.frames import to_rows
 from tests.statistical.studies import run_study
 
 DELTA, DIM, SIZES = 2.0, 2, (200, 400, 800)
@@ -91,7 +92,7 @@ def test_estimation_error_of_linear(trials: pd.DataFrame) -> None:
     with power .9. The paired test below is sharper.
     """
     expected = logistic_constant(DELTA, DIM)
-    rows = to_rows(build_landscape(trials, {}))
+    rows = to_rows(build_landscape(join(trials), {}))
     assert [row["num_train"] for row in rows] == list(SIZES)
     for row in rows:
         n = row["num_train"]
@@ -100,7 +101,7 @@ def test_estimation_error_of_linear(trials: pd.DataFrame) -> None:
         assert n * (row["estimation_hi"] - row["estimation_lo"]) < 2 * 0.5 * expected
         # U's own distance from inf_H R, which is R* here, is no part of what is measured
         assert 0 <= row["approximation"] < 0.06 * expected / n
-    (fit,) = to_rows(build_learning_curves(trials, {}))
+    (fit,) = to_rows(build_learning_curves(join(trials), {}))
     assert fit["rate_lo"] <= 1.0 <= fit["rate_hi"]
     assert fit["rate_hi"] - fit["rate_lo"] < 0.8
     assert fit["b_lo"] <= 1.0 <= fit["b_hi"]

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.analysis.landscape import build_landscape
 from study.analysis.frames import Row, to_rows
+from study.analysis.joined import join
+from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
 
 N, D, SEEDS, STEPS = 40, 160, 300, 25
@@ -84,7 +85,8 @@ def landscape() -> dict[int, Row]:
         x = rng.standard_normal((N, D))
         y = x @ BETA + math.sqrt(NOISE_VARIANCE) * rng.standard_normal(N)
         records += [measured(p, seed, x, y) for p in NUM_FITTED]
-    return {row["depth"]: row for row in to_rows(build_landscape(build_trials(records, {}), {}))}
+    joined = join(build_trials(records, {}))
+    return {row["depth"]: row for row in to_rows(build_landscape(joined, {}))}
 
 
 @pytest.mark.parametrize("p", [p for p in NUM_FITTED if p != N])

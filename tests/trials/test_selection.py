@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.trials.selection import best_restart, winner
+from study.trials.selection import best_row, winner
 
 
 def record(seed: int, validation: object, role: str = "search", status: str = "done") -> Any:
@@ -41,13 +41,13 @@ def test_a_stopped_trial_never_wins_however_good() -> None:
     assert found["seed"] == 1
 
 
-def test_best_restart_reads_rows_of_the_table() -> None:
+def test_the_best_row_of_the_table() -> None:
     rows = [
         {"role": "best_in_class", "status": status, "seed": seed, "validation_risk": value}
         | {"trial_id": str(seed)}
         for seed, status, value in ((0, "done", 0.2), (1, "failed", None), (2, "done", 0.1))
     ]
-    found = best_restart(rows)
+    found = best_row(rows)
     assert found is not None
     assert found["seed"] == 2
 

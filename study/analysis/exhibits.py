@@ -1,0 +1,192 @@
+"""Exhibits of a study: arrays that trials left to be looked at, and how alike features are.
+
+    exhibits/<trial_id>.npz holds some of
+
+    confusion/counts     (K, K)  examples by true class and by decided class
+    decision_map/rule    (G, G)  the class decided at every point of a grid over a 2-D law
+    decision_map/bayes   (G, G)  the Bayes rule's
+    decision_map/extent  (4,)    of the grid: x from, x to, y from, y to
+    features/points      (N, 2)  a plane of the features of a sample that all trials share
+    features/labels      (N,)    its classes
+    features/gram        (N, N)  the centred Gram matrix of its features
+
+and maybe other numeric arrays. The files are read with suspicion: they may come from anywhere.
+"""
+
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.analysis.frames import TableError
+from study.analysis.intervals import mean
+from study.analysis.joined import Joined
+from study.trials.trial import Cell
+
+FOLDER = "exhibits"
+GRAM = "features/gram"
+MAX_BYTES = 64 * 2**20
+"""Of a file, packed or unpacked."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Arrays = Mapping[str, Array]
+"""Of one trial, by key."""
+
+# dtype kinds of a key, and its shape: the same letter is the same length, a number that length
+_FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
+    "confusion/counts": ("iu", ("K", "K")),
+    "decision_map/rule": ("biu", ("G", "G")),
+    "decision_map/bayes": ("biu", ("G", "G")),
+    "decision_map/extent": ("f", (4,)),
+    "features/points": ("f", ("N", 2)),
+    "features/labels": ("iu", ("N",)),
+    GRAM: ("f", ("N", "N")),
+}
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Similarity:
+    """How alike the features of a cell's families are.
+
+    Attributes:
+        cell: of all its families: `family` is empty.
+        families: that show their features, in order.
+        cka: (F, F), the mean over the seeds that two families share; NaN where it is undefined.
+    """
+
+    cell: Cell
+    families: Sequence[str]
+    cka: Array
+
+
+def exhibit_ids(folder: Path) -> set[str]:
+    """The trials that have a file in a study's folder."""
+    return {path.stem for path in (folder / FOLDER).glob("*.npz")}
+
+
+def read_exhibits(folder: Path, trial_ids: Iterable[str]) -> tuple[dict[str, Arrays], list[str]]:
+    """The exhibits of some trials, and a line for each file that cannot be used.
+
+    Args:
+        folder: the study's.
+        trial_ids: of `exhibit_ids`; all of a large study's are gigabytes.
+    """
+    found: dict[str, Arrays] = {}
+    skipped = []
+    for trial_id in trial_ids:
+        try:
+            found[trial_id] = read_exhibit(folder / FOLDER / f"{trial_id}.npz")
+        except TableError as error:
+            skipped.append(str(error))
+    return found, skipped
+
+
+def read_exhibit(path: Path) -> Arrays:
+    """The arrays of one file by key.
+
+    Raises:
+        TableError: one line, where it is missing, too large or damaged, or where an array is of
+            another dtype or shape than its key says, or holds what is no finite number.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if max(size, path.stat().st_size) > MAX_BYTES:
+            raise ValueError(f"larger than {MAX_BYTES // 2**20} MB")
+        with np.load(path, allow_pickle=False) as held:
+            arrays: dict[str, Array] = {name: held[name] for name in held.files}
+    except _UNREADABLE as error:
+        raise TableError(f"{path} cannot be read as npz: {error}") from None
+    lengths: dict[str, int] = {}
+    for key, array in arrays.items():
+        _check_form(key, array, lengths, path)
+    return arrays
+
+
+def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> None:
+    """Refuses an array of a wrong form; notes the lengths that it has in common with others."""
+    kinds, shape = _FORMS.get(key, ("biuf", array.shape))
+    if array.dtype.kind not in kinds:
+        raise TableError(f"{path}: {key} is of type {array.dtype}")
+    fits = array.ndim == len(shape) and all(
+        size == (lengths.setdefault(length, size) if isinstance(length, str) else length)
+        for length, size in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = "(" + ", ".join(map(str, shape)) + ")"
+        raise TableError(f"{path}: {key} is of shape {array.shape}, not {wanted}")
+    if key != GRAM and not np.isfinite(array).all():  # of a constant space it is NaN
+        raise TableError(f"{path}: {key} holds what is no finite number")
+
+
+def build_similarities(folder: Path, joined: Joined) -> tuple[list[Similarity], list[str]]:
+    """The families' features compared, cell by cell; and a line for each file not to be used.
+
+    Of the measured trials of the cells' current configurations. A cell in which fewer than two
+    families show their features is left out.
+
+    Args:
+        folder: the study's.
+        joined: its trials.
+    """
+    present = exhibit_ids(folder)
+    meetings: dict[Cell, dict[str, dict[str, int]]] = defaultdict(dict)
+    for cell, rows in sorted(joined.current["measure"].items()):
+        seeds = {row["trial_id"]: row["seed"] for row in rows if row["trial_id"] in present}
+        meetings[replace(cell, family="")][cell.family] = seeds
+    similarities, lines = [], []
+    for meeting, families in meetings.items():
+        grams: dict[str, dict[int, Array]] = {}
+        for family, seeds in families.items():
+            exhibits, skipped = read_exhibits(folder, seeds)
+            lines += skipped
+            held = {
+                seeds[name]: arrays[GRAM] for name, arrays in exhibits.items() if GRAM in arrays
+            }
+            if held:
+                grams[family] = held
+        if len(grams) > 1:
+            cka = _mean_cka(list(grams.values()))
+            similarities.append(Similarity(cell=meeting, families=list(grams), cka=cka))
+    return similarities, lines
+
+
+def _mean_cka(grams: Sequence[Mapping[int, Array]]) -> Array:
+    """(F, F): `cka_matrix` of every two of F families, mean over the seeds that they share."""
+    found = np.full((len(grams), len(grams)), np.nan)
+    for i, j in combinations_with_replacement(range(len(grams)), 2):
+        shared = grams[i].keys() & grams[j].keys()
+        values = [cka_matrix([grams[i][seed], grams[j][seed]])[0, 1] for seed in shared]
+        if values:
+            found[i, j] = found[j, i] = mean(values)
+    return found
+
+
+def cka_matrix(grams: Sequence[Array]) -> Array:
+    """Linear centred kernel alignment (M, M) of M feature spaces: <G, H> / (|G| |H|).
+
+    1 for spaces that are equal up to rotation and scale (Kornblith et al. 2019, "Similarity of
+    Neural Network Representations Revisited", equation 4). NaN where a space is constant, or two
+    are of different numbers of examples.
+
+    Args:
+        grams: centred Gram matrices, each (N, N), of the same N examples.
+    """
+    found = np.full((len(grams), len(grams)), np.nan)
+    wide = [gram.astype(np.float64) for gram in grams]
+    norms = [float(np.linalg.norm(gram)) for gram in wide]
+    for i, j in np.ndindex(found.shape):
+        scale = norms[i] * norms[j]
+        if wide[i].shape == wide[j].shape and 0 < scale < np.inf:
+            found[i, j] = np.vdot(wide[i], wide[j]) / scale
+    return found
