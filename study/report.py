@@ -1,4 +1,4 @@
-"""The command `python -m study.report`: the landscape's tables and a page that reads without a network.
+"""The command `python -m study.report`: tables, and a page that reads without a network.
 
     python -m study.report DIR|trials.parquet [--out DIR]
 
@@ -10,12 +10,16 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from study import cli
+from study.analysis.exhibits import exhibit_ids, read_exhibits
 from study.analysis.files import write_text
 from study.analysis.frames import TableError
-from study.analysis.reading import read_study
+from study.analysis.joined import join
+from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results, write_results
+from study.rendering.exhibits import Kind, shown_exhibits, shown_trials
 from study.rendering.page import render_page
 from study.rendering.pictures import write_pictures
 from study.storage.opening import is_address, store_at
@@ -40,9 +44,20 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     figures = target / "report" / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
-    pictures = write_pictures(study, results, figures)
-    page = render_page(study, results, pictures)
+    exhibits, skipped = _read_exhibits(study)
+    pictures = write_pictures(study, results, exhibits, figures)
+    page = render_page(study, results, pictures, skipped)
     return write_text(page, target / "report" / "index.html")
+
+
+def _read_exhibits(study: Study) -> tuple[list[tuple[Kind, Any]], list[str]]:
+    """Return the exhibits that the page shows, and a line for each file that cannot be used."""
+    if study.folder is None or not (present := exhibit_ids(study.folder)):
+        return [], []
+    cells = join(study.trials).current["measure"].values()
+    shown = shown_trials([row for rows in cells for row in rows], present)
+    exhibits, skipped = read_exhibits(study.folder, [row["trial_id"] for row in shown])
+    return shown_exhibits(shown, exhibits), skipped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,7 +23,7 @@ def confusion_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
 def decision_map_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
     """A rule and the Bayes rule over the plane; of laws with two coordinates and a posterior.
 
-    `decisions` and `bayes` (GRID, GRID) int16, rows from the bottom up, columns from the left,
+    `rule` and `bayes` (GRID, GRID) int16, rows from the bottom up, columns from the left,
     each cell by its centre; `extent` (4,) left, right, bottom, top, which depends on the law and
     its evaluation stream alone, so that all rules of a population share it.
     """

@@ -1,6 +1,7 @@
 """Heat maps of an error: inert numbers first, then their renderer."""
 
 import textwrap
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,11 +11,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from study.analysis.frames import Row, to_rows
-from study.rendering.style import COLOUR_MAP, STYLE, WRAP, new_figure, words_of
+from study.rendering.style import COLOUR_MAP, STYLE, hatched, new_figure, panel_grid, wrapped
+from study.rendering.words import TaskRows, Unit, split_by_task, words_of
 from study.trials.schema import ERRORS
+
+_WRAP = 46  # characters of a panel's title
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,30 +32,38 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeatMaps:
-    """One error over a population: a panel per distortion and sample size."""
+    """One error of one task over a population: a panel per distortion and sample size."""
 
+    title: str
     error: str
     population: str
+    unit: Unit
     panels: tuple[Panel, ...]
 
 
 def heat_maps(landscape: pd.DataFrame) -> list[HeatMaps]:
-    """Return one figure per population and error, without those that know nothing."""
-    rows = to_rows(landscape)
-    found = []
-    for population in sorted({row["population"] for row in rows}):
-        mine = [row for row in rows if row["population"] == population]
-        for error in ERRORS:
-            if all(row[error] is None for row in mine):
-                continue
-            panels = [
-                _panel(
-                    [row for row in mine if (row["distortion"], row["num_train"]) == pair], error
-                )
-                for pair in sorted({(row["distortion"], row["num_train"]) for row in mine})
-            ]
-            found.append(HeatMaps(error=error, population=population, panels=tuple(panels)))
-    return found
+    """Return one figure per task, population and error, without those that know nothing."""
+    return [
+        _maps_of(task, population, error)
+        for task in split_by_task(to_rows(landscape))
+        for population in sorted({row["population"] for row in task.rows})
+        for error in ERRORS
+        if any(row[error] is not None for row in task.rows if row["population"] == population)
+    ]
+
+
+def _maps_of(task: TaskRows, population: str, error: str) -> HeatMaps:
+    panels: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    for row in task.rows:
+        if row["population"] == population:
+            panels[row["distortion"], row["num_train"]].append(row)
+    return HeatMaps(
+        title=f"{task.title}{population}: {error} error, {task.unit.points}",
+        error=error,
+        population=population,
+        unit=task.unit,
+        panels=tuple(_panel(rows, error) for _, rows in sorted(panels.items())),
+    )
 
 
 def _panel(rows: Sequence[Row], error: str) -> Panel:
@@ -69,55 +80,46 @@ def _panel(rows: Sequence[Row], error: str) -> Panel:
 
 
 def draw_heat_maps(info: HeatMaps) -> Figure:
-    """Draw an error's heat maps, in percentage points; unknown cells are hatched."""
+    """Draw an error's heat maps on one scale of colours; unknown cells are hatched."""
     per_row = min(2, len(info.panels))
     num_rows = -(-len(info.panels) // per_row)
-    height = sum(
-        max(0.3 * len(panel.row_labels) for panel in info.panels) + 1.1 for _ in range(num_rows)
-    )
+    height = num_rows * (0.3 * max(len(panel.row_labels) for panel in info.panels) + 1.1)
     widest = max(len(panel.column_labels) for panel in info.panels)
     width = max(per_row * (2.1 + 0.72 * widest) + 1.0, 6.5)
     known = [abs(v) for p in info.panels for row in p.cells for v in row if v is not None]
-    limit = 100 * max(known, default=0.0) or 1.0
+    limit = info.unit.factor * max(known, default=0.0) or 1.0
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, height + 0.7)
-        title = f"{info.population}: {info.error} error, percentage points"
-        figure.suptitle("\n".join(textwrap.wrap(title, int(width * 9))))
-        grid = figure.subplots(num_rows, per_row, squeeze=False)
-        for axes, panel in zip(grid.flat, info.panels, strict=False):
-            _draw_panel(axes, panel, limit)
-        for axes in grid.flat[len(info.panels) :]:
-            axes.set_axis_off()
+        figure.suptitle(wrapped(info.title, width))
+        grid = panel_grid(figure, len(info.panels), per_row)
+        for axes, panel in zip(grid, info.panels, strict=True):
+            _draw_panel(axes, panel, info.unit, limit)
         scale = matplotlib.cm.ScalarMappable(Normalize(-limit, limit), COLOUR_MAP)
-        figure.colorbar(scale, ax=list(grid.flat), shrink=0.8, aspect=30, pad=0.02)
+        figure.colorbar(scale, ax=figure.axes, shrink=0.8, aspect=30, pad=0.02)
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel, limit: float) -> None:
-    shape = (len(panel.row_labels), len(panel.column_labels))
-    numbers = [[np.nan if v is None else 100 * v for v in row] for row in panel.cells]
-    axes.imshow(
-        np.array(numbers).reshape(shape),
-        cmap=COLOUR_MAP,
-        vmin=-limit,
-        vmax=limit,
-        aspect="auto",
-    )
-    for row, column in np.ndindex(*shape):
-        value = numbers[row][column]
-        if np.isnan(value):
-            axes.add_patch(_hatched(column, row))
-        text = "–" if np.isnan(value) else f"{value:z.2f}"
-        colour = "white" if abs(value) > 0.7 * limit else "black"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
-    axes.set_xticks(range(shape[1]), panel.column_labels)
-    axes.set_yticks(range(shape[0]), panel.row_labels)
+def _draw_panel(axes: Axes, panel: Panel, unit: Unit, limit: float) -> None:
+    num_rows, num_columns = len(panel.row_labels), len(panel.column_labels)
+    shown = [[np.nan if v is None else unit.factor * v for v in row] for row in panel.cells]
+    axes.imshow(np.array(shown), cmap=COLOUR_MAP, vmin=-limit, vmax=limit, aspect="auto")
+    for row, column in np.ndindex(num_rows, num_columns):
+        value = panel.cells[row][column]
+        if value is None:
+            axes.add_patch(hatched(column, row))
+        is_dark = abs(shown[row][column]) > 0.7 * limit
+        axes.text(
+            column,
+            row,
+            unit.show(value),
+            ha="center",
+            va="center",
+            color="white" if is_dark else "black",
+            fontsize=9,
+        )
+    axes.set_xticks(range(num_columns), panel.column_labels)
+    axes.set_yticks(range(num_rows), panel.row_labels)
     axes.set_xlabel("severity")
-    axes.set_title("\n".join(textwrap.wrap(panel.title, WRAP)), fontsize=10)
+    axes.set_title("\n".join(textwrap.wrap(panel.title, _WRAP)), fontsize=10)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-
-
-def _hatched(column: int, row: int) -> Rectangle:
-    corner = (column - 0.5, row - 0.5)
-    return Rectangle(corner, 1, 1, facecolor="#f2f2f2", edgecolor="#c8c8c8", hatch="///", lw=0)

@@ -1,6 +1,5 @@
 """Lines with bands, against severity or epochs: inert numbers first, then their renderer."""
 
-import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +12,13 @@ from matplotlib.figure import Figure
 
 from study.analysis.frames import Row, to_rows
 from study.analysis.intervals import mean
-from study.rendering.style import STYLE, look, new_figure, words_of
+from study.rendering.style import STYLE, look, new_figure, wrapped
+from study.rendering.words import TaskRows, Unit, damage_of, split_by_task, words_of
 from study.trials.schema import ERRORS
 from study.trials.trial import UNDISTORTED
+
+CurvePoints = dict[str, list[tuple[float, float]]]
+"""Pairs of an epoch and the train risk after it, in order, by trial."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,31 +56,33 @@ class LineGrid:
 def error_lines(landscape: pd.DataFrame) -> list[LineGrid]:
     """Return the errors against severity: rows are errors, columns depths, lines families.
 
-    One figure per population, distortion and sample size, where there are two levels or more.
+    One figure per task, population, distortion and sample size, where there are two levels or more.
     """
-    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for row in to_rows(landscape):
-        groups[(row["population"], row["distortion"], row["num_train"])].append(row)
     grids = []
-    for (population, distortion, num_train), rows in sorted(groups.items()):
-        errors = [name for name in ERRORS if any(row[name] is not None for row in rows)]
-        severities = _distinct(rows, "severity")
-        if len(severities) < 2 or not errors:
-            continue
-        grids.append(
-            LineGrid(
-                title=f"{population}: errors against {words_of(distortion)}, n = {num_train}",
-                x_label=f"severity of {words_of(distortion)}",
-                y_labels=tuple(f"{name} (%)" for name in errors),
-                panels=tuple(_error_panels(rows, name) for name in errors),
-                labels=tuple(_distinct(rows, "family")),
-                x_ticks=tuple(severities),
+    for task in split_by_task(to_rows(landscape)):
+        groups: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
+        for row in task.rows:
+            groups[row["population"], row["distortion"], row["num_train"]].append(row)
+        for (population, distortion, num_train), rows in sorted(groups.items()):
+            errors = [name for name in ERRORS if any(row[name] is not None for row in rows)]
+            severities = _distinct(rows, "severity")
+            if len(severities) < 2 or not errors:
+                continue
+            damage = words_of(distortion)
+            grids.append(
+                LineGrid(
+                    title=f"{task.title}{population}: errors against {damage}, n = {num_train}",
+                    x_label=f"severity of {damage}",
+                    y_labels=tuple(f"{name} ({task.unit.sign})" for name in errors),
+                    panels=tuple(_error_panels(rows, name, task.unit) for name in errors),
+                    labels=tuple(_distinct(rows, "family")),
+                    x_ticks=tuple(severities),
+                )
             )
-        )
     return grids
 
 
-def _error_panels(rows: Sequence[Row], error: str) -> tuple[LinePanel, ...]:
+def _error_panels(rows: Sequence[Row], error: str, unit: Unit) -> tuple[LinePanel, ...]:
     panels = []
     for depth in _distinct(rows, "depth"):
         lines = []
@@ -88,9 +93,9 @@ def _error_panels(rows: Sequence[Row], error: str) -> tuple[LinePanel, ...]:
                 Line(
                     label=family,
                     x=tuple(row["severity"] for row in mine),
-                    y=tuple(_percent(row[error]) for row in mine),
-                    lo=tuple(_percent(row[f"{error}_lo"]) for row in mine),
-                    hi=tuple(_percent(row[f"{error}_hi"]) for row in mine),
+                    y=tuple(unit.scale(row[error]) for row in mine),
+                    lo=tuple(unit.scale(row[f"{error}_lo"]) for row in mine),
+                    hi=tuple(unit.scale(row[f"{error}_hi"]) for row in mine),
                 )
             )
         panels.append(LinePanel(title=f"depth {depth}", lines=tuple(lines)))
@@ -98,7 +103,7 @@ def _error_panels(rows: Sequence[Row], error: str) -> tuple[LinePanel, ...]:
 
 
 def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[LineGrid]:
-    """Return train risk against epochs, one figure per population, a panel per depth.
+    """Return train risk against epochs, one figure per task and population, a panel per depth.
 
     Measuring trials only, at the least distorted level and the largest sample; the line is the
     mean over seeds and the band their range. A run that settled early keeps its last value.
@@ -109,52 +114,56 @@ def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[LineGrid
         for row in to_rows(trials)
         if row["role"] == "measure" and row["status"] == "done" and row["trial_id"] in points
     ]
-    grids = []
-    for population in _distinct(measured, "population"):
-        rows = _plainest([row for row in measured if row["population"] == population])
-        damage = _damage(rows[0]["distortion"], rows[0]["severity"])
-        panels = tuple(_curve_panel(rows, depth, points) for depth in _distinct(rows, "depth"))
-        grids.append(
-            LineGrid(
-                title=f"{population}: learning curves, {damage}, n = {rows[0]['num_train']}",
-                x_label="epochs",
-                y_labels=("train risk (%)",),
-                panels=(panels,),
-                labels=tuple(_distinct(rows, "family")),
-            )
-        )
-    return grids
+    return [
+        _curve_grid(task, population, points)
+        for task in split_by_task(measured)
+        for population in _distinct(task.rows, "population")
+    ]
 
 
-def _curve_points(curves: pd.DataFrame) -> dict[str, list[tuple[float, float]]]:
-    points: dict[str, list[tuple[float, float]]] = defaultdict(list)
+def _curve_grid(task: TaskRows, population: str, points: CurvePoints) -> LineGrid:
+    rows = plainest([row for row in task.rows if row["population"] == population])
+    where = f"{damage_of(rows[0])}, n = {rows[0]['num_train']}"
+    return LineGrid(
+        title=f"{task.title}{population}: learning curves, {where}",
+        x_label="epochs",
+        y_labels=(f"train risk ({task.unit.sign})",),
+        panels=(
+            tuple(
+                _curve_panel([row for row in rows if row["depth"] == depth], points, task.unit)
+                for depth in _distinct(rows, "depth")
+            ),
+        ),
+        labels=tuple(_distinct(rows, "family")),
+    )
+
+
+def _curve_points(curves: pd.DataFrame) -> CurvePoints:
+    points: CurvePoints = defaultdict(list)
     for row in to_rows(curves):
         if row["epoch"] is not None and row["train_risk"] is not None:
-            points[row["trial_id"]].append((row["epoch"], 100 * row["train_risk"]))
+            points[row["trial_id"]].append((row["epoch"], row["train_risk"]))
     return {trial_id: sorted(found) for trial_id, found in points.items()}
 
 
-def _plainest(rows: Sequence[Row]) -> list[Row]:
+def plainest(rows: Sequence[Row]) -> list[Row]:
     """Keep the undistorted rows (else the first level's) at the largest sample."""
-    least = min((row["distortion"] != UNDISTORTED, row["distortion"], row["level"]) for row in rows)
-    kept = [
-        row
-        for row in rows
-        if (row["distortion"] != UNDISTORTED, row["distortion"], row["level"]) == least
-    ]
+
+    def damage(row: Row) -> tuple[bool, str, int]:
+        return row["distortion"] != UNDISTORTED, row["distortion"], row["level"]
+
+    least = min(map(damage, rows))
+    kept = [row for row in rows if damage(row) == least]
     largest = max(row["num_train"] for row in kept)
     return [row for row in kept if row["num_train"] == largest]
 
 
-def _curve_panel(
-    rows: Sequence[Row], depth: int, points: dict[str, list[tuple[float, float]]]
-) -> LinePanel:
+def _curve_panel(rows: Sequence[Row], points: CurvePoints, unit: Unit) -> LinePanel:
     lines = []
-    mine = [row for row in rows if row["depth"] == depth]
-    for family in _distinct(mine, "family"):
-        held = [points[row["trial_id"]] for row in mine if row["family"] == family]
+    for family in _distinct(rows, "family"):
+        held = [points[row["trial_id"]] for row in rows if row["family"] == family]
         epochs = sorted({epoch for curve in held for epoch, _ in curve})
-        ats = [[_last_value(curve, epoch) for curve in held] for epoch in epochs]
+        ats = [[unit.factor * _last_value(curve, epoch) for curve in held] for epoch in epochs]
         lines.append(
             Line(
                 label=family,
@@ -164,9 +173,9 @@ def _curve_panel(
                 hi=tuple(max(values) for values in ats),
             )
         )
-    budgets = {row["budget_epochs"] for row in mine} - {None}
+    budgets = {row["budget_epochs"] for row in rows} - {None}
     mark = float(budgets.pop()) if len(budgets) == 1 else None
-    return LinePanel(title=f"depth {depth}", lines=tuple(lines), mark=mark)
+    return LinePanel(title=f"depth {rows[0]['depth']}", lines=tuple(lines), mark=mark)
 
 
 def _last_value(curve: Sequence[tuple[float, float]], epoch: float) -> float:
@@ -178,22 +187,13 @@ def _distinct(rows: Sequence[Row], name: str) -> list[Any]:
     return sorted({row[name] for row in rows})
 
 
-def _percent(value: float | None) -> float | None:
-    return None if value is None else 100 * value
-
-
-def _damage(distortion: str, severity: float) -> str:
-    words = words_of(distortion)
-    return words if distortion == UNDISTORTED else f"{words} {severity:g}"
-
-
 def draw_line_grid(info: LineGrid) -> Figure:
     """Draw lines with their bands; rows share the y axis, the legend is below."""
     num_rows, num_columns = len(info.panels), max(len(row) for row in info.panels)
     width, height = max(3.6 * num_columns, 7.5), 2.3 * num_rows + 1.4
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, height)
-        figure.suptitle("\n".join(textwrap.wrap(info.title, int(width * 9))))
+        figure.suptitle(wrapped(info.title, width))
         grid = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True, sharey="row")
         for row, panels in enumerate(info.panels):
             for axes, panel in zip(grid[row], panels, strict=False):

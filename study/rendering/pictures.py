@@ -1,12 +1,15 @@
 """Every picture of the page, its file and what it shows, in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from study.analysis.reading import Study
 from study.analysis.results import Results
+from study.rendering.exhibits import Kind
 from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
 from study.rendering.lines import LineGrid, draw_line_grid, error_lines, learning_curves
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
@@ -21,9 +24,20 @@ class Picture:
     alt: str
 
 
-def write_pictures(study: Study, results: Results, folder: Path) -> dict[str, list[Picture]]:
-    """Write all figures into a folder; return what to show under which heading."""
-    pictures: dict[str, list[Picture]] = {"heat": [], "lines": [], "curves": [], "sizes": []}
+def write_pictures(
+    study: Study, results: Results, exhibits: Sequence[tuple[Kind, Any]], folder: Path
+) -> dict[str, list[Picture]]:
+    """Write all figures into a folder; return what to show under which heading.
+
+    Args:
+        study: as read.
+        results: its tables.
+        exhibits: of study.rendering.exhibits.shown_exhibits.
+        folder: to write to.
+    """
+    pictures: dict[str, list[Picture]] = {
+        name: [] for name in ("heat", "lines", "curves", "sizes", "exhibits")
+    }
     for number, info in enumerate(heat_maps(results.landscape)):
         name = f"heat_{number:02d}_{info.error}.svg"
         pictures["heat"].append(_picture(draw_heat_maps(info), folder / name, _heat_words(info)))
@@ -37,6 +51,9 @@ def write_pictures(study: Study, results: Results, folder: Path) -> dict[str, li
     for number, sizes in enumerate(size_grids(results.landscape, results.learning_curves)):
         path = folder / f"sizes_{number:02d}.svg"
         pictures["sizes"].append(_picture(draw_size_grid(sizes), path, _size_words(sizes)))
+    for number, (kind, info) in enumerate(exhibits):
+        path = folder / f"exhibit_{number:02d}_{kind.name}.svg"
+        pictures["exhibits"].append(_picture(kind.draw(info), path, kind.words(info)))
     return pictures
 
 
@@ -53,17 +70,17 @@ def _heat_words(info: HeatMaps) -> str:
         for severity, value in zip(panel.column_labels, row, strict=True)
         if value is not None
     ]
-    low, high = min(cells), max(cells)
+    (low, where_low), (high, where_high) = min(cells), max(cells)
     return (
         f"Heat map of the {info.error} error on {info.population}, family and depth against "
-        f"severity: from {100 * low[0]:z.2f} ({low[1]}) to {100 * high[0]:z.2f} ({high[1]}) "
-        f"percentage points; {len(cells)} cells known."
+        f"severity: from {info.unit.show(low)} ({where_low}) to {info.unit.show(high)} "
+        f"({where_high}) {info.unit.points}; {len(cells)} cells known."
     )
 
 
 def _line_words(info: LineGrid) -> str:
     shown = ", ".join(info.labels)
-    what = ", ".join(label.removesuffix(" (%)") for label in info.y_labels)
+    what = ", ".join(label.partition(" (")[0] for label in info.y_labels)
     return f"{info.title}. Lines of {what} against {info.x_label}, a panel per depth, for {shown}."
 
 

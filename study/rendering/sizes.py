@@ -1,6 +1,5 @@
 """Figures of learning curves: R_n(inf) against n, the fit through it, and U below it."""
 
-import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +14,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from study.analysis.frames import Row, to_rows
-from study.rendering.style import STYLE, look, new_figure, words_of
+from study.rendering.style import STYLE, look, new_figure, wrapped
+from study.rendering.words import TaskRows, Unit, split_by_task, words_of
 
 _NUM_FIT_POINTS = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeLine:
-    """A family's risks in percent by n, its fitted curve, and U (None where it is unknown)."""
+    """A family's risks as shown by n, its fitted curve, and U (None where it is unknown)."""
 
     label: str
     num_train: tuple[int, ...]
@@ -37,6 +37,7 @@ class SizeGrid:
     """Panels of learning curves: rows are severities, columns depths."""
 
     title: str
+    y_label: str
     row_labels: tuple[str, ...]
     column_labels: tuple[str, ...]
     panels: tuple[tuple[tuple[SizeLine, ...], ...], ...]
@@ -44,60 +45,68 @@ class SizeGrid:
 
 
 def size_grids(landscape: pd.DataFrame, fits: pd.DataFrame) -> list[SizeGrid]:
-    """Return one figure per population and distortion that has a fitted learning curve.
+    """Return one figure per task, population and distortion that has a fitted learning curve.
 
     Args:
         landscape: of study.analysis.landscape.build_landscape.
         fits: of study.analysis.learning_curves.build_learning_curves.
     """
-    names = ("population", "distortion", "severity", "family", "depth")
-    points: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for row in to_rows(landscape):
-        if row["converged_risk"] is not None:
-            points[tuple(row[name] for name in names)].append(row)
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in to_rows(fits):
-        groups[row["population"], row["distortion"]].append(row)
     grids = []
-    for (population, distortion), rows in sorted(groups.items()):
-        axes = {name: sorted({row[name] for row in rows}) for name in names}
-        held = {tuple(row[name] for name in names): row for row in rows}
-        panels = [
-            [
-                tuple(
-                    _line(held[key], points[key])
-                    for family in axes["family"]
-                    if (key := (population, distortion, severity, family, depth)) in held
-                )
-                for depth in axes["depth"]
-            ]
-            for severity in axes["severity"]
-        ]
-        damage = words_of(distortion)
-        grids.append(
-            SizeGrid(
-                title=f"{population}: risk at convergence against sample size, {damage}",
-                row_labels=tuple(f"severity {severity:g}" for severity in axes["severity"]),
-                column_labels=tuple(f"depth {depth}" for depth in axes["depth"]),
-                panels=tuple(tuple(row) for row in panels),
-                labels=tuple(axes["family"]),
-            )
-        )
+    for task in split_by_task(to_rows(landscape)):
+        families = {row["family"] for row in task.rows}  # a family has one task
+        groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in to_rows(fits):
+            if row["family"] in families:
+                groups[row["population"], row["distortion"]].append(row)
+        grids += [_grid(task, rows) for _, rows in sorted(groups.items())]
     return grids
 
 
-def _line(fit: Row, points: Sequence[Row]) -> SizeLine:
-    known = sorted((row["num_train"], 100 * row["converged_risk"]) for row in points)
+def _grid(task: TaskRows, fits: Sequence[Row]) -> SizeGrid:
+    """Return the figure of one population and distortion, whose fits these are."""
+    population, distortion = fits[0]["population"], fits[0]["distortion"]
+    points: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in task.rows:
+        is_here = (row["population"], row["distortion"]) == (population, distortion)
+        if is_here and row["converged_risk"] is not None:
+            points[row["severity"], row["depth"], row["family"]].append(row)
+    held = {(fit["severity"], fit["depth"], fit["family"]): fit for fit in fits}
+    severities, depths, families = (
+        sorted({fit[name] for fit in fits}) for name in ("severity", "depth", "family")
+    )
+    panels = tuple(
+        tuple(
+            tuple(
+                _line(held[key], points[key], task.unit)
+                for family in families
+                if (key := (severity, depth, family)) in held
+            )
+            for depth in depths
+        )
+        for severity in severities
+    )
+    damage = words_of(distortion)
+    return SizeGrid(
+        title=f"{task.title}{population}: risk at convergence against sample size, {damage}",
+        y_label=f"risk ({task.unit.sign})",
+        row_labels=tuple(f"severity {severity:g}" for severity in severities),
+        column_labels=tuple(f"depth {depth}" for depth in depths),
+        panels=panels,
+        labels=tuple(families),
+    )
+
+
+def _line(fit: Row, points: Sequence[Row], unit: Unit) -> SizeLine:
+    known = sorted((row["num_train"], unit.factor * row["converged_risk"]) for row in points)
     sizes = np.geomspace(known[0][0], known[-1][0], _NUM_FIT_POINTS)
-    curve = 100 * (fit["c"] + fit["a"] * sizes ** -fit["b"])
-    best = fit["best_in_class_risk"]
+    curve = unit.factor * (fit["c"] + fit["a"] * sizes ** -fit["b"])
     return SizeLine(
         label=fit["family"],
         num_train=tuple(size for size, _ in known),
         risk=tuple(risk for _, risk in known),
         fit_num_train=tuple(sizes.tolist()),
         fit_risk=tuple(curve.tolist()),
-        best=None if best is None else 100 * best,
+        best=unit.scale(fit["best_in_class_risk"]),
     )
 
 
@@ -107,12 +116,12 @@ def draw_size_grid(info: SizeGrid) -> Figure:
     width, height = max(3.6 * num_columns, 7.5), 2.3 * num_rows + 1.4
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, height)
-        figure.suptitle("\n".join(textwrap.wrap(info.title, int(width * 9))))
+        figure.suptitle(wrapped(info.title, width))
         grid = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True, sharey="row")
         for row, panels in enumerate(info.panels):
             for axes, lines in zip(grid[row], panels, strict=True):
                 _draw(axes, lines, info.labels)
-            grid[row][0].set_ylabel(f"risk (%)\n{info.row_labels[row]}")
+            grid[row][0].set_ylabel(f"{info.y_label}\n{info.row_labels[row]}")
         for axes, label in zip(grid[0], info.column_labels, strict=True):
             axes.set_title(label, fontsize=10)
         for axes in grid[-1]:

@@ -1,37 +1,73 @@
-"""What all pictures share: colours, markers, sizes of type, words, files."""
+"""What all pictures share: colours, markers, sizes of type, files."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-
-from study.trials.trial import UNDISTORTED
+from matplotlib.patches import Rectangle
 
 # Okabe and Ito (2008): told apart by readers with any of the common colour deficiencies; the
 # markers tell the lines apart without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 COLOUR_MAP = "PuOr_r"  # diverging, purple below 0 and orange above, safe likewise
-WRAP = 46
+SHARE_MAP = "Blues"  # from 0 to 1, safe likewise
 STYLE: dict[Any, Any] = {
     "font.size": 10.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "classcomp",  # the same numbers give the same file
     "figure.dpi": 100.0,
+    "text.parse_math": False,  # a dollar in a name is a dollar
 }
-
-
-def words_of(name: str) -> str:
-    """Turn a distortion's name into words."""
-    return "undistorted" if name == UNDISTORTED else name.replace("_", " ")
 
 
 def look(index: int) -> tuple[str, str]:
     """Return a line's colour and marker."""
     return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+
+
+def class_colours(num_classes: int) -> tuple[str, ...]:
+    """Return a colour for each class: the lines' own, of a continuous scale where they run out."""
+    if num_classes <= len(COLOURS):
+        return COLOURS[:num_classes]
+    shades = matplotlib.colormaps["viridis"].resampled(num_classes)
+    return tuple(matplotlib.colors.to_hex(shades(k)) for k in range(num_classes))
+
+
+def pale(colour: str) -> str:
+    """Return a colour mixed with twice as much white."""
+    mixed = (2 / 3 + channel / 3 for channel in matplotlib.colors.to_rgb(colour))
+    return str(matplotlib.colors.to_hex(tuple(mixed)))
+
+
+def balanced_columns(num_panels: int, at_most: int) -> int:
+    """Return how many columns leave the last of the fewest rows as full as may be."""
+    num_rows = -(-num_panels // at_most)
+    return -(-num_panels // num_rows)
+
+
+def wrapped(title: str, width: float) -> str:
+    """Break a figure's title into lines that fit its width in inches."""
+    return "\n".join(textwrap.wrap(title, int(width * 9)))
+
+
+def panel_grid(figure: Figure, num_panels: int, num_columns: int) -> list[Axes]:
+    """Return the axes of so many panels, row by row; places left over stay empty."""
+    grid = figure.subplots(-(-num_panels // num_columns), num_columns, squeeze=False)
+    for axes in grid.flat[num_panels:]:
+        axes.set_axis_off()
+    return list(grid.flat[:num_panels])
+
+
+def hatched(column: int, row: int) -> Rectangle:
+    """Return what covers a cell of a heat map that is not known."""
+    corner = (column - 0.5, row - 0.5)
+    return Rectangle(corner, 1, 1, facecolor="#f2f2f2", edgecolor="#c8c8c8", hatch="///", lw=0)
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -1,74 +1,70 @@
 """The landscape for a terminal: one table per population, distortion and sample size."""
 
+import io
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 from study.analysis.frames import Row, to_rows
+from study.rendering.words import UNKNOWN, Unit, split_by_task, words_of
 from study.trials.schema import ERRORS
-from study.trials.trial import UNDISTORTED
 
 WIDTH = 100
-_HEAD = ("family", "d", "sev.", *ERRORS)
 
 
-def render_landscape_text(landscape: pd.DataFrame) -> str:
-    """Render the errors in percentage points with their 95% intervals, within 100 columns.
+def render_landscape_text(landscape: pd.DataFrame, width: int = WIDTH) -> str:
+    """Render the errors with their 95% intervals, within `width` columns.
 
-    Decimals are given up before a line is let wrap. An unknown number is a dash.
+    Decimals are given up before a cell is let wrap. An unknown number is a dash. Plain text: no
+    colour and no markup, whatever the terminal.
     """
-    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for row in to_rows(landscape):
-        groups[(row["population"], row["distortion"], row["num_train"])].append(row)
-    blocks = [
-        "errors in percentage points [95% interval]; d: depth; sev.: severity; "
-        "–: unknown; *: seeds missing"
-    ]
-    for (population, distortion, num_train), rows in groups.items():
-        damage = "undistorted" if distortion == UNDISTORTED else distortion
-        blocks.append(f"{population} · {damage} · n = {num_train}\n{_block(rows)}")
-    return "\n\n".join(blocks) + "\n"
+    text = io.StringIO()
+    console = Console(
+        file=text, width=width, color_system=None, markup=False, emoji=False, highlight=False
+    )
+    for task in split_by_task(to_rows(landscape)):
+        console.print(
+            f"{task.title}errors in {task.unit.points} [95% interval]; d: depth; sev.: severity; "
+            f"{UNKNOWN}: unknown; *: seeds missing"
+        )
+        groups: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
+        for row in task.rows:
+            groups[row["population"], row["distortion"], row["num_train"]].append(row)
+        for (population, distortion, num_train), rows in groups.items():
+            console.print(f"\n{population} · {words_of(distortion)} · n = {num_train}")
+            console.print(_widest_that_fits(rows, task.unit, console))
+        console.print()
+    return text.getvalue().rstrip() + "\n"
 
 
-def _block(rows: Sequence[Row]) -> str:
-    for decimals in (2, 1, 0):
-        lines = _aligned([_HEAD, *_cells(rows, decimals)])
-        if max(len(line) for line in lines) <= WIDTH:
+def _widest_that_fits(rows: Sequence[Row], unit: Unit, console: Console) -> Table:
+    endless = console.options.update(max_width=10_000)
+    for places in (2, 1, 0):
+        table = _table(rows, unit, places)
+        if Measurement.get(console, endless, table).maximum <= console.width:
             break
-    rule = "─" * max(len(line) for line in lines)
-    return "\n".join([lines[0], rule, *lines[1:]])
+    return table
 
 
-def _cells(rows: Sequence[Row], decimals: int) -> list[tuple[str, ...]]:
-    cells = []
+def _table(rows: Sequence[Row], unit: Unit, places: int) -> Table:
+    table = Table("family", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+    for name in ("d", "sev.", *ERRORS):
+        table.add_column(name, justify="right", overflow="fold")
     shape: tuple[str, str] | None = None
     for row in rows:
         named = (row["family"], str(row["depth"]))
         shown = ("", "") if named == shape else named
         shape = named
-        mark = "*" if row["num_missing"] else ""
-        severity = f"{row['severity']:g}{mark}"
-        cells.append((*shown, severity, *(_number(row, name, decimals) for name in ERRORS)))
-    return cells
+        severity = f"{row['severity']:g}{'*' if row['num_missing'] else ''}"
+        table.add_row(*shown, severity, *(_number(row, name, unit, places) for name in ERRORS))
+    return table
 
 
-def _number(row: Row, name: str, decimals: int) -> str:
-    value, lo, hi = row[name], row[f"{name}_lo"], row[f"{name}_hi"]
-    if value is None:
-        return "–"
-    text = f"{100 * value:z.{decimals}f}"
-    return text if lo is None else f"{text} [{100 * lo:z.{decimals}f},{100 * hi:z.{decimals}f}]"
-
-
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Align columns: the first to the left, the others to the right, two blanks between."""
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    return [
-        "  ".join(
-            text.ljust(width) if column == 0 else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
+def _number(row: Row, name: str, unit: Unit, places: int) -> str:
+    value, lo, hi = (unit.show(row[f"{name}{end}"], places) for end in ("", "_lo", "_hi"))
+    return value if lo == UNKNOWN else f"{value} [{lo},{hi}]"

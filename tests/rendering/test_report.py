@@ -16,12 +16,7 @@ import pytest
 
 from study.analysis.files import read_trials, write_table
 from study.analysis.frames import to_rows
-from study.analysis.landscape import build_landscape
 from study.analysis.table import build_curves, build_trials
-from study.rendering.heat_maps import draw_heat_maps, heat_maps
-from study.rendering.lines import error_lines, learning_curves
-from study.rendering.style import write_figure
-from study.rendering.terminal import WIDTH, render_landscape_text
 from study.report import main, write_report
 from study.trials.seeds import encode_variance_seed
 from tests.analysis.conftest import study_records
@@ -148,6 +143,66 @@ def test_an_empty_study_has_a_report(tmp_path: Path) -> None:
     text = write_report(tmp_path).read_text(encoding="utf-8")
     assert "No cell has been trained yet." in text
     assert "There is nothing to draw yet." in text
+    assert Page(text).links == ["#run", "#read"]
+
+
+def test_the_navigation_names_what_there_is(
+    records: list[Record], levels: dict[str, list[float]], tmp_path: Path
+) -> None:
+    folder = make_folder(records, levels, tmp_path / "study")
+    page = Page(write_report(folder).read_text(encoding="utf-8"))
+    anchors = [link for link in page.links if (link or "").startswith("#")]
+    assert anchors == [
+        *("#run", "#read", "#landscape", "#hyperparameters", "#comparisons", "#figures"),
+        *("#missing", "#failed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        (("abc",), ""),
+        (("abc", "def<b>"), "trials ran under 2 versions of the code: "),
+        (("abc", None), "trials is not known"),
+    ],
+)
+def test_the_summary_says_which_code_ran(
+    codes: tuple[str | None, ...],
+    words: str,
+    records: list[Record],
+    levels: dict[str, list[float]],
+    tmp_path: Path,
+) -> None:
+    small = [r for r in records if (r["family"], r["population"]) == ("linear", "xor(sigma=0.5)")]
+    for number, record in enumerate(small):
+        record["code"] = codes[number % len(codes)]
+    page = Page(write_report(make_folder(small, levels, tmp_path)).read_text(encoding="utf-8"))
+    assert words in page.text
+    assert ("versions of the code" in page.text) == ("versions" in words)
+    assert ("not known" in page.text.partition("How to read it")[0]) == ("not known" in words)
+
+
+def test_winners_and_defaults_are_in_a_table(
+    make: Callable[..., Record],
+    records: list[Record],
+    levels: dict[str, list[float]],
+    tmp_path: Path,
+) -> None:
+    small = [r for r in records if (r["depth"], r["population"]) == (1, "xor(sigma=0.5)")]
+    for record in small:
+        if record["role"] == "measure":
+            record["hyperparameters"] = {"learning_rate": 0.03, "batch_size": 32}
+    where = {"family": "resnet", "distortion": "label_noise", "severity": 0.2}
+    used = {"learning_rate": 0.03, "batch_size": 32}
+    small.append(make("search", **where, hyperparameters=used, validation_risk=0.0987))
+    small.append(make("search", "stopped", **where, seed=1, hyperparameters={"batch_size": 8}))
+    page = Page(write_report(make_folder(small, levels, tmp_path)).read_text(encoding="utf-8"))
+    told = page.text.partition("All of them, cell by cell")[2].partition("Families compared")[0]
+    assert "batch_size = 32, learning_rate = 0.03" in told
+    assert "xor(sigma=0.5) · label noise 0.2 · n = 256" in told
+    assert "search, 2 tried, 1 stopped" in told
+    assert "9.87" in told
+    assert "4 cells of xor(sigma=0.5)" in told
 
 
 def test_the_command_prints_the_path(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,78 +242,17 @@ def test_a_wrong_command_line_is_one_line_and_status_2(capsys: pytest.CaptureFix
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_the_terminal_table_fits(records: list[Record], levels: dict[str, list[float]]) -> None:
-    landscape = build_landscape(build_trials(records, levels), levels)
-    text = render_landscape_text(landscape)
-    lines = text.splitlines()
-    assert max(len(line) for line in lines) <= WIDTH
-    assert sum(" · n = 256" in line for line in lines) == 4
-    assert "nan" not in text.lower()
-    assert "<NA>" not in text
-    # one line a row of the landscape, and the unknown total of real data a dash
-    values = [line for line in lines if re.search(r" (–|-?\d+\.\d+ \[.*\])$", line)]
-    assert len(values) == len(landscape)
-    assert sum("*" in line for line in values) == 2
-    row = next(r for r in to_rows(landscape) if r["total"] is not None and r["level"] == 1)
-    assert f"{100 * row['total']:z.1f} [" in text
-
-
-def test_the_terminal_table_gives_up_decimals_before_it_wraps(
-    records: list[Record], levels: dict[str, list[float]]
-) -> None:
-    short = [r for r in records if r["family"] == "linear" and r["population"] != "digits"]
-    text = render_landscape_text(build_landscape(build_trials(short, levels), levels))
-    assert re.search(r"\d\.\d\d \[", text)
-
-
-def test_figures_are_numbers_first(
-    records: list[Record], levels: dict[str, list[float]], tmp_path: Path
-) -> None:
-    trials = build_trials(records, levels)
-    landscape = build_landscape(trials, levels)
-    maps = heat_maps(landscape)
-    # nothing is drawn of the errors nobody knows on digits
-    assert [(m.population, m.error) for m in maps[:2]] == [
-        ("digits", "estimation"),
-        ("digits", "optimization"),
-    ]
-    total = next(m for m in maps if m.error == "total")
-    assert [panel.title for panel in total.panels] == ["imbalance, n = 256", "label noise, n = 256"]
-    assert total.panels[1].column_labels == ("0", "0.1", "0.2")
-    held = next(
-        row
-        for row in to_rows(landscape)
-        if (row["population"], row["distortion"], row["level"])
-        == ("xor(sigma=0.5)", "label_noise", 2)
-        and (row["family"], row["depth"]) == ("resnet", 3)
-    )
-    place = total.panels[1].row_labels.index("resnet  3")
-    assert total.panels[1].cells[place][2] == held["total"]
-    assert len(error_lines(landscape)) == 4
-    curves = learning_curves(trials, build_curves(records))
-    line = curves[0].panels[0][0].lines[0]
-    # the seeds ran 15, 20, 25 and 30 epochs; the short ones keep their last value
-    assert line.x == tuple(float(epoch) for epoch in range(30))
-    last = [
-        r["curves"][-1]["train_risk"]
-        for r in records
-        if (r["family"], r["depth"], r["population"]) == ("linear", 1, "digits")
-        and (r["role"], r["distortion"]) == ("measure", "none")
-    ]
-    assert line.y[-1] == pytest.approx(100 * sum(last) / 4)
-    assert curves[0].panels[0][0].mark == 10.0
-    assert write_figure(draw_heat_maps(total), tmp_path / "x.png").stat().st_size > 1000
-
-
-def test_unknown_cells_are_drawn_as_unknown(records: list[Record], tmp_path: Path) -> None:
-    levels = {"label_noise": [0.0, 0.1, 0.3]}  # nobody was trained at 0.3
-    landscape = build_landscape(build_trials(records, levels), levels)
-    total = next(m for m in heat_maps(landscape) if m.error == "total")
-    assert {row[2] for row in total.panels[0].cells} == {None}
-    write_figure(draw_heat_maps(total), tmp_path / "x.svg")
-
-
-@pytest.mark.parametrize("module", ["report", "density", "frames", "intervals", "terminal"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "report",
+        "analysis.completeness",
+        "analysis.exhibits",
+        "analysis.intervals",
+        "rendering.exhibits",
+        "rendering.terminal",
+    ],
+)
 def test_analysis_loads_nothing_heavy(module: str) -> None:
     heavy = (
         "torch",

@@ -1,0 +1,92 @@
+"""Heat maps, lines and learning curves: numbers first."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.analysis.frames import to_rows
+from study.analysis.table import build_curves, build_trials
+from study.rendering.heat_maps import draw_heat_maps, heat_maps
+from study.rendering.lines import error_lines, learning_curves
+from study.rendering.style import write_figure
+from tests.rendering.conftest import landscape_of
+
+Record = dict[str, Any]
+
+
+def test_figures_are_numbers_first(
+    records: list[Record], levels: dict[str, list[float]], tmp_path: Path
+) -> None:
+    trials = build_trials(records, levels)
+    landscape = landscape_of(records, levels)
+    maps = heat_maps(landscape)
+    # nothing is drawn of the errors nobody knows on digits
+    assert [(m.population, m.error) for m in maps[:2]] == [
+        ("digits", "estimation"),
+        ("digits", "optimization"),
+    ]
+    total = next(m for m in maps if m.error == "total")
+    assert [panel.title for panel in total.panels] == ["imbalance, n = 256", "label noise, n = 256"]
+    assert total.panels[1].column_labels == ("0", "0.1", "0.2")
+    held = next(
+        row
+        for row in to_rows(landscape)
+        if (row["population"], row["distortion"], row["level"])
+        == ("xor(sigma=0.5)", "label_noise", 2)
+        and (row["family"], row["depth"]) == ("resnet", 3)
+    )
+    place = total.panels[1].row_labels.index("resnet  3")
+    assert total.panels[1].cells[place][2] == held["total"]
+    assert len(error_lines(landscape)) == 4
+    curves = learning_curves(trials, build_curves(records))
+    line = curves[0].panels[0][0].lines[0]
+    # the seeds ran 15, 20, 25 and 30 epochs; the short ones keep their last value
+    assert line.x == tuple(float(epoch) for epoch in range(30))
+    last = [
+        r["curves"][-1]["train_risk"]
+        for r in records
+        if (r["family"], r["depth"], r["population"]) == ("linear", 1, "digits")
+        and (r["role"], r["distortion"]) == ("measure", "none")
+    ]
+    assert line.y[-1] == pytest.approx(100 * sum(last) / 4)
+    assert curves[0].panels[0][0].mark == 10.0
+    assert write_figure(draw_heat_maps(total), tmp_path / "x.png").stat().st_size > 1000
+
+
+def test_unknown_cells_are_drawn_as_unknown(records: list[Record], tmp_path: Path) -> None:
+    levels = {"label_noise": [0.0, 0.1, 0.3]}  # nobody was trained at 0.3
+    landscape = landscape_of(records, levels)
+    total = next(m for m in heat_maps(landscape) if m.error == "total")
+    assert {row[2] for row in total.panels[0].cells} == {None}
+    write_figure(draw_heat_maps(total), tmp_path / "x.svg")
+
+
+def test_no_colour_scale_and_no_axis_mixes_tasks(
+    records: list[Record], levels: dict[str, list[float]]
+) -> None:
+    landscape = landscape_of(records, levels)
+    landscape["task"] = ["denoising" if f == "resnet" else None for f in landscape["family"]]
+    maps = [m for m in heat_maps(landscape) if m.error == "total"]
+    assert [m.title for m in maps] == [
+        "classification · xor(sigma=0.5): total error, percentage points",
+        "denoising · xor(sigma=0.5): total error, units of denoising risk",
+    ]
+    shapes = [{label.split()[0] for p in m.panels for label in p.row_labels} for m in maps]
+    assert shapes == [{"linear", "unet_pretrained"}, {"resnet"}]
+    held = next(r for r in to_rows(landscape) if r["family"] == "resnet" and r["total"] is not None)
+    grid = next(g for g in error_lines(landscape) if g.title.startswith("denoising · xor"))
+    assert grid.y_labels[0] == "total (units of denoising risk)"
+    assert held["total"] in grid.panels[0][0].lines[0].y
+
+
+def test_a_dollar_in_a_name_is_a_dollar(
+    records: list[Record], levels: dict[str, list[float]], tmp_path: Path
+) -> None:
+    for record in records:
+        record["population"] = "a $x^{ law"
+        record["family"] = record["family"] + "$\\frac$"
+    path = write_figure(
+        draw_heat_maps(heat_maps(landscape_of(records, levels))[0]), tmp_path / "x.svg"
+    )
+    assert path.stat().st_size > 1000
