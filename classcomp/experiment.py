@@ -12,12 +12,11 @@ from classcomp.designs import Design, design, population_of
 from classcomp.draws import Draws, presenter
 from classcomp.exhibits import exhibit_arrays
 from classcomp.models import (
-    FAMILIES,
     TRAINING_HYPERPARAMETERS,
-    Family,
     Model,
     build,
     count_parameters,
+    family_of,
 )
 from classcomp.populations import Population
 from classcomp.scores import score_columns
@@ -56,9 +55,9 @@ class Experiment:
         self.trial = trial
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.population = population_of(trial, data_dir)
-        family = family_of(trial)
+        family = family_of(trial.family, trial.network)
         self.task = TASKS[family.task]
-        takes_images = _takes_images(trial.family, family, self.population)
+        takes_images = _takes_images(trial.family, family.takes, self.population)
         self.model = self._built(takes_images)
         self._stages = self.model.stages()
         self._is_fitted_at_once = not self.model.objectives()
@@ -173,6 +172,7 @@ class Experiment:
         assert shape is not None
         model = build(
             self.trial.family,
+            network=self.trial.network,
             depth=self.trial.depth,
             input_shape=shape,
             num_classes=self.population.num_classes,
@@ -333,27 +333,15 @@ def run(
     return experiment.outcome
 
 
-def family_of(trial: Trial) -> Family:
-    """The family that a trial is about.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
-    if trial.family not in FAMILIES:
-        raise ValueError(f"family = {trial.family!r}: allowed are {', '.join(FAMILIES)}")
-    return FAMILIES[trial.family]
-
-
 def _training_part(trial: Trial) -> dict[str, Any]:
     return {name: trial.hyperparameters[name] for name in TRAINING_HYPERPARAMETERS}
 
 
-def _takes_images(name: str, family: Family, population: Population) -> bool:
-    takes = family.module.takes
+def _takes_images(name: str, takes: str, population: Population) -> bool:
     if takes == "images" and population.image_shape is None:
         raise ValueError(
-            f'{name} takes images, {population.label} has rendering = "none": '
-            "allowed are bump, plane"
+            f"{name} takes images and {population.label} has none; points are rendered where "
+            "rendering is bump or plane"
         )
     return takes != "vectors" and population.image_shape is not None
 

@@ -140,10 +140,11 @@ def _sweep(
     environment.prepare()  # before Ray is imported
     from study.engine import cluster, sweep
     from study.engine.ending import Interrupted
-    from study.engine.proposals import Journal, check_search
+    from study.engine.proposals import Journal, check_search, quieten
     from study.engine.session import Session
 
     options = place.options
+    quieten()
     check_search(whole, records)
     try:
         with (

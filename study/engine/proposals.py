@@ -28,6 +28,11 @@ from study.trials.trial import Cell, cell_of
 STATES = {"done": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
+def quieten() -> None:
+    """Lets Optuna speak of errors only."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
 def propose(
     spec: StudySpec,
     cell: Cell,

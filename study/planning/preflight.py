@@ -74,7 +74,7 @@ def _with_facts(spec: StudySpec, populations: Mapping[str, Population]) -> Study
             NetworkSection(**{**network.model_dump(), **_facts(found.get(network.name, {}))})
             for network in spec.networks
         )
-        return StudySpec(**{**dict(spec), "networks": networks})
+        return StudySpec(**{**dict(spec), "networks": networks})  # whose wishes are checked anew
     except ValidationError as error:
         raise SpecError(f"networks: {first_error(error)}") from None
     except ValueError as error:

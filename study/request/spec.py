@@ -167,7 +167,7 @@ class StudySpec(Section):
                         raise ValueError(f"distortions.{name}: {what}") from None
         return self
 
-    @cached_property
+    @property
     def own(self) -> Mapping[str, NetworkSection]:
         """The user's own networks by name."""
         return {network.name: network for network in self.networks}

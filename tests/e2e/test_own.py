@@ -198,7 +198,7 @@ WRONG = {
         "seeds = 2", "seeds = 2", "mynet", "depth", network=NETWORK.replace("depth, ", "")
     ),
     "exits on import": wrong(
-        "seeds = 2", "seeds = 2", "mynet", network="raise SystemExit('not today')\n"
+        "seeds = 2", "seeds = 2", "networks", "SystemExit", network="raise SystemExit('not today')\n"
     ),
     "a name that is taken": wrong('name = "mynet"', 'name = "vgg"', "networks", "vgg", "taken"),
     "a name twice": wrong('name = "neighbour"', 'name = "mynet"', "networks", "no value twice"),
