@@ -74,7 +74,7 @@ def _panel_words(panel: Confusion) -> str:
         for decided, count in enumerate(row)
         if true != decided
     ]
-    count, true, decided = max(mistakes, key=lambda found: found[0])
+    count, true, decided = max(mistakes, key=lambda found: found[0], default=(0, 0, 0))
     most = f", class {true} decided as {decided} {count} times" if count else ""
     return f"{panel.label}: {right} of {total} right{most}."
 

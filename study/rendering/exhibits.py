@@ -45,6 +45,10 @@ class Shown:
         """Of its panel."""
         return f"{self.row['family']} {self.row['depth']}"
 
+    def holds(self, key: str) -> bool:
+        """Whether there is anything to draw under a key."""
+        return key in self.arrays and self.arrays[key].size > 0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
@@ -176,7 +180,7 @@ def shown_exhibits(trials: Iterable[Row], exhibits: Mapping[str, Arrays]) -> lis
     for population, shown in populations.items():
         where = f"{damage_of(shown[0].row)}, n = {shown[0].row['num_train']}"
         for kind in KINDS:
-            able = [one for one in shown if all(key in one.arrays for key in kind.needs)]
+            able = [one for one in shown if all(one.holds(key) for key in kind.needs)]
             title = f"{population}: {kind.what}, {where}"
             info = kind.info(title, able) if able else None
             if info is not None:

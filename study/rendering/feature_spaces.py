@@ -164,7 +164,8 @@ def _draw_space(axes: Axes, panel: FeatureSpace, classes: Sequence[int]) -> None
 
 def draw_similarities(info: Similarities) -> Figure:
     """Draw the matrices of CKA with their values; what is not defined is hatched."""
-    side = 0.45 * max(len(panel.families) for panel in info.panels) + 1.3
+    longest = max(len(family) for panel in info.panels for family in panel.families)
+    side = 0.45 * max(len(panel.families) for panel in info.panels) + 0.08 * longest + 0.3
     columns = balanced_columns(len(info.panels), max(1, int(13 / side)))
     rows = -(-len(info.panels) // columns)
     width = max(side * columns + 1.2, 6.5)

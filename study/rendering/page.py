@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -55,7 +56,7 @@ def render_page(
     rows = to_rows(results.landscape)
     comparisons = to_rows(results.comparisons)
     units = {row["family"]: unit_of(row["task"]) for row in trials}
-    lists = {
+    lists: dict[str, Sequence[Any]] = {
         "groups": _groups(rows),
         "hyperparameters": setting_rows(results.winners),
         "comparisons": sorted(comparisons, key=_evidence),
@@ -90,7 +91,7 @@ def render_page(
 
 
 def _sections(
-    lists: Mapping[str, Sequence[object]],
+    lists: Mapping[str, Sequence[Any]],
     pictures: Mapping[str, Sequence[Picture]],
     skipped: Sequence[str],
 ) -> list[tuple[str, str]]:

@@ -15,6 +15,8 @@ from study.rendering.lines import LineGrid, draw_line_grid, error_lines, learnin
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
 from study.rendering.style import write_figure
 
+HEADINGS = ("heat", "lines", "curves", "sizes", "exhibits")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
@@ -35,9 +37,7 @@ def write_pictures(
         exhibits: of study.rendering.exhibits.shown_exhibits.
         folder: to write to.
     """
-    pictures: dict[str, list[Picture]] = {
-        name: [] for name in ("heat", "lines", "curves", "sizes", "exhibits")
-    }
+    pictures: dict[str, list[Picture]] = {heading: [] for heading in HEADINGS}
     for number, info in enumerate(heat_maps(results.landscape)):
         name = f"heat_{number:02d}_{info.error}.svg"
         pictures["heat"].append(_picture(draw_heat_maps(info), folder / name, _heat_words(info)))

@@ -41,8 +41,8 @@ def class_colours(num_classes: int) -> tuple[str, ...]:
 
 def pale(colour: str) -> str:
     """Return a colour mixed with twice as much white."""
-    mixed = (2 / 3 + channel / 3 for channel in matplotlib.colors.to_rgb(colour))
-    return str(matplotlib.colors.to_hex(tuple(mixed)))
+    red, green, blue = (2 / 3 + channel / 3 for channel in matplotlib.colors.to_rgb(colour))
+    return str(matplotlib.colors.to_hex((red, green, blue)))
 
 
 def balanced_columns(num_panels: int, at_most: int) -> int:

@@ -52,7 +52,8 @@ def _widest_that_fits(rows: Sequence[Row], unit: Unit, console: Console) -> Tabl
 
 
 def _table(rows: Sequence[Row], unit: Unit, places: int) -> Table:
-    table = Table("family", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+    table.add_column("family", overflow="fold")
     for name in ("d", "sev.", *ERRORS):
         table.add_column(name, justify="right", overflow="fold")
     shape: tuple[str, str] | None = None

@@ -45,6 +45,19 @@ def test_a_class_without_examples_has_no_shares() -> None:
     assert np.ma.getmaskarray(np.ma.masked_invalid(shown)).tolist() == [[False] * 2, [True] * 2]
 
 
+def test_what_is_empty_or_has_one_class_stops_no_page() -> None:
+    rows = [_row(family=family) for family in ("vgg", "resnet")]
+    empty = {key: np.zeros((0, 0)) for kind in KINDS for key in kind.needs}
+    exhibits = {
+        rows[0]["trial_id"]: empty,
+        rows[1]["trial_id"]: {"confusion/counts": np.array([[7]])},
+    }
+    found = shown_exhibits(rows, exhibits)
+    assert [kind.words(info) for kind, info in found] == [
+        "xor: confusion matrices, undistorted, n = 64. resnet 1: 7 of 7 right."
+    ]
+
+
 def test_many_classes_are_drawn_without_counts() -> None:
     figure = draw_confusions(confusions("a law", {"vgg 1": np.eye(30, dtype=int)}))
     assert len(figure.axes[0].texts) == 0
@@ -167,14 +180,13 @@ def test_hostile_names_are_text_in_every_picture(kind: Any, tmp_path: Path) -> N
     assert HOSTILE in kind.words(info)
 
 
-def test_the_page_has_a_section_only_with_exhibits(
-    records: list[Record], levels: dict[str, list[float]], tmp_path: Path
-) -> None:
+def test_the_page_has_a_section_only_with_exhibits(records: list[Record], tmp_path: Path) -> None:
     small = [r for r in records if (r["depth"], r["population"]) == (1, "xor(sigma=0.5)")]
+    small = [r for r in small if r["distortion"] == "none"]
     for record in small:
         if record["family"] == "linear":
             record["family"] = "<b>&"
-    folder = make_folder(small, levels, tmp_path / "study")
+    folder = make_folder(small, {}, tmp_path / "study")
     page = Page(write_report(folder).read_text(encoding="utf-8"))
     assert "#exhibits" not in page.links
     assert "Exhibits" not in page.text
@@ -190,11 +202,10 @@ def test_the_page_has_a_section_only_with_exhibits(
     assert all("<b>& " in (picture["alt"] or "") for picture in shown)
 
 
-def test_an_exhibit_that_cannot_be_read_is_named(
-    records: list[Record], levels: dict[str, list[float]], tmp_path: Path
-) -> None:
+def test_an_exhibit_that_cannot_be_read_is_named(records: list[Record], tmp_path: Path) -> None:
     small = [r for r in records if (r["family"], r["population"]) == ("linear", "xor(sigma=0.5)")]
-    folder = make_folder(small, levels, tmp_path / "study")
+    small = [r for r in small if r["distortion"] == "none"]
+    folder = make_folder(small, {}, tmp_path / "study")
     (folder / "exhibits").mkdir()
     first = next(r for r in small if (r["role"], r["distortion"]) == ("measure", "none"))
     path = folder / "exhibits" / f"{first['trial_id']}.npz"
