@@ -7,6 +7,7 @@ with failed trials, or ended for too many of them · 130 interrupted.
 import argparse
 import os
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -194,7 +195,9 @@ def _conclude(
         print(f"to go on: {_same_command()}")
         return INTERRUPTED
     report = write_report(directory)
-    print(render_landscape_text(pd.read_parquet(directory / "landscape.parquet")))
+    landscape = pd.read_parquet(directory / "landscape.parquet")
+    width = shutil.get_terminal_size(fallback=(100, 40)).columns
+    print(render_landscape_text(landscape, width=width))
     print(f"report: {store.shown}/{report.relative_to(directory)}")
     num_failed = sum(record["status"] == "failed" for record in records)
     if isinstance(ending, TooManyFailed):

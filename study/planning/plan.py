@@ -99,7 +99,7 @@ def is_complete(spec: StudySpec, records: Sequence[Record]) -> bool:
 
 
 def total_by_role(spec: StudySpec) -> Counter[str]:
-    """Trials of the whole study by role, roles without any left out, as if nothing were finished."""
+    """Trials of the whole study by role, finished or not; roles without any are left out."""
     cells = enumerate_cells(spec)
     return +Counter(
         {n: len(places_of(r, cells, spec)) * len(r.seeds(spec)) for n, r in ROLES.items()}

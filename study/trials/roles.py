@@ -69,7 +69,8 @@ class Crossings(Sequence[int]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         rest, order = divmod(index, self.k)
-        return encode_variance_seed(*divmod(rest, self.k), order)
+        data, init = divmod(rest, self.k)
+        return encode_variance_seed(data, init, order)
 
 
 def _search_epochs(asked: Asked) -> tuple[int, int]:

@@ -198,7 +198,7 @@ WRONG = {
         "seeds = 2", "seeds = 2", "mynet", "depth", network=NETWORK.replace("depth, ", "")
     ),
     "exits on import": wrong(
-        "seeds = 2", "seeds = 2", "networks", "SystemExit", network="raise SystemExit('not today')\n"
+        "seeds = 2", "seeds = 2", "networks", "SystemExit", network="raise SystemExit(1)\n"
     ),
     "a name that is taken": wrong('name = "mynet"', 'name = "vgg"', "networks", "vgg", "taken"),
     "a name twice": wrong('name = "neighbour"', 'name = "mynet"', "networks", "no value twice"),
@@ -268,4 +268,3 @@ def test_a_wrong_folder_is_one_line(
     line = complaint(path, tmp_path, capsys)
     assert "photos" in line
     assert ("07.png" in line) == (case == "unreadable image")
-
