@@ -126,7 +126,7 @@ class Metrics:
                     self._best[name, cell] = min(risk, self._best.get((name, cell), risk))
 
 
-class MetricsCallback(Callback):  # type: ignore[misc]  # Ray's classes carry no types
+class MetricsCallback(Callback):
     """Keeps the metrics up to date from within Tune's loop, a few times a minute."""
 
     def __init__(self, metrics: Metrics, watched: Watched) -> None:
@@ -147,7 +147,7 @@ class MetricsCallback(Callback):  # type: ignore[misc]  # Ray's classes carry no
         self._metrics.update(self._watched)
 
 
-class TaskNames(Callback):  # type: ignore[misc]
+class TaskNames(Callback):
     """Names each trial's tasks on the dashboard after the trial.
 
     An actor that is used again keeps its own name for ever, and Tune calls its `train` without
