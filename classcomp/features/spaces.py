@@ -14,7 +14,7 @@ PROJECTIONS = ("pca", "tsne", "mds")
 PERPLEXITY = 30.0  # of t-SNE, van der Maaten and Hinton's (2008) middle of 5 to 50
 _MIN_EXAMPLES = 4  # the unbiased estimate of CKA divides by n - 3
 
-Features = Float[Tensor, " n *shape"] | Float[np.ndarray, " n *shape"]
+Features = Float[Tensor, "n ..."] | Float[np.ndarray, "n ..."]
 Labels = Int[Tensor, " n"] | Int[np.ndarray, " n"]
 
 

@@ -95,7 +95,7 @@ class Batch:
         index: positions of the examples in the sample or stream they are of.
     """
 
-    inputs: Float32[Tensor, " batch *shape"]
+    inputs: Float[Tensor, " batch *shape"]
     labels: Int64[Tensor, " batch"]
     index: Int64[Tensor, " batch"]
 

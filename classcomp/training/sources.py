@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from classcomp.models.base import Batch
@@ -28,7 +28,7 @@ class Source(Protocol):
 class FixedSample:
     """The same N examples at every pass: a pass is an epoch."""
 
-    inputs: Float32[Tensor, " n *shape"]
+    inputs: Float[Tensor, " n *shape"]
     labels: Int64[Tensor, " n"]
 
     def examples(self, index: int) -> Batch:
@@ -48,7 +48,7 @@ class FreshStream:
     """
 
     draw: Callable[
-        [int, np.random.Generator], tuple[Float32[Tensor, " n *shape"], Int64[Tensor, " n"]]
+        [int, np.random.Generator], tuple[Float[Tensor, " n *shape"], Int64[Tensor, " n"]]
     ]
     seed: int
     num_examples: int
@@ -77,7 +77,7 @@ class CycledSample:
         chunk_size: examples a pass.
     """
 
-    inputs: Float32[Tensor, " n *shape"]
+    inputs: Float[Tensor, " n *shape"]
     labels: Int64[Tensor, " n"]
     seed: int
     num_examples: int
@@ -98,7 +98,7 @@ class CycledSample:
         return whole(self.inputs, self.labels).at(chosen.to(self.inputs.device))
 
 
-def whole(inputs: Float32[Tensor, " n *shape"], labels: Int64[Tensor, " n"]) -> Batch:
+def whole(inputs: Float[Tensor, " n *shape"], labels: Int64[Tensor, " n"]) -> Batch:
     """A sample as one batch."""
     return Batch(
         inputs=inputs, labels=labels, index=torch.arange(len(labels), device=labels.device)
