@@ -9,8 +9,9 @@ import os
 import shlex
 import shutil
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,6 @@ from study.engine import signals
 from study.engine.carrying import carry
 from study.planning.plan import next_trials
 from study.planning.progress import ProgressLine
-from study.rendering.terminal import render_landscape_text
-from study.report import write_report
 from study.request.extension import check_code, extend
 from study.request.reading import SpecError, read_spec, recipe_names, write_spec
 from study.request.spec import StudySpec
@@ -173,6 +172,8 @@ def _sweep(
             def interrupt() -> None:
                 session.ending = session.ending or Interrupted()
 
+            # What the report needs is imported while trials run.
+            threading.Thread(target=_import_report, daemon=True).start()
             with signals.noted(interrupt):
                 sweep.launch_sweep(session, options.data_dir)
             progress.close(session.records.values())
@@ -186,6 +187,7 @@ def _conclude(
 ) -> int:
     from study.engine.ending import Interrupted, TooManyFailed
 
+    write_report, render_landscape_text = _import_report()
     store, directory = place.store, place.directory
     levels = levels_of(spec.distortions, records)
     write_table(build_trials(records, levels), directory / "trials", levels=levels)
@@ -205,6 +207,14 @@ def _conclude(
     elif num_failed:
         print(f"{num_failed} trials failed; the report names them", file=sys.stderr)
     return FAILED_TRIALS if num_failed else cli.OK
+
+
+def _import_report() -> tuple[Callable[[Path], Path], Callable[..., str]]:
+    """The report's two functions; matplotlib and Jinja take a second."""
+    from study.rendering.terminal import render_landscape_text
+    from study.report import write_report
+
+    return write_report, render_landscape_text
 
 
 def _same_command() -> str:

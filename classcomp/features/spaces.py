@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE, smacof
-from sklearn.metrics import pairwise_distances
 from torch import Tensor
 
 PROJECTIONS = ("pca", "tsne", "mds")
@@ -50,13 +47,26 @@ def project(features: Features, method: str = "pca", seed: int = 0) -> np.ndarra
         raise ValueError(f"features of shape {matrix.shape}: need 2 examples and 2 coordinates")
     if method not in PROJECTIONS:
         raise ValueError(f"method = {method!r}: must be one of {', '.join(PROJECTIONS)}")
+    start = _principal_components(matrix)
+    if method == "pca":
+        return start
+    # Here: scikit-learn takes a second to import, and every first seed's exhibits need "pca".
+    from sklearn.manifold import TSNE, smacof
+    from sklearn.metrics import pairwise_distances
+
     if method == "tsne":
         perplexity = min(PERPLEXITY, (len(matrix) - 1) / 3)
         return TSNE(perplexity=perplexity, random_state=seed).fit_transform(matrix).astype(float)
-    start = PCA(n_components=2, svd_solver="full").fit_transform(matrix)
-    if method == "pca":
-        return start
     return smacof(pairwise_distances(matrix), init=start, n_init=1)[0]
+
+
+def _principal_components(matrix: np.ndarray) -> np.ndarray:
+    """The first two of features `(N, F)`, as points `(N, 2)`; largest loadings are positive."""
+    left, scale, right = np.linalg.svd(matrix - matrix.mean(axis=0), full_matrices=False)
+    loadings = right[:2]
+    signs = np.sign(loadings[np.arange(2), np.abs(loadings).argmax(axis=1)])
+    points: np.ndarray = left[:, :2] * scale[:2] * signs
+    return points
 
 
 def linear_cka(first: Features, second: Features, *, unbiased: bool = True) -> float:

@@ -1,16 +1,19 @@
 """Variational autoencoder, then a support vector machine on its latent means."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from sklearn.svm import SVC
 from torch import Tensor
 
 from classcomp.models.base import check_real
 from classcomp.models.vae import VAE, VAEConfig
+
+if TYPE_CHECKING:
+    from sklearn.svm import SVC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +80,8 @@ class VAESVM(VAE):
         self.num_fitted = len(kept)
         self.machine = self.calibration = None
         if len(self.present) > 1:
+            from sklearn.svm import SVC  # see vae_kmeans.fit_clusters
+
             self.machine = SVC(C=self.svm_c, gamma="scale").fit(latents, classes)
             self.calibration = fit_calibration(self._scores(latents), classes, len(self.present))
 

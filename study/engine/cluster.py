@@ -27,6 +27,9 @@ from study.request.spec import PopulationSection, StudySpec
 from study.storage.opening import store_at
 from study.storage.store import StorageError, Store, first_line
 
+PRELOADED = ["classcomp.experiment", "study.engine.worker", "torch._dynamo"]
+"""What a local Ray's workers import while its driver still gets ready; torch's optimizers would
+import the last one at their first step."""
 PROBE_TRIES = 5
 """Seconds that a shared file system has for showing a file to another node."""
 
@@ -52,7 +55,12 @@ def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> 
             # None: a dashboard if it can be had, on the next free port; False: none.
             wanted = None if dashboard else False
             try:
-                context = ray.init(address="local", include_dashboard=wanted, **quiet)
+                context = ray.init(
+                    address="local",
+                    include_dashboard=wanted,
+                    _system_config={"preload_python_modules": PRELOADED},
+                    **quiet,
+                )
             except Exception as error:  # Ray raises no narrower one
                 raise ClusterError(
                     f"Ray does not start on this machine: {first_line(error)}"
@@ -120,9 +128,13 @@ def dashboard_line(place: str) -> str:
 
 
 def stage_data(populations: Sequence[PopulationSection], data_dir: str | None) -> None:
-    """Decodes every real data set once on every node, before any trial asks for it."""
+    """Decodes every real data set once on every node, before any trial asks for it.
+
+    The driver's own has them, since it looked how many examples there are.
+    """
     sections = [(population.name, population.parameters) for population in populations]
-    _on_every_node(_stage_all, sections, data_dir)
+    if _num_nodes() > 1:
+        _on_every_node(_stage_all, sections, data_dir)
 
 
 def check_visible(store: Store) -> None:
@@ -134,7 +146,7 @@ def check_visible(store: Store) -> None:
     Raises:
         ClusterError: some node does not see the place, and why.
     """
-    if sum(node["Alive"] for node in ray.nodes()) == 1:
+    if _num_nodes() == 1:
         return
     probe = f".probe-{uuid.uuid4().hex}"
     store.write(probe, b"")
@@ -149,6 +161,10 @@ def check_visible(store: Store) -> None:
             f"({', '.join(reasons)}: {next(iter(reasons.values()))}); on several nodes allowed "
             "are a folder that all share under the same path, and s3://bucket/prefix"
         )
+
+
+def _num_nodes() -> int:
+    return sum(node["Alive"] for node in ray.nodes())
 
 
 def _on_every_node(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:

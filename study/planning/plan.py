@@ -51,8 +51,8 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
 def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]:
     """Where a role has its trials, given the study's grid.
 
-    A family in which everything is fixed has nothing to search. Several cells share a law: the one with the least label noise (and, across sample sizes, the
-    largest sample) serves it.
+    A family in which everything is fixed has nothing to search. Several cells share a law: the
+    one with the least label noise (and, across sample sizes, the largest sample) serves it.
     """
     if role.is_searched:
         cells = [cell for cell in cells if spec.space_of(cell.family).space]
