@@ -27,9 +27,6 @@ from study.request.spec import PopulationSection, StudySpec
 from study.storage.opening import store_at
 from study.storage.store import StorageError, Store, first_line
 
-PRELOADED = ["classcomp.experiment", "study.engine.worker", "torch._dynamo"]
-"""What a local Ray's workers import while its driver still gets ready; torch's optimizers would
-import the last one at their first step."""
 PROBE_TRIES = 5
 """Seconds that a shared file system has for showing a file to another node."""
 
@@ -55,12 +52,7 @@ def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> 
             # None: a dashboard if it can be had, on the next free port; False: none.
             wanted = None if dashboard else False
             try:
-                context = ray.init(
-                    address="local",
-                    include_dashboard=wanted,
-                    _system_config={"preload_python_modules": PRELOADED},
-                    **quiet,
-                )
+                context = ray.init(address="local", include_dashboard=wanted, **quiet)
             except Exception as error:  # Ray raises no narrower one
                 raise ClusterError(
                     f"Ray does not start on this machine: {first_line(error)}"
