@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
+class _Workplace:
     """Where this driver works, and how it was told to."""
 
     store: Store
@@ -82,15 +82,15 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         with store.workspace() as directory:
             return _dry_run(
-                spec, _Place(store=store, ledger=ledger, directory=directory, options=options)
+                spec, _Workplace(store=store, ledger=ledger, directory=directory, options=options)
             )
     with ledger.locked(), store.workspace() as directory:
         return _run_locked(
-            spec, _Place(store=store, ledger=ledger, directory=directory, options=options)
+            spec, _Workplace(store=store, ledger=ledger, directory=directory, options=options)
         )
 
 
-def _dry_run(spec: StudySpec, place: _Place) -> int:
+def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     from study.engine import environment
     from study.planning.dry_run import describe
 
@@ -103,7 +103,7 @@ def _dry_run(spec: StudySpec, place: _Place) -> int:
     return cli.OK
 
 
-def _run_locked(spec: StudySpec, place: _Place) -> int:
+def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     store, directory = place.store, place.directory
     records, warnings = place.ledger.read()
     for warning in warnings:
@@ -133,7 +133,7 @@ def _run_locked(spec: StudySpec, place: _Place) -> int:
 
 
 def _sweep(
-    spec: StudySpec, whole: StudySpec, records: Sequence[Record], code: str, place: _Place
+    spec: StudySpec, whole: StudySpec, records: Sequence[Record], code: str, place: _Workplace
 ) -> tuple[list[Record], Exception | None]:
     from study.engine import environment
 
@@ -183,7 +183,7 @@ def _sweep(
 
 
 def _conclude(
-    spec: StudySpec, records: Sequence[Record], place: _Place, ending: Exception | None
+    spec: StudySpec, records: Sequence[Record], place: _Workplace, ending: Exception | None
 ) -> int:
     from study.engine.ending import Interrupted, TooManyFailed
 

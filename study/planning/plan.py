@@ -10,12 +10,11 @@ from itertools import product
 from typing import Any
 
 from study.request.spec import PopulationSection, StudySpec
+from study.storage.ledger import Record
 from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import NEUTRAL_SEVERITY
 from study.trials.selection import winner
 from study.trials.trial import UNDISTORTED, Cell, TrialSpec, cell_of, law_of
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
