@@ -48,11 +48,9 @@ def assign_clusters(counts: Real[np.ndarray, "clusters classes"]) -> Int64[np.nd
     return assigned
 
 
-<<<<<<< HEAD
-def fit_clusters(latents: np.ndarray, num_clusters: int, seed: int) -> "KMeans":
-=======
-def fit_clusters(latents: Float64[np.ndarray, "n latents"], num_clusters: int, seed: int) -> KMeans:
->>>>>>> types
+def fit_clusters(
+    latents: Float64[np.ndarray, "n latents"], num_clusters: int, seed: int
+) -> "KMeans":
     """Return k-means (Lloyd 1982, ten starts) with no more clusters than distinct points."""
     # Here: scikit-learn takes a second to import, which workers on other families save.
     from sklearn.cluster import KMeans
