@@ -57,11 +57,11 @@ def project(features: Features, method: str = "pca", seed: int = 0) -> Float64[n
     from sklearn.metrics import pairwise_distances
 
     if method == "mds":
-        points, _ = smacof(pairwise_distances(matrix), init=points, n_init=1)
-        return points
-    perplexity = min(PERPLEXITY, (len(matrix) - 1) / 3)
-    points = TSNE(perplexity=perplexity, random_state=seed).fit_transform(matrix)
-    return points.astype(float)
+        found = smacof(pairwise_distances(matrix), init=points, n_init=1)[0]
+    else:
+        perplexity = min(PERPLEXITY, (len(matrix) - 1) / 3)
+        found = TSNE(perplexity=perplexity, random_state=seed).fit_transform(matrix)
+    return np.asarray(found, dtype=np.float64)
 
 
 def _principal_components(

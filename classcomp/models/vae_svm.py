@@ -63,7 +63,7 @@ def fit_calibration(
 
 
 def decision_values(
-    machine: SVC, latents: Float64[np.ndarray, "n latents"]
+    machine: "SVC", latents: Float64[np.ndarray, "n latents"]
 ) -> Float64[np.ndarray, "n values"]:
     """Return a machine's values of each example: a single one where there are two classes."""
     values: np.ndarray = machine.decision_function(latents)
