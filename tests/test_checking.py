@@ -175,8 +175,13 @@ def test_whatever_ends_the_other_process_is_one_line_here(file, name, told):
 
 
 def test_what_never_ends_is_stopped(file):
-    with pytest.raises(ValueError, match=r"^sleepy: trying it out took longer than 4 s$"):
-        checked(("sleepy", f"{file}:Sleeps", [{}]), timeout_s=4)
+    def said(timeout_s):
+        with pytest.raises(ValueError, match=f"trying it out took longer than {timeout_s} s$") as e:
+            checked(("sleepy", f"{file}:Sleeps", [{}]), timeout_s=timeout_s)
+        return str(e.value).partition(":")[0]
+
+    # Loading torch counts: on a busy machine the shorter ones end before any network's turn.
+    assert "sleepy" in (said(timeout_s) for timeout_s in (4, 8, 16, 32))
 
 
 @pytest.mark.parametrize(

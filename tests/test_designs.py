@@ -1,21 +1,23 @@
 """What each role trains on: the optional roles."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
 from classcomp.designs import Design, design, population_of
 from classcomp.draws import Draws, presenter
 from classcomp.experiment import run
+from classcomp.trial import Trial
 from search_spaces import SPACES
+from study.engine.handover import to_trial
 from study.trials.seeds import encode_variance_seed
 from study.trials.trial import Cell, TrialSpec
 
 BATCH, NUM_TRAIN, EPOCHS = 32, 100, 5
 
 
-def trial(role: str, population: str = "xor", rho: float = 0.3, **parameters: object) -> TrialSpec:
+def trial(
+    role: str, population: str = "xor", rho: float = 0.3, seed: int = 0, **parameters: object
+) -> Trial:
     cell = Cell(
         family="linear",
         depth=1,
@@ -24,19 +26,20 @@ def trial(role: str, population: str = "xor", rho: float = 0.3, **parameters: ob
         severity=rho,
         num_train=NUM_TRAIN,
     )
-    return TrialSpec(
+    spec = TrialSpec(
         role=role,
         cell=cell,
         population_name=population,
         population_parameters=parameters,
-        seed=0,
+        seed=seed,
         budget_epochs=EPOCHS,
         max_epochs=EPOCHS,
         hyperparameters={**SPACES["linear"].defaults, "batch_size": BATCH},
     )
+    return to_trial(spec, ".")
 
 
-def designed(asked: TrialSpec, batch_size: int | None = BATCH) -> Design:
+def designed(asked: Trial, batch_size: int | None = BATCH) -> Design:
     population, device = population_of(asked, None), torch.device("cpu")
     draws = Draws(
         population=population,
@@ -70,7 +73,7 @@ def test_ideal_never_sees_an_example_twice_and_sees_its_noise() -> None:
 
 def test_ideal_takes_the_steps_of_the_measured_trial() -> None:
     ideal = run(trial("ideal"))
-    measured = run(replace(trial("measure"), max_epochs=EPOCHS))
+    measured = run(trial("measure"))
     assert ideal.metrics["steps"] == measured.metrics["steps"] == EPOCHS * 4
     for name in ("risk", "excess_risk", "excess_risk_se", "balanced_risk", "noisy_risk"):
         assert ideal.metrics[name] is not None
@@ -88,8 +91,8 @@ def test_ideal_on_real_images_uses_up_the_training_split_before_repeating() -> N
 
 
 def test_trials_of_a_block_share_what_their_seeds_share() -> None:
-    def outcome(data: int, init: int, order: int) -> TrialSpec:
-        return replace(trial("variance"), seed=encode_variance_seed(data, init, order))
+    def outcome(data: int, init: int, order: int) -> Trial:
+        return trial("variance", seed=encode_variance_seed(data, init, order))
 
     same = designed(outcome(1, 0, 0)).head_examples, designed(outcome(1, 1, 1)).head_examples
     assert torch.equal(same[0].inputs, same[1].inputs)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from classcomp.checking import check_network
+from classcomp.models.trying import check_network
 from classcomp.populations import POPULATIONS
 from classcomp.scores import SCORES
 from classcomp.sources import source_of

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float64, Int
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE, smacof
-from sklearn.metrics import pairwise_distances
 from torch import Tensor
 
 PROJECTIONS = ("pca", "tsne", "mds")
@@ -52,14 +49,29 @@ def project(features: Features, method: str = "pca", seed: int = 0) -> Float64[n
         raise ValueError(f"features of shape {matrix.shape}: need 2 examples and 2 coordinates")
     if method not in PROJECTIONS:
         raise ValueError(f"method = {method!r}: must be one of {', '.join(PROJECTIONS)}")
-    points: np.ndarray
-    if method == "tsne":
-        perplexity = min(PERPLEXITY, (len(matrix) - 1) / 3)
-        points = TSNE(perplexity=perplexity, random_state=seed).fit_transform(matrix)
-        return points.astype(float)
-    points = PCA(n_components=2, svd_solver="full").fit_transform(matrix)
+    points = _principal_components(matrix)
+    if method == "pca":
+        return points
+    # Here: scikit-learn takes a second to import, and every first seed's exhibits need "pca".
+    from sklearn.manifold import TSNE, smacof
+    from sklearn.metrics import pairwise_distances
+
     if method == "mds":
-        points, _ = smacof(pairwise_distances(matrix), init=points, n_init=1)
+        found = smacof(pairwise_distances(matrix), init=points, n_init=1)[0]
+    else:
+        perplexity = min(PERPLEXITY, (len(matrix) - 1) / 3)
+        found = TSNE(perplexity=perplexity, random_state=seed).fit_transform(matrix)
+    return np.asarray(found, dtype=np.float64)
+
+
+def _principal_components(
+    matrix: Float64[np.ndarray, "n features"],
+) -> Float64[np.ndarray, "n 2"]:
+    """The first two; their largest loadings are positive."""
+    left, scale, right = np.linalg.svd(matrix - matrix.mean(axis=0), full_matrices=False)
+    loadings = right[:2]
+    signs = np.sign(loadings[np.arange(2), np.abs(loadings).argmax(axis=1)])
+    points: np.ndarray = left[:, :2] * scale[:2] * signs
     return points
 
 

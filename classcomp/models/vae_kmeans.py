@@ -2,17 +2,19 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Int, Int64, Real
 from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from classcomp.models.base import check_integer
 from classcomp.models.vae import VAE, VAEConfig
+
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,8 +48,14 @@ def assign_clusters(counts: Real[np.ndarray, "clusters classes"]) -> Int64[np.nd
     return assigned
 
 
-def fit_clusters(latents: Float64[np.ndarray, "n latents"], num_clusters: int, seed: int) -> KMeans:
+def fit_clusters(
+    latents: Float64[np.ndarray, "n latents"], num_clusters: int, seed: int
+) -> "KMeans":
     """Return k-means (Lloyd 1982, ten starts) with no more clusters than distinct points."""
+    # Here: scikit-learn takes a second to import, which workers on other families save.
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     distinct = len(np.unique(latents, axis=0))
     model = KMeans(n_clusters=min(num_clusters, distinct), n_init=10, random_state=seed)
     with warnings.catch_warnings():

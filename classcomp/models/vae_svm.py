@@ -1,17 +1,20 @@
 """Variational autoencoder, then a support vector machine on its latent means."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Int, Int64
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from sklearn.svm import SVC
 from torch import Tensor
 
 from classcomp.models.base import check_real
 from classcomp.models.vae import VAE, VAEConfig
+
+if TYPE_CHECKING:
+    from sklearn.svm import SVC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +63,7 @@ def fit_calibration(
 
 
 def decision_values(
-    machine: SVC, latents: Float64[np.ndarray, "n latents"]
+    machine: "SVC", latents: Float64[np.ndarray, "n latents"]
 ) -> Float64[np.ndarray, "n values"]:
     """Return a machine's values of each example: a single one where there are two classes."""
     values: np.ndarray = machine.decision_function(latents)
@@ -97,6 +100,8 @@ class VAESVM(VAE):
         self.num_fitted = len(kept)
         self.machine = self.calibration = None
         if len(self.present) > 1:
+            from sklearn.svm import SVC  # see vae_kmeans.fit_clusters
+
             self.machine = SVC(C=self.svm_c, gamma="scale").fit(latents, classes)
             values = decision_values(self.machine, latents)
             self.calibration = fit_calibration(values, classes, len(self.present))

@@ -18,10 +18,9 @@ from ray.util.metrics import Gauge, Histogram
 from study.planning.plan import total_by_role
 from study.planning.progress import seconds_left
 from study.request.spec import StudySpec
+from study.storage.ledger import Record
 from study.trials.roles import ROLES
 from study.trials.trial import CELL_NAMES, TrialSpec
-
-Record = Mapping[str, Any]
 
 EVERY_S = 5.0
 """Seconds between two updates; Ray collects them every ten."""

@@ -10,12 +10,11 @@ from itertools import product
 from typing import Any
 
 from study.request.spec import PopulationSection, StudySpec
+from study.storage.ledger import Record
 from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import NEUTRAL_SEVERITY
 from study.trials.selection import winner
 from study.trials.trial import UNDISTORTED, Cell, TrialSpec, cell_of, law_of
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +50,8 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
 def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]:
     """Where a role has its trials, given the study's grid.
 
-    A family in which everything is fixed has nothing to search. Several cells share a law: the one with the least label noise (and, across sample sizes, the
-    largest sample) serves it.
+    A family in which everything is fixed has nothing to search. Several cells share a law: the
+    one with the least label noise (and, across sample sizes, the largest sample) serves it.
     """
     if role.is_searched:
         cells = [cell for cell in cells if spec.space_of(cell.family).space]

@@ -20,6 +20,7 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from classcomp.fingerprint import code_fingerprint
 from study import report, run, status
 from study.analysis.files import write_table
 from study.analysis.joined import join
@@ -49,16 +50,16 @@ JUNK = st.one_of(
 @pytest.fixture(autouse=True)
 def nothing_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command up to where Ray would start and figures would be drawn."""
-    monkeypatch.setattr("study.planning.dry_run.seconds_per_example", lambda trial, data_dir: 1e-6)
-    monkeypatch.setattr(run, "_sweep", lambda spec, records, *rest: checked(records))
+    monkeypatch.setattr("study.engine.timing.timer", lambda address, data_dir: lambda trial: 1e-6)
+    monkeypatch.setattr(run, "_sweep", lambda spec, whole, records, *rest: checked(whole, records))
     monkeypatch.setattr(run, "_conclude", lambda *everything: OK)
     monkeypatch.setattr(report, "write_report", read_only)
 
 
-def checked(records: Sequence[Any]) -> tuple[list[Any], None]:
+def checked(spec: StudySpec, records: Sequence[Any]) -> tuple[list[Any], None]:
     from study.engine.proposals import check_search
 
-    check_search(records)
+    check_search(spec, records)
     return list(records), None
 
 
@@ -265,7 +266,7 @@ def all_records(spec: StudySpec) -> list[dict[str, Any]]:
     """A finished study's records, as the engine would have written them."""
     records: list[dict[str, Any]] = []
     while trials := next_trials(spec, records):
-        records += [record_of(trial) for trial in trials]
+        records += [{**record_of(trial), "code": code_fingerprint()} for trial in trials]
     return records
 
 

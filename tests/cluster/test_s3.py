@@ -18,7 +18,7 @@ from study.storage.ledger import LedgerError
 from study.storage.opening import open_store
 from study.storage.store import StorageError
 from tests.cluster.driving import SMALL, finish, records_of, results_of
-from tests.study.test_ledger import record_with_id
+from tests.storage.test_ledger import record_with_id
 
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 

@@ -4,8 +4,8 @@ import pytest
 
 from classcomp.experiment import Experiment
 from classcomp.training.dynamics import area_under_curve
+from classcomp.trial import STREAMS, Trial
 from search_spaces import SPACES
-from study.trials.trial import Cell, TrialSpec
 
 
 def test_area_by_hand() -> None:
@@ -17,23 +17,17 @@ def test_area_by_hand() -> None:
 
 
 def test_a_measured_trial_reports_its_dynamics() -> None:
-    cell = Cell(
+    trial = Trial(
+        role="measure",
         family="linear",
         depth=1,
-        population="two_gaussians(delta=2, dim=2, prior=0.5)",
-        distortion="none",
-        severity=0.0,
-        num_train=64,
-    )
-    trial = TrialSpec(
-        role="measure",
-        cell=cell,
         population_name="two_gaussians",
         population_parameters={"delta": 2},
-        seed=0,
+        num_train=64,
         budget_epochs=4,
         max_epochs=60,
         hyperparameters=SPACES["linear"].defaults,
+        streams={name: seed for seed, name in enumerate(STREAMS)},
     )
     experiment = Experiment(trial)
     while not experiment.finished:
