@@ -10,7 +10,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LIGHT = ("trials", "storage", "analysis", "rendering")
-HEAVY = ("torch", "torchvision", "ray", "optuna", "sklearn", "classcomp", "search_spaces")
+HEAVY = (
+    "jaxtyping",
+    "torch",
+    "torchvision",
+    "ray",
+    "optuna",
+    "sklearn",
+    "classcomp",
+    "search_spaces",
+)
 PACKAGES = ("classcomp", "search_spaces", "study")
 
 
