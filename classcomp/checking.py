@@ -59,7 +59,8 @@ def check_networks(request: Mapping[str, Any], *, timeout_s: float = 120.0) -> d
         raise ValueError(found["error"])
     if "networks" not in found:
         raise ValueError(f"{found.get('checking', 'networks')}: trying it out {ended}")
-    return found["networks"]
+    networks: dict[str, Any] = found["networks"]
+    return networks
 
 
 def _ended(status: int, complaints: Path) -> str:

@@ -1,6 +1,7 @@
 """The four ways in which a population is damaged, each with its exact range of severities."""
 
 import numpy as np
+from jaxtyping import Int
 
 from classcomp.populations.base import (
     Population,
@@ -56,9 +57,9 @@ def distort(population: Population, name: str, severity: float) -> Population:
 
 
 def flip_labels(
-    labels: np.ndarray, rho: float, num_classes: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Each label `(N,)` becomes, with probability `rho`, a uniformly drawn other class.
+    labels: Int[np.ndarray, " n"], rho: float, num_classes: int, rng: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    """Each label becomes, with probability `rho`, a uniformly drawn other class.
 
     One stream flips nested sets: what flips at a smaller rho flips, to the same class, at a
     larger one.

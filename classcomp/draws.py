@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
 from classcomp.distortions import flip_labels
@@ -15,22 +16,25 @@ EVALUATION_SIZE = 10_000
 VALIDATION_SIZE = 2_000
 """Examples the search scores a proposal on, drawn afresh where the law is known."""
 
+Presenter = Callable[[Float[np.ndarray, " n *point"]], Float32[Tensor, " n *shape"]]
+"""From law coordinates to what a family sees, vectors or images."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Examples:
     """Examples to score a rule on.
 
     Attributes:
-        inputs: (N, ...) what the family sees.
-        labels: (N,) int64.
-        posterior: (N, K), or None where the law is unknown.
-        log_density: (N,) nats, of what a generative model sees, or None where there is none.
+        inputs: what the family sees.
+        labels: classes from 0.
+        posterior: None where the law is unknown.
+        log_density: in nats, of what a generative model sees, or None where there is none.
     """
 
-    inputs: Tensor
-    labels: Tensor
-    posterior: np.ndarray | None = None
-    log_density: np.ndarray | None = None
+    inputs: Float32[Tensor, " n *shape"]
+    labels: Int64[Tensor, " n"]
+    posterior: Float64[np.ndarray, "n classes"] | None = None
+    log_density: Float64[np.ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,24 +43,24 @@ class Draws:
 
     Attributes:
         population: the law, distorted.
-        present: law coordinates (N, ...) to the family's inputs, on `device`.
+        present: how the family sees them, on `device`.
         device: where labels go.
         streams: seeds by name.
     """
 
     population: Population
-    present: Callable[[np.ndarray], Tensor]
+    present: Presenter
     device: torch.device
     streams: Mapping[str, int]
 
-    def training(self, num: int) -> tuple[Tensor, Tensor]:
+    def training(self, num: int) -> tuple[Float32[Tensor, " num *shape"], Int64[Tensor, " num"]]:
         """`num` training examples with the population's label noise."""
         sample = self.population.sample(num, self._rng("data"), split="train")
         return self._tensors(sample.x, self._flipped(sample.labels, self._rng("noise")))
 
     def more(
         self, num: int, rng: np.random.Generator, *, split: str = "train", noisy: bool
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Float32[Tensor, " num *shape"], Int64[Tensor, " num"]]:
         """`num` training examples, all drawn from `rng`, with or without label noise."""
         sample = self.population.sample(num, rng, split=split)
         labels = self._flipped(sample.labels, rng) if noisy else sample.labels
@@ -105,12 +109,10 @@ class Draws:
         return self.present(x), torch.from_numpy(labels).to(self.device)
 
 
-def presenter(
-    population: Population, takes_images: bool, device: torch.device
-) -> Callable[[np.ndarray], Tensor]:
-    """How a family sees law coordinates (N, ...): as images or as vectors, float32, on `device`."""
+def presenter(population: Population, takes_images: bool, device: torch.device) -> Presenter:
+    """How a family sees law coordinates: as images or as vectors, float32, on `device`."""
 
-    def present(x: np.ndarray) -> Tensor:
+    def present(x: Float[np.ndarray, " n *point"]) -> Float32[Tensor, " n *shape"]:
         shown = population.images(x) if takes_images else population.vectors(x)
         tensor = torch.from_numpy(np.ascontiguousarray(shown, dtype=np.float32)).to(device)
         return tensor.contiguous(memory_format=torch.channels_last) if takes_images else tensor

@@ -132,7 +132,7 @@ class Experiment:
             self._fit_head()
             return (time.perf_counter() - begin) / len(self.design.head_examples.labels)
         examples = self.design.source.examples(0)
-        num = min(len(examples), 4 * self._training["batch_size"])
+        num = min(len(examples), 4 * int(self._training["batch_size"]))
         few = examples.at(torch.arange(num, device=self.device))
         seconds = []
         for _ in range(3):

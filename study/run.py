@@ -9,8 +9,9 @@ import os
 import shlex
 import shutil
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,6 @@ from study.engine import signals
 from study.engine.carrying import carry
 from study.planning.plan import next_trials
 from study.planning.progress import ProgressLine
-from study.rendering.terminal import render_landscape_text
-from study.report import write_report
 from study.request.extension import check_code, extend
 from study.request.reading import SpecError, read_spec, recipe_names, write_spec
 from study.request.spec import StudySpec
@@ -64,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
+class _Workplace:
     """Where this driver works, and how it was told to."""
 
     store: Store
@@ -83,15 +82,15 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         with store.workspace() as directory:
             return _dry_run(
-                spec, _Place(store=store, ledger=ledger, directory=directory, options=options)
+                spec, _Workplace(store=store, ledger=ledger, directory=directory, options=options)
             )
     with ledger.locked(), store.workspace() as directory:
         return _run_locked(
-            spec, _Place(store=store, ledger=ledger, directory=directory, options=options)
+            spec, _Workplace(store=store, ledger=ledger, directory=directory, options=options)
         )
 
 
-def _dry_run(spec: StudySpec, place: _Place) -> int:
+def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     from study.engine import environment
     from study.planning.dry_run import describe
 
@@ -104,7 +103,7 @@ def _dry_run(spec: StudySpec, place: _Place) -> int:
     return cli.OK
 
 
-def _run_locked(spec: StudySpec, place: _Place) -> int:
+def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     store, directory = place.store, place.directory
     records, warnings = place.ledger.read()
     for warning in warnings:
@@ -134,7 +133,7 @@ def _run_locked(spec: StudySpec, place: _Place) -> int:
 
 
 def _sweep(
-    spec: StudySpec, whole: StudySpec, records: Sequence[Record], code: str, place: _Place
+    spec: StudySpec, whole: StudySpec, records: Sequence[Record], code: str, place: _Workplace
 ) -> tuple[list[Record], Exception | None]:
     from study.engine import environment
 
@@ -173,6 +172,8 @@ def _sweep(
             def interrupt() -> None:
                 session.ending = session.ending or Interrupted()
 
+            # What the report needs is imported while trials run.
+            threading.Thread(target=_import_report, daemon=True).start()
             with signals.noted(interrupt):
                 sweep.launch_sweep(session, options.data_dir)
             progress.close(session.records.values())
@@ -182,10 +183,11 @@ def _sweep(
 
 
 def _conclude(
-    spec: StudySpec, records: Sequence[Record], place: _Place, ending: Exception | None
+    spec: StudySpec, records: Sequence[Record], place: _Workplace, ending: Exception | None
 ) -> int:
     from study.engine.ending import Interrupted, TooManyFailed
 
+    write_report, render_landscape_text = _import_report()
     store, directory = place.store, place.directory
     levels = levels_of(spec.distortions, records)
     write_table(build_trials(records, levels), directory / "trials", levels=levels)
@@ -205,6 +207,14 @@ def _conclude(
     elif num_failed:
         print(f"{num_failed} trials failed; the report names them", file=sys.stderr)
     return FAILED_TRIALS if num_failed else cli.OK
+
+
+def _import_report() -> tuple[Callable[[Path], Path], Callable[..., str]]:
+    """The report's two functions; matplotlib and Jinja take a second."""
+    from study.rendering.terminal import render_landscape_text
+    from study.report import write_report
+
+    return write_report, render_landscape_text
 
 
 def _same_command() -> str:

@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from classcomp.models.base import Model
 
 
-def layer_names(model: Model, inputs: Tensor) -> tuple[str, ...]:
-    """Return the layers that `inputs` `(B, ...)` pass, in the order in which they are done.
+def layer_names(model: Model, inputs: Float[Tensor, " batch *shape"]) -> tuple[str, ...]:
+    """Return the layers that `inputs` pass, in the order in which they are done.
 
     A layer is a module that is called: one that only holds others is none, nor one whose owner
     goes around it to its parts.
@@ -22,8 +23,10 @@ def layer_names(model: Model, inputs: Tensor) -> tuple[str, ...]:
     return tuple(_listen(model, inputs, _modules(model)))
 
 
-def activations(model: Model, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-    """Return what each layer gives for `inputs` `(B, ...)`, in evaluation mode, as copies.
+def activations(
+    model: Model, inputs: Float[Tensor, " batch *shape"], layers: Sequence[str]
+) -> dict[str, Float[Tensor, "..."]]:
+    """Return what each layer gives for `inputs`, in evaluation mode, as copies.
 
     The model is left as it was, its hooks and modes included, even where it raises. A layer
     that is passed twice gives its last value.
@@ -40,8 +43,8 @@ def activations(model: Model, inputs: Tensor, layers: Sequence[str]) -> dict[str
     return {layer: heard[layer] for layer in layers}
 
 
-def filters(model: Model, layer: str) -> Tensor:
-    """Return a copy of a layer's weights: `(out, in, h, w)` of a convolution, else `(out, in)`.
+def filters(model: Model, layer: str) -> Float[Tensor, "out in *kernel"]:
+    """Return a copy of a layer's weights; only those of a convolution have a kernel.
 
     Raises:
         ValueError: there is no such layer, or it has no weights that mix its inputs.

@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE, smacof
-from sklearn.metrics import pairwise_distances
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 PROJECTIONS = ("pca", "tsne", "mds")
 PERPLEXITY = 30.0  # of t-SNE, van der Maaten and Hinton's (2008) middle of 5 to 50
 _MIN_EXAMPLES = 4  # the unbiased estimate of CKA divides by n - 3
 
-Features = Tensor | np.ndarray
+Features = Float[Tensor, " n *shape"] | Float[np.ndarray, " n *shape"]
+Labels = Int[Tensor, " n"] | Int[np.ndarray, " n"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,22 +20,22 @@ class FeatureComparison:
     """Feature spaces side by side, as plain arrays.
 
     Attributes:
-        names: M spaces.
-        cka: `(M, M)` linear CKA.
-        points: `(N, 2)` projection of each space, by name.
-        labels: `(N,)` classes of the examples.
+        names: of the spaces.
+        cka: linear CKA.
+        points: projection of each space, by name.
+        labels: classes of the examples.
         method: of the projection.
     """
 
     names: tuple[str, ...]
-    cka: np.ndarray
-    points: Mapping[str, np.ndarray]
-    labels: np.ndarray
+    cka: Float64[np.ndarray, "spaces spaces"]
+    points: Mapping[str, Float64[np.ndarray, "n 2"]]
+    labels: Int[np.ndarray, " n"]
     method: str
 
 
-def project(features: Features, method: str = "pca", seed: int = 0) -> np.ndarray:
-    """Lay features `(N, ...)` out in the plane, `(N, 2)` float64.
+def project(features: Features, method: str = "pca", seed: int = 0) -> Float64[np.ndarray, "n 2"]:
+    """Lay features out in the plane.
 
     "pca": the first two principal components. "mds": least squares on distances (metric MDS by
     SMACOF, de Leeuw 1977), started from them, hence no draws. "tsne": van der Maaten and Hinton
@@ -50,17 +49,34 @@ def project(features: Features, method: str = "pca", seed: int = 0) -> np.ndarra
         raise ValueError(f"features of shape {matrix.shape}: need 2 examples and 2 coordinates")
     if method not in PROJECTIONS:
         raise ValueError(f"method = {method!r}: must be one of {', '.join(PROJECTIONS)}")
-    if method == "tsne":
-        perplexity = min(PERPLEXITY, (len(matrix) - 1) / 3)
-        return TSNE(perplexity=perplexity, random_state=seed).fit_transform(matrix).astype(float)
-    start = PCA(n_components=2, svd_solver="full").fit_transform(matrix)
+    points = _principal_components(matrix)
     if method == "pca":
-        return start
-    return smacof(pairwise_distances(matrix), init=start, n_init=1)[0]
+        return points
+    # Here: scikit-learn takes a second to import, and every first seed's exhibits need "pca".
+    from sklearn.manifold import TSNE, smacof
+    from sklearn.metrics import pairwise_distances
+
+    if method == "mds":
+        found = smacof(pairwise_distances(matrix), init=points, n_init=1)[0]
+    else:
+        perplexity = min(PERPLEXITY, (len(matrix) - 1) / 3)
+        found = TSNE(perplexity=perplexity, random_state=seed).fit_transform(matrix)
+    return np.asarray(found, dtype=np.float64)
+
+
+def _principal_components(
+    matrix: Float64[np.ndarray, "n features"],
+) -> Float64[np.ndarray, "n 2"]:
+    """The first two; their largest loadings are positive."""
+    left, scale, right = np.linalg.svd(matrix - matrix.mean(axis=0), full_matrices=False)
+    loadings = right[:2]
+    signs = np.sign(loadings[np.arange(2), np.abs(loadings).argmax(axis=1)])
+    points: np.ndarray = left[:, :2] * scale[:2] * signs
+    return points
 
 
 def linear_cka(first: Features, second: Features, *, unbiased: bool = True) -> float:
-    """Return the linear CKA of two feature spaces `(N, ...)` of the same N examples.
+    """Return the linear CKA of two feature spaces of the same examples.
 
     HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) with K = X X', L = Y Y': Kornblith et al. (2019),
     eq. 4. Theirs (`unbiased=False`) is |Y'X|^2 / (|X'X| |Y'Y|) of centred features, in [0, 1];
@@ -74,8 +90,10 @@ def linear_cka(first: Features, second: Features, *, unbiased: bool = True) -> f
     return float(cka_matrix({"first": first, "second": second}, unbiased=unbiased)[0, 1])
 
 
-def cka_matrix(features: Mapping[str, Features], *, unbiased: bool = True) -> np.ndarray:
-    """Return `linear_cka` of each pair of M feature spaces, `(M, M)`, in the mapping's order.
+def cka_matrix(
+    features: Mapping[str, Features], *, unbiased: bool = True
+) -> Float64[np.ndarray, "spaces spaces"]:
+    """Return `linear_cka` of each pair of feature spaces, in the mapping's order.
 
     Raises:
         ValueError: as `linear_cka`.
@@ -87,11 +105,12 @@ def cka_matrix(features: Mapping[str, Features], *, unbiased: bool = True) -> np
             f"features of {found} examples: need the same {_MIN_EXAMPLES} or more in each space"
         )
     grams = [unit_gram(space, unbiased=unbiased).ravel() for space in features.values()]
-    return np.stack(grams) @ np.stack(grams).T
+    cka: np.ndarray = np.stack(grams) @ np.stack(grams).T
+    return cka
 
 
-def unit_gram(features: Features, *, unbiased: bool = True) -> np.ndarray:
-    """Return the centred Gram matrix `(N, N)` of features `(N, ...)`, scaled to norm 1.
+def unit_gram(features: Features, *, unbiased: bool = True) -> Float64[np.ndarray, "n n"]:
+    """Return the centred Gram matrix of features, scaled to norm 1.
 
     The inner product of two of them is the linear CKA of their spaces. All entries are nan where
     the features are constant.
@@ -102,9 +121,9 @@ def unit_gram(features: Features, *, unbiased: bool = True) -> np.ndarray:
 
 
 def compare(
-    features: Mapping[str, Features], labels: Features, *, method: str = "pca", seed: int = 0
+    features: Mapping[str, Features], labels: Labels, *, method: str = "pca", seed: int = 0
 ) -> FeatureComparison:
-    """Compare feature spaces `(N, ...)` of the same examples, whose classes are `labels` `(N,)`.
+    """Compare feature spaces of the same examples, whose classes are `labels`.
 
     Raises:
         ValueError: as `cka_matrix` and `project`.
@@ -134,9 +153,11 @@ def _centred_gram(matrix: np.ndarray, unbiased: bool) -> np.ndarray:
     """
     gram = matrix @ matrix.T
     num = len(gram)
+    centred: np.ndarray
     if not unbiased:
         rows = gram.mean(axis=0)
-        return gram - rows - rows[:, None] + rows.mean()
+        centred = gram - rows - rows[:, None] + rows.mean()
+        return centred
     np.fill_diagonal(gram, 0)
     rows = gram.sum(axis=0) / (num - 2)
     centred = gram - rows - rows[:, None] + gram.sum() / ((num - 1) * (num - 2))

@@ -65,7 +65,8 @@ class Family:
     config: type[ArchitectureConfig]
     module: type[Model]
     task: str = "classification"
-    width: Callable[[type[Model], ArchitectureConfig], float] = matched_width
+    # mypy takes no class for hashable, which lru_cache asks for.
+    width: Callable[[type[Model], ArchitectureConfig], float] = matched_width  # type: ignore[assignment]
 
     @property
     def takes(self) -> str:

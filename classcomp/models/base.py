@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -67,7 +68,7 @@ def check_integer(name: str, value: object, low: int, high: int | None = None) -
     """Raise a ValueError naming `name` unless `value` is an integer of `[low, high]`."""
     allowed = f"at least {low}" if high is None else f"from {low} to {high}"
     try:
-        number = operator.index(value)  # type: ignore[arg-type]
+        number = operator.index(value)  # type: ignore[arg-type]  # what is none raises
     except TypeError:
         number = low - 1
     if isinstance(value, bool) or number < low or (high is not None and number > high):
@@ -77,9 +78,11 @@ def check_integer(name: str, value: object, low: int, high: int | None = None) -
 def check_real(name: str, value: object, low: float, *, above: bool = False) -> None:
     """Raise a ValueError unless `value` is a finite number >= `low` (> `low` with `above`)."""
     allowed = f"above {low:g}" if above else f"at least {low:g}"
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not (low < value if above else low <= value) or value == float("inf"):
-        raise ValueError(f"{name} must be a finite number {allowed}, got {value!r}")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        reached = low < value if above else low <= value
+        if reached and value != float("inf"):
+            return
+    raise ValueError(f"{name} must be a finite number {allowed}, got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,20 +90,20 @@ class Batch:
     """Some examples of a sample.
 
     Attributes:
-        inputs: `(B, d)` or `(B, C, H, W)` float32.
-        labels: `(B,)` int64.
-        index: `(B,)` int64, positions of the examples in the sample or stream they are of.
+        inputs: vectors `(d,)` or images `(C, H, W)`.
+        labels: classes from 0.
+        index: positions of the examples in the sample or stream they are of.
     """
 
-    inputs: Tensor
-    labels: Tensor
-    index: Tensor
+    inputs: Float32[Tensor, " batch *shape"]
+    labels: Int64[Tensor, " batch"]
+    index: Int64[Tensor, " batch"]
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def at(self, chosen: Tensor) -> "Batch":
-        """Return the examples at the places `chosen` `(M,)` of this batch."""
+    def at(self, chosen: Int64[Tensor, " chosen"]) -> "Batch":
+        """Return the examples at the places `chosen` of this batch."""
         return Batch(
             inputs=self.inputs[chosen], labels=self.labels[chosen], index=self.index[chosen]
         )
@@ -112,26 +115,26 @@ class Objective:
 
     Attributes:
         parameters: what is moved.
-        loss: (batch, generator of any draws) to a scalar.
+        loss: of a batch, with a generator of any draws.
         rate: factor on the trial's learning rate.
     """
 
     parameters: tuple[nn.Parameter, ...]
-    loss: Callable[[Batch, torch.Generator], Tensor]
+    loss: Callable[[Batch, torch.Generator], Float[Tensor, ""]]
     rate: float = 1.0
 
 
 class Model(nn.Module):
     """A family's module: what it is trained on, stage by stage. What it can do, it has methods for.
 
-    Shapes: inputs `(B, d)` or `(B, C, H, W)` float32, labels `(B,)` int64.
+    Inputs are vectors, of `shape` `(d,)`, or images `(C, H, W)`.
     """
 
     takes: ClassVar[str]  # "vectors" | "images" | "any": images if the population renders
     needs_head: ClassVar[bool] = False  # True: predicting needs a `fit_head` first
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Return the one objective of a model that has no more, a scalar."""
+    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
+        """Return the one objective of a model that has no more."""
         raise NotImplementedError
 
     def objectives(self) -> tuple[Objective, ...]:
@@ -141,14 +144,19 @@ class Model(nn.Module):
         """
         return (Objective(parameters=tuple(self.parameters()), loss=self.loss),)
 
-    def fit_head(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+    def fit_head(
+        self,
+        inputs: Float[Tensor, " n *shape"],
+        labels: Int64[Tensor, " n"],
+        generator: torch.Generator,
+    ) -> None:
         """Refit, on a training sample, what gradients do not train; here there is nothing."""
 
     def stages(self) -> tuple["Model", ...]:
         """Return the modules to train one after another, this one last; they share parameters."""
         return (self,)
 
-    def pass_through(self, inputs: Tensor) -> None:
+    def pass_through(self, inputs: Float[Tensor, " batch *shape"]) -> None:
         """Send `inputs` through every layer once; what hooks listen to (`classcomp.features`)."""
         self(inputs)
 
@@ -158,25 +166,30 @@ class Model(nn.Module):
 
 
 class Classifier(Model):
-    """A network of logits `(B, K)`, trained by cross-entropy unless it says otherwise."""
+    """A network of logits, trained by cross-entropy unless it says otherwise."""
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits, `(B, K)`."""
+    def forward(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch classes"]:
+        """Return logits."""
         raise NotImplementedError
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return the mean cross-entropy of a batch, in nats."""
         return F.cross_entropy(self(batch.inputs), batch.labels)
 
-    def predict_proba(self, inputs: Tensor) -> Tensor:
-        """Return class probabilities `(B, K)`, float32; the caller sets eval and no_grad."""
-        return self(inputs).float().softmax(dim=1)
+    def predict_proba(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> Float32[Tensor, "batch classes"]:
+        """Return class probabilities; the caller sets eval and no_grad."""
+        logits: Tensor = self(inputs)
+        return logits.float().softmax(dim=1)
 
-    def predict(self, inputs: Tensor) -> Tensor:
-        """Return the classes decided for, `(B,)` int64."""
+    def predict(self, inputs: Float[Tensor, " batch *shape"]) -> Int64[Tensor, " batch"]:
+        """Return the classes decided for."""
         return self.predict_proba(inputs).argmax(dim=1)
 
-    def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def decide(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> tuple[Int64[Tensor, " batch"], Float32[Tensor, "batch classes"]]:
         """Return `predict` and `predict_proba` of the same inputs, in one pass."""
         probabilities = self.predict_proba(inputs)
         return probabilities.argmax(dim=1), probabilities
@@ -189,13 +202,17 @@ class Classifier(Model):
 class Decides(Protocol):
     """Says a class for each example."""
 
-    def predict(self, inputs: Tensor) -> Tensor:
-        """Return the classes decided for, `(B,)` int64."""
+    def predict(self, inputs: Float[Tensor, " batch *shape"]) -> Int64[Tensor, " batch"]:
+        """Return the classes decided for."""
 
-    def predict_proba(self, inputs: Tensor) -> Tensor:
-        """Return class probabilities, `(B, K)` float32."""
+    def predict_proba(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> Float32[Tensor, "batch classes"]:
+        """Return class probabilities."""
 
-    def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def decide(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> tuple[Int64[Tensor, " batch"], Float32[Tensor, "batch classes"]]:
         """Return both."""
 
 
@@ -203,23 +220,23 @@ class Decides(Protocol):
 class Encodes(Protocol):
     """Has a space of features."""
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return what the last, linear layer (or the head) sees, `(B, F)`."""
+    def features(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch features"]:
+        """Return what the last, linear layer (or the head) sees."""
 
 
 @runtime_checkable
 class Reconstructs(Protocol):
     """Gives back what it is shown."""
 
-    def reconstruct(self, inputs: Tensor) -> Tensor:
-        """Return the reconstruction, in the shape of `inputs`."""
+    def reconstruct(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
+        """Return the reconstruction."""
 
 
 @runtime_checkable
 class Generates(Protocol):
     """Makes examples out of nothing but noise."""
 
-    def sample(self, num: int, generator: torch.Generator) -> Tensor:
+    def sample(self, num: int, generator: torch.Generator) -> Float[Tensor, " num *shape"]:
         """Return `num` examples in the shape of the inputs."""
 
 
@@ -227,5 +244,7 @@ class Generates(Protocol):
 class HasDensity(Protocol):
     """Knows, or bounds from below, how likely an example is."""
 
-    def log_density(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Return log p(x), `(B,)` float64 nats; a bound may draw from `generator`."""
+    def log_density(
+        self, inputs: Float[Tensor, " batch *shape"], generator: torch.Generator
+    ) -> Float64[Tensor, " batch"]:
+        """Return log p(x), in nats; a bound may draw from `generator`."""

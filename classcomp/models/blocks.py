@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,7 +16,7 @@ Size = tuple[int, int]
 
 
 class VGGBlock(nn.Module):
-    """Two 3x3 convolutions, each normalised and rectified: `(B, in, H, W)` to `(B, out, H, W)`.
+    """Two 3x3 convolutions, each normalised and rectified.
 
     Simonyan and Zisserman (2015), with batch normalisation (Ioffe and Szegedy 2015), which
     came a year later. `convolutions` stops short of the last ReLU for the residual block's sake.
@@ -31,7 +32,9 @@ class VGGBlock(nn.Module):
             nn.BatchNorm2d(out_channels, momentum=BATCH_NORM_MOMENTUM),
         )
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch out height width"]:
         """Return the rectified map."""
         return F.relu(self.convolutions(images))
 
@@ -49,7 +52,9 @@ class ResNetBlock(nn.Module):
         same = in_channels == out_channels
         self.skip = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1, bias=False)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch out height width"]:
         """Return the rectified sum."""
         return F.relu(self.block.convolutions(images) + self.skip(images))
 
@@ -85,7 +90,9 @@ class Encoder(nn.Module):
             size = pooled(size)
         self.out_size = size
 
-    def resolutions(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+    def resolutions(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> tuple[list[Float[Tensor, "batch _ _ _"]], Float[Tensor, "batch out _ _"]]:
         """Return each block's map before pooling, and the last map after it."""
         maps = []
         hidden = images
@@ -96,8 +103,10 @@ class Encoder(nn.Module):
                 hidden = F.max_pool2d(hidden, 2)
         return maps, hidden
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the last pooled map, `(B, channels[-1], *out_size)`."""
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch out out_height out_width"]:
+        """Return the last pooled map."""
         return self.resolutions(images)[1]
 
 
@@ -113,17 +122,22 @@ class DecoderLevel(nn.Module):
         self.size = size
         self.block = VGGBlock(in_channels + skip_channels, out_channels)
 
-    def forward(self, hidden: Tensor, skip: Tensor | None = None) -> Tensor:
-        """Return the map at the finer resolution, `(B, out_channels, *size)`."""
+    def forward(
+        self,
+        hidden: Float[Tensor, "batch in coarse_height coarse_width"],
+        skip: Float[Tensor, "batch skip height width"] | None = None,
+    ) -> Float[Tensor, "batch out height width"]:
+        """Return the map at the finer resolution."""
         if tuple(hidden.shape[-2:]) != self.size:
             hidden = F.interpolate(hidden, size=self.size, mode="nearest")
         if skip is not None:
             hidden = torch.cat((hidden, skip), dim=1)
-        return self.block(hidden)
+        refined: Tensor = self.block(hidden)
+        return refined
 
 
 class PooledFeatures(nn.Module):
-    """Average pooling to at most 4x4 cells, flattened: `(B, C, H, W)` to `(B, num_features)`.
+    """Average pooling to at most 4x4 cells, flattened.
 
     Not global pooling: where in an image something lies may be what tells the classes apart.
     """
@@ -133,7 +147,9 @@ class PooledFeatures(nn.Module):
         self.grid = (min(size[0], MAX_FEATURE_GRID), min(size[1], MAX_FEATURE_GRID))
         self.num_features = channels * self.grid[0] * self.grid[1]
 
-    def forward(self, hidden: Tensor) -> Tensor:
+    def forward(
+        self, hidden: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch features"]:
         """Return the flattened cells."""
         if tuple(hidden.shape[-2:]) != self.grid:
             hidden = F.adaptive_avg_pool2d(hidden, self.grid)

@@ -3,14 +3,15 @@
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class DenseReLU(nn.Linear):
-    """A fully connected layer followed by ReLU: `(B, in)` to `(B, out)`."""
+    """A fully connected layer followed by ReLU."""
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Float[Tensor, "batch in"]) -> Float[Tensor, "batch out"]:
         """Return `relu(W x + b)`."""
         return F.relu(super().forward(inputs))
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from classcomp.models.base import ArchitectureConfig, Classifier
@@ -27,7 +28,7 @@ class Config(ArchitectureConfig):
 
 
 class LinearNetwork(Classifier):
-    """`depth` hidden linear layers without biases, then an affine one: `(B, d)` to `(B, K)`.
+    """`depth` hidden linear layers without biases, then an affine one.
 
     Saxe et al. (2014). No hidden layer is narrower than min(d, K), so that at every depth and
     budget the functions are exactly the affine ones, R^d to R^K; only the dynamics differ.
@@ -49,13 +50,15 @@ class LinearNetwork(Classifier):
         self.hidden = nn.Sequential(*(nn.Linear(a, b, bias=False) for a, b in pairwise(ends)))
         self.classifier = nn.Linear(hidden, config.num_classes)
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return the last hidden layer, `(B, F)`."""
-        return self.hidden(inputs)
+    def features(self, inputs: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch features"]:
+        """Return the last hidden layer."""
+        hidden: Tensor = self.hidden(inputs)
+        return hidden
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits, `(B, K)`."""
-        return self.classifier(self.features(inputs))
+    def forward(self, inputs: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch classes"]:
+        """Return logits."""
+        logits: Tensor = self.classifier(self.features(inputs))
+        return logits
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -150,7 +151,7 @@ def seeded(source: int | torch.Generator) -> Iterator[None]:
 
 
 class OwnNetwork(Classifier):
-    """A user's torch module, `(B, ...)` to logits `(B, K)`, trained by cross-entropy.
+    """A user's torch module of logits, trained by cross-entropy.
 
     What its constructor and its training forward draw comes from the generators that this
     class is given; in evaluation it draws the same at every call.
@@ -173,19 +174,20 @@ class OwnNetwork(Classifier):
         kwargs.pop("memory_format", None)
         return super().to(*args, **kwargs) if args or kwargs else self
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits, `(B, K)`."""
+    def forward(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch classes"]:
+        """Return logits."""
         with seeded(_FIXED_SEED):
-            return self.network(inputs.contiguous())
+            logits: Tensor = self.network(inputs.contiguous())
+        return logits
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return the mean cross-entropy, in nats; dropout and the like are the generator's."""
         with seeded(generator):
             logits = self.network(batch.inputs.contiguous())
         return F.cross_entropy(logits, batch.labels)
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return what the linear layer called last is given, flattened, `(B, F)`.
+    def features(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch features"]:
+        """Return what the linear layer called last is given, flattened.
 
         The logits where there is no such layer, or where it is not given the batch as such.
         """
@@ -210,7 +212,7 @@ class OwnNetwork(Classifier):
 class Estimator(Classifier):
     """A scikit-learn classifier: fitted by `fit_head`, not trained; it has no parameters.
 
-    It is given `(N, d)` float64, images flattened. Classes absent from its sample get
+    It is given images flattened, as float64. Classes absent from its sample get
     probability 0. A sample of one class only is answered by that class, without asking it:
     many classifiers refuse to be fitted then.
     """
@@ -224,7 +226,8 @@ class Estimator(Classifier):
         self.num_classes = num_classes
         self._make = make
         self.estimator: Any = None  # None also where the sample has a single class
-        self.present: np.ndarray | None = None  # classes of the sample, in the estimator's order
+        # Classes of the sample, in the estimator's order.
+        self.present: Int64[np.ndarray, " present"] | None = None
 
     def initialise(self, generator: torch.Generator) -> None:
         """There is nothing to set before it is fitted."""
@@ -233,7 +236,12 @@ class Estimator(Classifier):
         """Return none."""
         return ()
 
-    def fit_head(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+    def fit_head(
+        self,
+        inputs: Float[Tensor, " n *shape"],
+        labels: Int64[Tensor, " n"],
+        generator: torch.Generator,
+    ) -> None:
         """Fit it to a sample; its `random_state`, where it has one, is the generator's.
 
         One that the user fixed stays.
@@ -248,16 +256,16 @@ class Estimator(Classifier):
                 self.estimator = estimator.fit(flat(inputs), classes)
                 self.present = np.asarray(self.estimator.classes_)
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return the inputs as the classifier sees them, `(B, d)` float32."""
+    def features(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch features"]:
+        """Return the inputs as the classifier sees them, but for their float64."""
         return inputs.flatten(1)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return log probabilities, `(B, K)`; minus infinity for a class it excludes."""
+    def forward(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch classes"]:
+        """Return log probabilities; minus infinity for a class it excludes."""
         return self.predict_proba(inputs).log()
 
-    def predict(self, inputs: Tensor) -> Tensor:
-        """Return the classifier's own decisions, `(B,)`: ties are its to break.
+    def predict(self, inputs: Float[Tensor, " batch *shape"]) -> Int64[Tensor, " batch"]:
+        """Return the classifier's own decisions: ties are its to break.
 
         Raises:
             RuntimeError: `fit_head` has not been called.
@@ -269,8 +277,10 @@ class Estimator(Classifier):
                 decided = np.asarray(self.estimator.predict(flat(inputs)))
         return torch.from_numpy(decided.astype(np.int64)).to(inputs.device)
 
-    def predict_proba(self, inputs: Tensor) -> Tensor:
-        """Return its probabilities, `(B, K)`, each under the class it is of.
+    def predict_proba(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> Float32[Tensor, "batch classes"]:
+        """Return its probabilities, each under the class it is of.
 
         Raises:
             RuntimeError: `fit_head` has not been called.
@@ -283,18 +293,20 @@ class Estimator(Classifier):
                 proba[:, present] = self.estimator.predict_proba(flat(inputs))
         return torch.from_numpy(proba).to(inputs.device)
 
-    def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def decide(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> tuple[Int64[Tensor, " batch"], Float32[Tensor, "batch classes"]]:
         """Return `predict` and `predict_proba`."""
         return self.predict(inputs), self.predict_proba(inputs)
 
-    def _fitted_classes(self) -> np.ndarray:
+    def _fitted_classes(self) -> Int64[np.ndarray, " present"]:
         if self.present is None:
             raise RuntimeError("a scikit-learn classifier: call fit_head before predicting")
         return self.present
 
 
-def flat(inputs: Tensor) -> np.ndarray:
-    """Return examples as scikit-learn takes them, `(N, d)` float64."""
+def flat(inputs: Float[Tensor, " n *shape"]) -> Float64[np.ndarray, "n dim"]:
+    """Return examples as scikit-learn takes them."""
     return inputs.flatten(1).double().cpu().numpy()
 
 

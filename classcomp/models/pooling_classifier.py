@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,7 +32,7 @@ class PoolingConfig(ImageConfig):
 
 
 class PoolingClassifier(Classifier):
-    """`features`, then `classifier`, one linear layer: `(B, C, H, W)` to `(B, K)`."""
+    """`features`, then `classifier`, one linear layer."""
 
     takes: ClassVar[str] = "images"
     classifier: nn.Linear
@@ -40,15 +41,20 @@ class PoolingClassifier(Classifier):
         super().__init__()
         self.dropout = config.dropout
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return the pooled map, flattened, `(B, F)`."""
+    def features(
+        self, inputs: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch features"]:
+        """Return the pooled map, flattened."""
         raise NotImplementedError
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits, `(B, K)`."""
-        return self.classifier(self.features(inputs))
+    def forward(
+        self, inputs: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch classes"]:
+        """Return logits."""
+        logits: Tensor = self.classifier(self.features(inputs))
+        return logits
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return the mean cross-entropy, in training of features dropped at random.
 
         Srivastava et al. (2014), scaled by 1 / (1 - p) in training so that nothing need change

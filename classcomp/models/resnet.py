@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from classcomp.models.blocks import Encoder, PooledFeatures, ResNetBlock
@@ -15,13 +16,14 @@ class Config(PoolingConfig):
 
 
 def residual_encoder(config: PoolingConfig, width: float) -> Encoder:
-    """Return the residual blocks with pooling: `(B, C, H, W)` to the last map."""
-    channels, *size = config.input_shape
-    return Encoder(ResNetBlock, channels, encoder_channels(width, config.depth), tuple(size))
+    """Return the residual blocks with pooling, up to the last map."""
+    channels, rows, columns = config.input_shape
+    widths = encoder_channels(width, config.depth)
+    return Encoder(ResNetBlock, channels, widths, (rows, columns))
 
 
 class ResNet(PoolingClassifier):
-    """A residual encoder, then one linear layer: `(B, C, H, W)` to `(B, K)`.
+    """A residual encoder, then one linear layer.
 
     He et al. (2016); pooling between blocks in place of strided convolutions, as in the VGG
     network, so that the two differ by their skip connections alone.
@@ -34,6 +36,9 @@ class ResNet(PoolingClassifier):
         self.pool = PooledFeatures(self.encoder.channels[-1], self.encoder.out_size)
         self.classifier = nn.Linear(self.pool.num_features, config.num_classes)
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return the pooled map, flattened, `(B, F)`."""
-        return self.pool(self.encoder(inputs))
+    def features(
+        self, inputs: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch features"]:
+        """Return the pooled map, flattened."""
+        pooled: Tensor = self.pool(self.encoder(inputs))
+        return pooled

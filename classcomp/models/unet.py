@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from classcomp.models.blocks import DecoderLevel, PooledFeatures
@@ -19,7 +20,7 @@ class UNet(PoolingClassifier):
     """An image-to-image network whose full-resolution output is pooled into a class.
 
     Ronneberger et al. (2015), with padded convolutions and the ResNet as encoder; the last
-    pooled map of the encoder is the bottleneck. `(B, C, H, W)` to `(B, K)`.
+    pooled map of the encoder is the bottleneck.
     """
 
     def __init__(self, config: PoolingConfig, width: float) -> None:
@@ -35,9 +36,12 @@ class UNet(PoolingClassifier):
         self.pool = PooledFeatures(outs[0], self.encoder.sizes[0])
         self.classifier = nn.Linear(self.pool.num_features, config.num_classes)
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return the decoder's output, pooled and flattened, `(B, F)`."""
+    def features(
+        self, inputs: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch features"]:
+        """Return the decoder's output, pooled and flattened."""
         skips, hidden = self.encoder.resolutions(inputs)
         for level, skip in zip(self.decoder, reversed(skips), strict=True):
             hidden = level(hidden, skip)
-        return self.pool(hidden)
+        pooled: Tensor = self.pool(hidden)
+        return pooled

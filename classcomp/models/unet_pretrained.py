@@ -43,6 +43,6 @@ class PretrainedUNet(UNet):
         initialise_layers(self._scaffold[0].classifier, generator)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch left it without types
         self._scaffold[0].classifier._apply(fn, recurse)
         return self

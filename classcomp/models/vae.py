@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor, nn
 
 from classcomp.models.base import (
@@ -56,14 +57,14 @@ class VAEConfig(ArchitectureConfig):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LikelihoodTerms:
-    """Log densities in nats at draws z ~ q(z|x), each `(draws, B)`."""
+    """Log densities in nats at draws z ~ q(z|x)."""
 
-    log_observation: Tensor  # log p(x|z)
-    log_prior: Tensor  # log p(z)
-    log_posterior: Tensor  # log q(z|x)
+    log_observation: Float[Tensor, "draws batch"]  # log p(x|z)
+    log_prior: Float[Tensor, "draws batch"]  # log p(z)
+    log_posterior: Float[Tensor, "draws batch"]  # log q(z|x)
 
     @property
-    def log_weights(self) -> Tensor:
+    def log_weights(self) -> Float[Tensor, "draws batch"]:
         """Log importance weights; their mean estimates the ELBO, and log mean exp over draws
         the tighter bound on log p(x) of Burda et al. (2016), eq. 8.
         """
@@ -71,7 +72,7 @@ class LikelihoodTerms:
 
 
 class ImageDecoder(nn.Module):
-    """The encoder's mirror without skip connections: `(B, L)` to `(B, C, H, W)`."""
+    """The encoder's mirror without skip connections."""
 
     def __init__(self, latent_dim: int, channels: tuple[int, ...], encoder: Encoder, out: int):
         super().__init__()
@@ -85,19 +86,22 @@ class ImageDecoder(nn.Module):
         )
         self.out = nn.Conv2d(channels[0], out, 3, padding=1)
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(
+        self, latents: Float[Tensor, "batch latents"]
+    ) -> Float[Tensor, "batch channels height width"]:
         """Return the means of the pixels."""
         hidden = self.dense(latents).unflatten(1, self.shape)
         for level in self.levels:
             hidden = level(hidden)
-        return self.out(hidden)
+        means: Tensor = self.out(hidden)
+        return means
 
 
 def image_coders(config: VAEConfig, width: float) -> tuple[nn.Module, int, nn.Module]:
     """Return the encoder `(B, C, H, W)` to `(B, F)`, F, and the decoder of images."""
-    channels, *size = config.input_shape
+    channels, rows, columns = config.input_shape
     widths = encoder_channels(width, config.depth)
-    encoder = Encoder(VGGBlock, channels, widths, tuple(size))
+    encoder = Encoder(VGGBlock, channels, widths, (rows, columns))
     pool = PooledFeatures(widths[-1], encoder.out_size)
     outs = decoder_channels(width, config.depth)
     decoder = ImageDecoder(config.latent_dim, outs, encoder, channels)
@@ -122,20 +126,28 @@ def vector_coders(config: VAEConfig, width: float) -> tuple[nn.Module, int, nn.M
     return encoder, down, decoder
 
 
-def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
-    """Return KL(N(mean, diag exp(logvar)) || N(0, I)) in nats, `(B,)`.
+def gaussian_kl(
+    mean: Float[Tensor, "batch latents"], logvar: Float[Tensor, "batch latents"]
+) -> Float[Tensor, " batch"]:
+    """Return KL(N(mean, diag exp(logvar)) || N(0, I)) in nats.
 
     Kingma and Welling (2014), appendix B.
     """
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(dim=-1)
 
 
-def normal_log_density(x: Tensor, mean: Tensor | float, logvar: Tensor) -> Tensor:
+def normal_log_density(
+    x: Float[Tensor, "*batch dim"],
+    mean: Float[Tensor, "*batch dim"] | float,
+    logvar: Float[Tensor, "*batch dim"] | Float[Tensor, ""],
+) -> Float[Tensor, "*batch"]:
     """Return log N(x; mean, diag exp(logvar)) in nats, summed over the last dimension."""
     return -0.5 * (LOG_2PI + logvar + (x - mean).square() / logvar.exp()).sum(dim=-1)
 
 
-def draw_normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+def draw_normal(
+    shape: tuple[int, ...], like: Float[Tensor, "..."], generator: torch.Generator
+) -> Float[Tensor, "*shape"]:
     """Return standard normal draws on `like`'s device, the same ones wherever that is."""
     return torch.randn(shape, generator=generator, device=generator.device).to(like)
 
@@ -147,14 +159,13 @@ class VAE(Classifier):
     N(decode(z), v I) with one observation variance v for all pixels, in the input's units
     squared. In training v is the batch's mean squared error, its maximum-likelihood value
     (Rybkin et al. 2021, sec. 4.2), so that no weight between reconstruction and KL need be
-    tuned to the data's scale; evaluation uses its moving average, `observation_variance`.
-
-    Shapes: inputs `(B, d)` or `(B, C, H, W)`, latents `(B, L)`. All densities in nats.
+    tuned to the data's scale; evaluation uses its moving average, `observation_variance`. All
+    densities are in nats.
     """
 
     takes: ClassVar[str] = "any"
     needs_head: ClassVar[bool] = True
-    observation_variance: Tensor
+    observation_variance: Float[Tensor, ""]
 
     def __init__(self, config: VAEConfig, width: float) -> None:
         super().__init__()
@@ -170,38 +181,45 @@ class VAE(Classifier):
         initialise_layers(self, generator)
         self.observation_variance.fill_(1.0)
 
-    def encode(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of q(z|x), each `(B, L)`."""
+    def encode(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> tuple[Float[Tensor, "batch latents"], Float[Tensor, "batch latents"]]:
+        """Return mean and log variance of q(z|x)."""
         mean, logvar = self.posterior(self.encoder(inputs)).chunk(2, dim=1)
         return mean, logvar.clamp(-20.0, 10.0)
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return the latent means, `(B, L)`."""
+    def features(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch latents"]:
+        """Return the latent means."""
         return self.encode(inputs)[0]
 
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Float[Tensor, "batch latents"]) -> Float[Tensor, " batch *shape"]:
         """Return the mean of p(x|z), in the shape of the inputs."""
-        return self.decoder(latents)
+        mean: Tensor = self.decoder(latents)
+        return mean
 
-    def reconstruct(self, inputs: Tensor) -> Tensor:
-        """Return the decoded latent means, in the shape of `inputs`."""
+    def reconstruct(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
+        """Return the decoded latent means."""
         return self.decode(self.features(inputs))
 
-    def pass_through(self, inputs: Tensor) -> None:
+    def pass_through(self, inputs: Float[Tensor, " batch *shape"]) -> None:
         """Send `inputs` through encoder and decoder, without draws."""
         self.reconstruct(inputs)
 
-    def decide(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def decide(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> tuple[Int64[Tensor, " batch"], Float32[Tensor, "batch classes"]]:
         """Return `predict` and `predict_proba`; a head may not decide for the likeliest class."""
         return self.predict(inputs), self.predict_proba(inputs)
 
-    def sample(self, num: int, generator: torch.Generator) -> Tensor:
+    def sample(self, num: int, generator: torch.Generator) -> Float[Tensor, " num *shape"]:
         """Return the means of p(x|z) at `num` draws of the prior, observation noise left out."""
         latent_dim = self.posterior.out_features // 2
         return self.decode(draw_normal((num, latent_dim), self.posterior.weight, generator))
 
-    def log_observation(self, inputs: Tensor, latents: Tensor) -> Tensor:
-        """Return log p(x|z), `(B,)`; in training mode the observation variance is refitted."""
+    def log_observation(
+        self, inputs: Float[Tensor, " batch *shape"], latents: Float[Tensor, "batch latents"]
+    ) -> Float[Tensor, " batch"]:
+        """Return log p(x|z); in training mode the observation variance is refitted."""
         error = (inputs - self.decode(latents)).flatten(1)
         variance = self.observation_variance
         if self.training:
@@ -209,19 +227,34 @@ class VAE(Classifier):
             self.observation_variance.lerp_(variance.detach(), BATCH_NORM_MOMENTUM)
         return normal_log_density(error, 0.0, variance.log())
 
-    def draw(self, mean: Tensor, logvar: Tensor, generator: torch.Generator) -> Tensor:
-        """Return z ~ q(z|x), reparameterised, `(B, L)`."""
+    def draw(
+        self,
+        mean: Float[Tensor, "batch latents"],
+        logvar: Float[Tensor, "batch latents"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "batch latents"]:
+        """Return z ~ q(z|x), reparameterised."""
         noise = draw_normal(tuple(mean.shape), mean, generator)
         return mean + (0.5 * logvar).exp() * noise
 
-    def elbo(self, inputs: Tensor, generator: torch.Generator, *, beta: float = 1.0) -> Tensor:
-        """Return each example's evidence lower bound by one draw and the exact KL, `(B,)`."""
+    def elbo(
+        self,
+        inputs: Float[Tensor, " batch *shape"],
+        generator: torch.Generator,
+        *,
+        beta: float = 1.0,
+    ) -> Float[Tensor, " batch"]:
+        """Return each example's evidence lower bound by one draw and the exact KL."""
         mean, logvar = self.encode(inputs)
         latents = self.draw(mean, logvar, generator)
         return self.log_observation(inputs, latents) - beta * gaussian_kl(mean, logvar)
 
     def log_likelihood_terms(
-        self, inputs: Tensor, generator: torch.Generator, *, num_draws: int = 1
+        self,
+        inputs: Float[Tensor, " batch *shape"],
+        generator: torch.Generator,
+        *,
+        num_draws: int = 1,
     ) -> LikelihoodTerms:
         """Return the log densities an importance-weighted estimate of log p(x) is made of."""
         mean, logvar = self.encode(inputs)
@@ -238,9 +271,13 @@ class VAE(Classifier):
 
     @torch.no_grad()
     def log_density(
-        self, inputs: Tensor, generator: torch.Generator, *, num_draws: int = NUM_DRAWS
-    ) -> Tensor:
-        """Estimate log p(x) from below, `(B,)` float64 nats.
+        self,
+        inputs: Float[Tensor, " batch *shape"],
+        generator: torch.Generator,
+        *,
+        num_draws: int = NUM_DRAWS,
+    ) -> Float64[Tensor, " batch"]:
+        """Estimate log p(x) from below, in nats.
 
         log of the mean over z ~ q(z|x) of p(x|z) p(z) / q(z|x): Burda et al. (2016), eq. 8. By
         Jensen's inequality its expectation is at most log p(x); it grows with the number of
@@ -249,14 +286,17 @@ class VAE(Classifier):
         terms = self.log_likelihood_terms(inputs, generator, num_draws=num_draws)
         return terms.log_weights.double().logsumexp(dim=0) - math.log(num_draws)
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return minus the mean beta-weighted ELBO, nats per example; labels are ignored."""
         return -self.elbo(batch.inputs, generator, beta=self.beta).mean()
 
     def head_sample(
-        self, inputs: Tensor, labels: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Return latent means (float64) and labels of at most `NUM_HEAD_EXAMPLES` examples.
+        self,
+        inputs: Float[Tensor, " n *shape"],
+        labels: Int64[Tensor, " n"],
+        generator: torch.Generator,
+    ) -> tuple[Float64[Tensor, "kept latents"], Int64[Tensor, " kept"]]:
+        """Return latent means and labels of at most `NUM_HEAD_EXAMPLES` examples.
 
         Drawn without replacement; on the CPU, in evaluation mode.
         """
@@ -266,8 +306,10 @@ class VAE(Classifier):
             inputs, labels = inputs[chosen], labels[chosen.to(labels.device)]
         return torch.cat(list(self._latent_batches(inputs))), labels.cpu()
 
-    def latent_points(self, inputs: Tensor) -> np.ndarray:
-        """Return the latent means as a head takes them, `(B, L)` float64; no gradient passes."""
+    def latent_points(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> Float64[np.ndarray, "batch latents"]:
+        """Return the latent means as a head takes them; no gradient passes."""
         return self.features(inputs).detach().double().cpu().numpy()
 
     def _latent_batches(self, inputs: Tensor) -> Iterator[Tensor]:

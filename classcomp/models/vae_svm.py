@@ -1,16 +1,20 @@
 """Variational autoencoder, then a support vector machine on its latent means."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32, Float64, Int, Int64
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from sklearn.svm import SVC
 from torch import Tensor
 
 from classcomp.models.base import check_real
 from classcomp.models.vae import VAE, VAEConfig
+
+if TYPE_CHECKING:
+    from sklearn.svm import SVC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,8 +35,12 @@ class Config(VAEConfig):
         check_real("svm_c", self.svm_c, 0.0, above=True)
 
 
-def fit_calibration(scores: np.ndarray, classes: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return softmax weights `(M + 1, K)`, bias last, from decision values `(N, M)`.
+def fit_calibration(
+    scores: Float64[np.ndarray, "n values"],
+    classes: Int[np.ndarray, " n"],
+    num_classes: int,
+) -> Float64[np.ndarray, "values+1 classes"]:
+    """Return softmax weights, bias last, from decision values.
 
     Platt's (1999) smoothed targets, (N_k + 1)/(N_k + 2) for the own class and the rest spread
     evenly, under a multinomial logistic model; at K = 2 this is his sigmoid.
@@ -50,7 +58,16 @@ def fit_calibration(scores: np.ndarray, classes: np.ndarray, num_classes: int) -
         return value, gradient.ravel()
 
     start = np.zeros(design.shape[1] * num_classes)
-    return minimize(cross_entropy, start, jac=True, method="L-BFGS-B").x.reshape(-1, num_classes)
+    weights: np.ndarray = minimize(cross_entropy, start, jac=True, method="L-BFGS-B").x
+    return weights.reshape(-1, num_classes)
+
+
+def decision_values(
+    machine: "SVC", latents: Float64[np.ndarray, "n latents"]
+) -> Float64[np.ndarray, "n values"]:
+    """Return a machine's values of each example: a single one where there are two classes."""
+    values: np.ndarray = machine.decision_function(latents)
+    return values.reshape(len(latents), -1)
 
 
 class VAESVM(VAE):
@@ -65,26 +82,32 @@ class VAESVM(VAE):
     def __init__(self, config: Config, width: float) -> None:
         super().__init__(config, width)
         self.svm_c = config.svm_c
-        self.present: np.ndarray | None = None  # classes of the head's sample, sorted
+        # Classes of the head's sample, sorted.
+        self.present: Int64[np.ndarray, " present"] | None = None
         self.num_fitted = 0
         self.machine: SVC | None = None  # None also where the sample has a single class
-        self.calibration: np.ndarray | None = None
+        self.calibration: Float64[np.ndarray, "values+1 present"] | None = None
 
-    def fit_head(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> None:
+    def fit_head(
+        self,
+        inputs: Float[Tensor, " n *shape"],
+        labels: Int64[Tensor, " n"],
+        generator: torch.Generator,
+    ) -> None:
         """Fit the machine and its calibration; draws from `generator` only to subsample."""
         latents, kept = (part.numpy() for part in self.head_sample(inputs, labels, generator))
         self.present, classes = np.unique(kept, return_inverse=True)
         self.num_fitted = len(kept)
         self.machine = self.calibration = None
         if len(self.present) > 1:
+            from sklearn.svm import SVC  # see vae_kmeans.fit_clusters
+
             self.machine = SVC(C=self.svm_c, gamma="scale").fit(latents, classes)
-            self.calibration = fit_calibration(self._scores(latents), classes, len(self.present))
+            values = decision_values(self.machine, latents)
+            self.calibration = fit_calibration(values, classes, len(self.present))
 
-    def _scores(self, latents: np.ndarray) -> np.ndarray:
-        return self.machine.decision_function(latents).reshape(len(latents), -1)
-
-    def predict(self, inputs: Tensor) -> Tensor:
-        """Return the machine's decisions, `(B,)`.
+    def predict(self, inputs: Float[Tensor, " batch *shape"]) -> Int64[Tensor, " batch"]:
+        """Return the machine's decisions.
 
         Raises:
             RuntimeError: `fit_head` has not been called.
@@ -96,8 +119,10 @@ class VAESVM(VAE):
             decided = self.machine.predict(self.latent_points(inputs))
         return torch.from_numpy(present[decided]).to(inputs.device)
 
-    def predict_proba(self, inputs: Tensor) -> Tensor:
-        """Return calibrated probabilities, `(B, K)`.
+    def predict_proba(
+        self, inputs: Float[Tensor, " batch *shape"]
+    ) -> Float32[Tensor, "batch classes"]:
+        """Return calibrated probabilities.
 
         Raises:
             RuntimeError: `fit_head` has not been called.
@@ -107,13 +132,13 @@ class VAESVM(VAE):
         proba = np.full((len(inputs), self.num_classes), absent_mass)
         seen = np.ones((len(inputs), 1))
         if self.machine is not None:
-            scores = self._scores(self.latent_points(inputs))
-            design = np.column_stack((scores, np.ones(len(scores))))
+            values = decision_values(self.machine, self.latent_points(inputs))
+            design = np.column_stack((values, np.ones(len(values))))
             seen = softmax(design @ self.calibration, axis=1)
         proba[:, present] = seen * (1 - absent_mass * (self.num_classes - len(present)))
         return torch.from_numpy(proba).float().to(inputs.device)
 
-    def _fitted_classes(self) -> np.ndarray:
+    def _fitted_classes(self) -> Int64[np.ndarray, " present"]:
         if self.present is None:
             raise RuntimeError("vae_svm: call fit_head before predicting")
         return self.present

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from classcomp.models.blocks import Encoder, PooledFeatures, VGGBlock
@@ -15,19 +16,22 @@ class Config(PoolingConfig):
 
 
 class VGG(PoolingClassifier):
-    """`depth` VGG blocks with pooling, then one linear layer: `(B, C, H, W)` to `(B, K)`.
+    """`depth` VGG blocks with pooling, then one linear layer.
 
     Simonyan and Zisserman (2015); of their three fully connected layers one remains.
     """
 
     def __init__(self, config: Config, width: float) -> None:
         super().__init__(config)
-        channels, *size = config.input_shape
+        channels, rows, columns = config.input_shape
         widths = encoder_channels(width, config.depth)
-        self.encoder = Encoder(VGGBlock, channels, widths, tuple(size))
+        self.encoder = Encoder(VGGBlock, channels, widths, (rows, columns))
         self.pool = PooledFeatures(widths[-1], self.encoder.out_size)
         self.classifier = nn.Linear(self.pool.num_features, config.num_classes)
 
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return the pooled map, flattened, `(B, F)`."""
-        return self.pool(self.encoder(inputs))
+    def features(
+        self, inputs: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch features"]:
+        """Return the pooled map, flattened."""
+        pooled: Tensor = self.pool(self.encoder(inputs))
+        return pooled

@@ -1,11 +1,13 @@
 """Widths that bring every family to the same number of parameters at a depth."""
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
 from torch import nn
+
+from classcomp.models.base import ArchitectureConfig
 
 PARAMETER_BUDGET_AT_DEPTH_1 = 8000
 CHANNEL_GROWTH = 1.5  # between 1 (narrow ends) and 2 (a first block of 5 channels at depth 5)
@@ -16,7 +18,8 @@ _CLOSE_ENOUGH = 0.005  # of the budget: no need to look for a nearer width
 
 def parameter_budget(depth: int) -> int:
     """Return how many parameters a network of `depth` blocks should have: it doubles."""
-    return PARAMETER_BUDGET_AT_DEPTH_1 * 2 ** (depth - 1)
+    budget: int = PARAMETER_BUDGET_AT_DEPTH_1 * 2 ** (depth - 1)
+    return budget
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -43,14 +46,16 @@ def decoder_channels(width: float, depth: int) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1024)
-def matched_width(make: Callable[[Hashable, float], nn.Module], config: Hashable) -> float:
+def matched_width(
+    make: Callable[[ArchitectureConfig, float], nn.Module], config: ArchitectureConfig
+) -> float:
     """Return the width at which `make(config, width)` comes nearest to its depth's budget.
 
     Networks are built on the meta device, where they have shapes and no storage.
 
     Args:
         make: the family's module class; its count does not fall as the width grows.
-        config: the family's configuration, with a `depth`.
+        config: the family's configuration.
 
     Raises:
         ValueError: the number of parameters does not grow with the width.
@@ -61,7 +66,7 @@ def matched_width(make: Callable[[Hashable, float], nn.Module], config: Hashable
             return count_parameters(make(config, width))
 
     name = getattr(make, "__name__", repr(make))
-    return nearest_width(count, parameter_budget(config.depth), name=name)  # type: ignore[attr-defined]
+    return nearest_width(count, parameter_budget(config.depth), name=name)
 
 
 def nearest_width(count: Callable[[float], int], budget: int, *, name: str) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import numpy as np
+from jaxtyping import Float, Float32, Float64, Int64
 
 SPLITS = ("train", "validation", "whole_train", "test")
 
@@ -16,12 +17,12 @@ class Sample:
     """Draws of (x, y).
 
     Attributes:
-        x: `(N, d)` float64 points or `(N, C, H, W)` float32 images.
-        labels: `(N,)` int64, clean.
+        x: points `(d,)` in float64, or images `(C, H, W)` in float32.
+        labels: clean.
     """
 
-    x: np.ndarray
-    labels: np.ndarray
+    x: Float[np.ndarray, " n *shape"]
+    labels: Int64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +45,8 @@ class Population(Protocol):
         """K."""
 
     @property
-    def prior(self) -> np.ndarray:
-        """`(K,)` class priors."""
+    def prior(self) -> Float64[np.ndarray, " classes"]:
+        """Class priors."""
 
     @property
     def label_noise(self) -> float:
@@ -69,11 +70,13 @@ class Population(Protocol):
     def num_available(self, split: str) -> int | None:
         """How many examples `sample` can give; None where there is no limit."""
 
-    def posterior(self, x: np.ndarray) -> np.ndarray | None:
-        """`(N, K)` class probabilities given x; None where the law is unknown."""
+    def posterior(
+        self, x: Float[np.ndarray, " n *shape"]
+    ) -> Float64[np.ndarray, "n classes"] | None:
+        """Class probabilities given x; None where the law is unknown."""
 
-    def log_density(self, x: np.ndarray) -> np.ndarray | None:
-        """`(N,)` log density in nats of x as a generative model sees it, labels averaged out.
+    def log_density(self, x: Float[np.ndarray, " n *shape"]) -> Float64[np.ndarray, " n"] | None:
+        """Log density in nats of x as a generative model sees it, labels averaged out.
 
         That is of `images(x)`, or of `vectors(x)` where points are not rendered. None where the
         law is unknown, and for rendered points: their pictures have no density, since they fill
@@ -83,11 +86,13 @@ class Population(Protocol):
     def bayes_risk(self) -> BayesRisk | None:
         """The law's Bayes risk; None where the law is unknown."""
 
-    def vectors(self, x: np.ndarray) -> np.ndarray:
-        """`(N, d)` float32: points as they are, images flattened."""
+    def vectors(self, x: Float[np.ndarray, " n *shape"]) -> Float32[np.ndarray, "n d"]:
+        """Points as they are, images flattened."""
 
-    def images(self, x: np.ndarray) -> np.ndarray:
-        """`(N, C, H, W)` float32: points rendered, images as they are."""
+    def images(
+        self, x: Float[np.ndarray, " n *shape"]
+    ) -> Float32[np.ndarray, "n channels height width"]:
+        """Points rendered, images as they are."""
 
     def with_feature_noise(self, tau: float) -> Self:
         """x + tau N(0, I)."""
@@ -155,13 +160,16 @@ def _format(value: Any) -> str:
     return short if float(short) == value else repr(float(value))
 
 
-def tilt_prior(prior: np.ndarray, odds: float) -> np.ndarray:
+def tilt_prior(
+    prior: Float64[np.ndarray, " classes"], odds: float
+) -> Float64[np.ndarray, " classes"]:
     """Multiply the odds of class 1 against every other class; `odds` = 1 changes no bit."""
     if odds == 1.0:
         return prior
     tilted = prior.copy()
     tilted[1] *= odds
-    return tilted / tilted.sum()
+    tilted /= tilted.sum()
+    return tilted
 
 
 def combine_label_noise(first: float, second: float, num_classes: int) -> float:

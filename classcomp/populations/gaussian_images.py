@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from jaxtyping import Float, Float32, Float64
 from scipy.special import expit
 
 from classcomp.populations.base import (
@@ -49,7 +50,7 @@ class GaussianImages:
         return 2
 
     @property
-    def prior(self) -> np.ndarray:
+    def prior(self) -> Float64[np.ndarray, " classes"]:
         return np.array([1 - self.prior_of_one, self.prior_of_one])
 
     @property
@@ -74,12 +75,13 @@ class GaussianImages:
         check_split(split)
         return None
 
-    def posterior(self, x: np.ndarray) -> np.ndarray:
+    def posterior(self, x: Float[np.ndarray, "n 1 size size"]) -> Float64[np.ndarray, "n classes"]:
         zero, one = self._log_joint(x).T
         return np.stack([expit(zero - one), expit(one - zero)], axis=1)
 
-    def log_density(self, x: np.ndarray) -> np.ndarray:
-        return np.logaddexp(*self._log_joint(x).T)
+    def log_density(self, x: Float[np.ndarray, "n 1 size size"]) -> Float64[np.ndarray, " n"]:
+        log_density: np.ndarray = np.logaddexp(*self._log_joint(x).T)
+        return log_density
 
     def _log_joint(self, x: np.ndarray) -> np.ndarray:
         """`(N, 2)` log of prior times density of each class."""
@@ -95,10 +97,10 @@ class GaussianImages:
     def bayes_risk(self) -> BayesRisk:
         return _bayes_risk(self.means, self.variances, self.prior_of_one, self.size)
 
-    def vectors(self, x: np.ndarray) -> np.ndarray:
+    def vectors(self, x: Float[np.ndarray, "n 1 size size"]) -> Float32[np.ndarray, " n size*size"]:
         return np.asarray(x, dtype=np.float32).reshape(len(x), -1)
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: Float[np.ndarray, "n 1 size size"]) -> Float32[np.ndarray, "n 1 size size"]:
         return np.asarray(x, dtype=np.float32)
 
     def with_feature_noise(self, tau: float) -> "GaussianImages":

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations.base import (
     BayesRisk,
@@ -50,7 +51,7 @@ class GaussianMixture:
         return self.law.num_classes
 
     @property
-    def prior(self) -> np.ndarray:
+    def prior(self) -> Float64[np.ndarray, " classes"]:
         return self.law.prior
 
     @property
@@ -76,19 +77,19 @@ class GaussianMixture:
         check_split(split)
         return None
 
-    def posterior(self, x: np.ndarray) -> np.ndarray:
+    def posterior(self, x: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n classes"]:
         return self.law.posterior(x)
 
-    def log_density(self, x: np.ndarray) -> np.ndarray | None:
+    def log_density(self, x: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"] | None:
         return self.law.log_density(x) if self.rendering == "none" else None
 
     def bayes_risk(self) -> BayesRisk:
         return mixture_bayes_risk(self.law)
 
-    def vectors(self, x: np.ndarray) -> np.ndarray:
+    def vectors(self, x: Float[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
         return np.asarray(x, dtype=np.float32)
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: Float[np.ndarray, "n d"]) -> Float32[np.ndarray, "n channels height width"]:
         if self.rendering == "none":
             raise ValueError(f"{self.label}: rendering = 'none' makes no images")
         if self.rendering == "bump":

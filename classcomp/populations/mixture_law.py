@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Float64, Int64
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
@@ -43,19 +44,19 @@ class MixtureLaw:
         return max(self.labels) + 1
 
     @property
-    def prior(self) -> np.ndarray:
-        """`(K,)` class priors."""
+    def prior(self) -> Float64[np.ndarray, " classes"]:
+        """Class priors."""
         return np.bincount(self.labels, weights=self.weights, minlength=self.num_classes)
 
-    def covariance_matrices(self) -> np.ndarray:
-        """`(C, d, d)`."""
+    def covariance_matrices(self) -> Float64[np.ndarray, "components d d"]:
+        """Of every component, isotropic or not."""
         eye = np.eye(self.dim)
         return np.stack(
             [c * eye if isinstance(c, float) else np.array(c) for c in self.covariances]
         )
 
-    def log_joint(self, x: np.ndarray) -> np.ndarray:
-        """`(N, C)` log of weight times density of each component at points `(N, d)`."""
+    def log_joint(self, x: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n components"]:
+        """Log of weight times density of each component."""
         x = np.asarray(x, dtype=np.float64)
         out = np.empty((len(x), len(self.weights)))
         for c, (mean, scale) in enumerate(_components(self)):
@@ -71,19 +72,23 @@ class MixtureLaw:
             out[:, c] = np.log(self.weights[c]) - log_norm - 0.5 * square
         return out
 
-    def posterior(self, x: np.ndarray) -> np.ndarray:
-        """`(N, K)` class probabilities, by log-sum-exp: no point is so far that it gives nan."""
+    def posterior(self, x: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n classes"]:
+        """Class probabilities, by log-sum-exp: no point is so far that it gives nan."""
         log_joint = self.log_joint(x)
         joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
         by_class = joint @ np.eye(self.num_classes)[list(self.labels)]
-        return by_class / by_class.sum(axis=1, keepdims=True)
+        posterior: np.ndarray = by_class / by_class.sum(axis=1, keepdims=True)
+        return posterior
 
-    def log_density(self, x: np.ndarray) -> np.ndarray:
-        """`(N,)` log density of points `(N, d)`, in nats."""
-        return logsumexp(self.log_joint(x), axis=1)
+    def log_density(self, x: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"]:
+        """Log density of points, in nats."""
+        log_density: np.ndarray = logsumexp(self.log_joint(x), axis=1)
+        return log_density
 
-    def sample(self, num: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw points `(num, d)` and labels `(num,)`.
+    def sample(
+        self, num: int, rng: np.random.Generator
+    ) -> tuple[Float64[np.ndarray, "num d"], Int64[np.ndarray, " num"]]:
+        """Draw points and their labels.
 
         Component by inverse distribution function first, then d standard normals per point: laws
         that differ in a distortion only, sampled with one stream, give coupled samples.

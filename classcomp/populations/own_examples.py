@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int64, Real
 
 from classcomp.populations.staging import DataUnavailable, one_line
 
@@ -29,18 +30,18 @@ class Examples:
     """Checked examples in their canonical form.
 
     Attributes:
-        x: `(N, C, H, W)` uint8 or float32 images, or `(N, d)` float64 points.
-        y: `(N,)` int64, every class 0..K-1 present.
-        x_test: `(M, ...)` of the same form, or None.
-        y_test: `(M,)`, every class present, or None.
+        x: images `(C, H, W)` in uint8 or float32, or points `(d,)` in float64.
+        y: every class 0..K-1 is present.
+        x_test: of the same form, or None.
+        y_test: every class is present, or None.
         name: what was stored as the data's name by `fields`; None in a user's own file.
         class_names: K names, or empty.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    x_test: np.ndarray | None = None
-    y_test: np.ndarray | None = None
+    x: Real[np.ndarray, " n *shape"]
+    y: Int64[np.ndarray, " n"]
+    x_test: Real[np.ndarray, " m *shape"] | None = None
+    y_test: Int64[np.ndarray, " m"] | None = None
     name: str | None = None
     class_names: tuple[str, ...] = ()
 

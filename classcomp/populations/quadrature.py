@@ -119,13 +119,15 @@ def _patterns(law: MixtureLaw, classes: np.ndarray, y: np.ndarray, resolution: i
     winner = _densities(rows, classes, _grid(rows.mean, rows.sd, resolution)).argmax(axis=2)
     changes = (winner[:, 1:] != winner[:, :-1]).sum(axis=1)
     num_classes = classes.shape[1]
-    return (changes * num_classes + winner[:, 0]) * num_classes + winner[:, -1]
+    pattern: np.ndarray = (changes * num_classes + winner[:, 0]) * num_classes + winner[:, -1]
+    return pattern
 
 
 def _marks(centres: np.ndarray, sds: np.ndarray, step: float) -> np.ndarray:
     """Sorted marks around every centre, at `step` standard deviations, nearly equal ones merged."""
     marks = np.sort((centres[:, None] + np.outer(sds, np.arange(-_REACH, _REACH, step))).ravel())
-    return marks[np.append(True, np.diff(marks) > 1e-9 * sds.min())]
+    apart: np.ndarray = marks[np.append(True, np.diff(marks) > 1e-9 * sds.min())]
+    return apart
 
 
 def _grid(mean: np.ndarray, sd: np.ndarray, resolution: int) -> np.ndarray:
@@ -160,16 +162,18 @@ def _row_masses(rows: _Rows, classes: np.ndarray, resolution: int) -> np.ndarray
     point = _bisect(signed, mean, rows.sd, x[which, cell], x[which, cell + 1])
     gained = (signed * ndtr((point[:, None] - mean) / rows.sd)).sum(axis=1)
     last = (rows.mass * classes.T[winner[:, -1]]).sum(axis=1)
-    return last + np.bincount(row, weights=gained, minlength=len(rows.mass))
+    masses: np.ndarray = last + np.bincount(row, weights=gained, minlength=len(rows.mass))
+    return masses
 
 
 def _bisect(
     signed: np.ndarray, mean: np.ndarray, sd: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> np.ndarray:
     """Where the signed density changes from + to - in each bracket."""
+    middle: np.ndarray = (low + high) / 2
     for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
         kernel = np.exp(-0.5 * ((middle[:, None] - mean) / sd) ** 2) / sd
         leads = (signed * kernel).sum(axis=1) > 0
         low, high = np.where(leads, middle, low), np.where(leads, high, middle)
-    return (low + high) / 2
+        middle = (low + high) / 2
+    return middle

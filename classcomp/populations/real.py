@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations.base import (
     Sample,
@@ -130,7 +131,7 @@ class RealData:
         return self.source.num_classes if self.classes is None else len(self.classes)
 
     @property
-    def prior(self) -> np.ndarray:
+    def prior(self) -> Float64[np.ndarray, " classes"]:
         """Class shares of the whole training split, imbalance included."""
         labels = self._pool("whole_train")[2]
         shares = np.bincount(labels, minlength=self.num_classes) / len(labels)
@@ -169,19 +170,21 @@ class RealData:
         """Without replacement; under imbalance as many as the scarcer class allows."""
         return int(self._class_counts(self._pool(split)[2]).sum())
 
-    def posterior(self, x: np.ndarray) -> None:
+    def posterior(self, x: Float[np.ndarray, " n *shape"]) -> None:
         return None
 
-    def log_density(self, x: np.ndarray) -> None:
+    def log_density(self, x: Float[np.ndarray, " n *shape"]) -> None:
         return None
 
     def bayes_risk(self) -> None:
         return None
 
-    def vectors(self, x: np.ndarray) -> np.ndarray:
+    def vectors(self, x: Float[np.ndarray, " n *shape"]) -> Float32[np.ndarray, "n d"]:
         return np.asarray(x, dtype=np.float32).reshape(len(x), -1)
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(
+        self, x: Float[np.ndarray, " n *shape"]
+    ) -> Float32[np.ndarray, "n channels height width"]:
         if self.image_shape is None:
             raise ValueError(f"{self.label}: points make no images")
         return np.asarray(x, dtype=np.float32)
@@ -223,7 +226,8 @@ class RealData:
         kept = np.floor(total * target).astype(np.int64)
         by_remainder = np.argsort(kept - total * target, kind="stable")
         kept[by_remainder[: total - kept.sum()]] += 1
-        return np.minimum(kept, counts)
+        there: np.ndarray = np.minimum(kept, counts)
+        return there
 
     def _rebalanced(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Indices into the pool, thinned at random to the tilted class counts."""

@@ -7,6 +7,7 @@ pictures are those of the points.
 from functools import lru_cache
 
 import numpy as np
+from jaxtyping import Float, Float32, Float64
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
@@ -65,9 +66,9 @@ def frame(law: MixtureLaw) -> tuple[tuple[float, float], ...]:
 
 
 def bump_images(
-    x: np.ndarray, box: tuple[tuple[float, float], ...], size: int, channels: int
-) -> np.ndarray:
-    """A Gaussian spot of height 1 at each point: `(N, 2)` to `(N, channels, size, size)` float32.
+    x: Float[np.ndarray, "n 2"], box: tuple[tuple[float, float], ...], size: int, channels: int
+) -> Float32[np.ndarray, "n channels size size"]:
+    """A Gaussian spot of height 1 at each point.
 
     The picture is the box; coordinate 0 runs to the right, 1 downwards. The spot's width is an
     eighth of the picture at any size, so `size` is resolution only. Separable: an outer product
@@ -82,32 +83,38 @@ def _profile(coordinate: np.ndarray, low: float, high: float, size: int) -> np.n
     centres = (np.arange(size) + 0.5) / size
     position = (coordinate - low) / (high - low)
     offset = (centres - position[:, None]) * SPOTS_PER_SIDE
-    return np.exp(-0.5 * offset**2).astype(np.float32)
+    profile: np.ndarray = np.exp(-0.5 * offset**2).astype(np.float32)
+    return profile
 
 
-def plane_images(x: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """x_1 A_1 + x_2 A_2 + ..., A_j the orthonormal `plane_patterns`; an isometry, float32."""
+def plane_images(
+    x: Float[np.ndarray, "n d"], size: int, channels: int
+) -> Float32[np.ndarray, "n channels size size"]:
+    """x_1 A_1 + x_2 A_2 + ..., A_j the orthonormal `plane_patterns`; an isometry."""
     patterns = plane_patterns(x.shape[1], size, channels)
-    flat = x @ patterns.reshape(len(patterns), -1)
+    flat: np.ndarray = x @ patterns.reshape(len(patterns), -1)
     return flat.astype(np.float32).reshape(len(x), channels, size, size)
 
 
 @lru_cache(maxsize=64)
-def plane_patterns(num: int, size: int, channels: int) -> np.ndarray:
-    """`(num, channels, size, size)` orthonormal cosine patterns, slowest first, none constant.
+def plane_patterns(
+    num: int, size: int, channels: int
+) -> Float64[np.ndarray, "num channels size size"]:
+    """Orthonormal cosine patterns, slowest first, none constant.
 
     A constant pattern would not survive a network that normalises its input.
     """
 
     def waves(length: int) -> np.ndarray:
         k, i = np.arange(length)[:, None], np.arange(length)[None]
-        wave = np.cos(np.pi * k * (i + 0.5) / length)
-        return wave / np.linalg.norm(wave, axis=1, keepdims=True)
+        wave: np.ndarray = np.cos(np.pi * k * (i + 0.5) / length)
+        wave /= np.linalg.norm(wave, axis=1, keepdims=True)
+        return wave
 
     frequencies = np.indices((channels, size, size)).reshape(3, -1)
     order = np.lexsort((frequencies[2], frequencies[0], frequencies.sum(axis=0)))[1 : num + 1]
     c, i, j = frequencies[:, order]
     along = waves(size)
-    patterns = np.einsum("nc,ni,nj->ncij", waves(channels)[c], along[i], along[j])
+    patterns: np.ndarray = np.einsum("nc,ni,nj->ncij", waves(channels)[c], along[i], along[j])
     patterns.flags.writeable = False
     return patterns

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Int, Int64, Real
 
 from classcomp.populations.base import named_seed
 
@@ -68,14 +69,13 @@ DATA_SETS = {
 class Arrays:
     """A decoded data set by split, compared and hashed by identity.
 
-    Images are `(N, C, H, W)` uint8 (a user's own also float32, or points `(N, d)` float64), labels
-    `(N,)` int64.
+    Images are `(C, H, W)` in uint8; a user's own also in float32, or points `(d,)` in float64.
     """
 
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
+    train_images: Real[np.ndarray, " train *shape"]
+    train_labels: Int64[np.ndarray, " train"]
+    test_images: Real[np.ndarray, " test *shape"]
+    test_labels: Int64[np.ndarray, " test"]
 
 
 def stage(name: str, data_dir: str | Path | None = None) -> Path:
@@ -112,7 +112,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "classcomp"
 
 
-def fixed_order(num: int, *names: object) -> np.ndarray:
+def fixed_order(num: int, *names: object) -> Int64[np.ndarray, " num"]:
     """A permutation that depends on its name only.
 
     Raw PCG64 words, because numpy promises their stream for ever (NEP 19), unlike
@@ -121,8 +121,10 @@ def fixed_order(num: int, *names: object) -> np.ndarray:
     return np.argsort(np.random.PCG64(named_seed(*names)).random_raw(num), kind="stable")
 
 
-def stratified_share(labels: np.ndarray, share: float, *names: object) -> np.ndarray:
-    """`(N,)` bool: the same rounded share of every class, at fixed places given by the name."""
+def stratified_share(
+    labels: Int[np.ndarray, " n"], share: float, *names: object
+) -> Bool[np.ndarray, " n"]:
+    """The same rounded share of every class, at fixed places given by the name."""
     chosen = np.zeros(len(labels), dtype=bool)
     for k in np.unique(labels):
         mine = np.flatnonzero(labels == k)
@@ -286,7 +288,7 @@ def write_npz(target: Path, arrays: Mapping[str, np.ndarray]) -> None:
     handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as out:
-            np.savez(out, **arrays)
+            np.savez(out, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
             out.flush()
             os.fsync(out.fileno())
         Path(temporary).replace(target)

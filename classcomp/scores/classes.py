@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy.special import xlogy
 
 from classcomp.distortions import noisy_risk
@@ -52,17 +53,17 @@ def noisy_columns(evaluation: Evaluation) -> dict[str, float]:
 
 
 def balanced_risk(
-    labels: np.ndarray,
-    predictions: np.ndarray,
+    labels: Int[np.ndarray, " n"],
+    predictions: Int[np.ndarray, " n"],
     *,
     num_classes: int,
-    posterior: np.ndarray | None = None,
+    posterior: Float[np.ndarray, "n classes"] | None = None,
 ) -> Mean:
     """Average over the K classes of the risk within the class.
 
-    Within class k: mean of w_k(x) 1(h(x) != k) over the mean of w_k(x), w the posterior `(N, K)`
-    where it is known (labels are not looked at then), else the labels `(N,)` as indicators, which
-    gives the error rates. Dividing by the sample's own class share rather than by the prior keeps
+    Within class k: mean of w_k(x) 1(h(x) != k) over the mean of w_k(x), w the posterior where it
+    is known (labels are not looked at then), else the labels as indicators, which gives the error
+    rates. Dividing by the sample's own class share rather than by the prior keeps
     the estimate within [0, 1]; the standard error is the ratio's, by the delta method. A class
     that the sample lacks makes both nan (unknown).
     """
@@ -78,8 +79,10 @@ def balanced_risk(
     return Mean(value=float(rates.mean()), standard_error=error)
 
 
-def excess_cross_entropy(posterior: np.ndarray, probabilities: np.ndarray) -> Mean:
-    """E KL(eta || p) in nats: cross-entropy of predictions `(N, K)` above the best possible.
+def excess_cross_entropy(
+    posterior: Float[np.ndarray, "n classes"], probabilities: Float[np.ndarray, "n classes"]
+) -> Mean:
+    """E KL(eta || p) in nats: cross-entropy of predictions above the best possible.
 
     p is clipped from below at PROBABILITY_FLOOR (not rescaled), so that one confident mistake
     costs at most -ln of it.
@@ -89,8 +92,10 @@ def excess_cross_entropy(posterior: np.ndarray, probabilities: np.ndarray) -> Me
     return mean_of(terms.sum(axis=1))
 
 
-def class_distribution_divergence(prior: np.ndarray, probabilities: np.ndarray) -> float:
-    """KL(prior || mean prediction) in nats, from class priors `(K,)` and predictions `(N, K)`.
+def class_distribution_divergence(
+    prior: Float[np.ndarray, " classes"], probabilities: Float[np.ndarray, "n classes"]
+) -> float:
+    """KL(prior || mean prediction) in nats, from class priors and predictions.
 
     The mean prediction is clipped from below at PROBABILITY_FLOOR. With N independent examples
     even the true posterior scores up to about (K - 1) / (2 N), as the mean over examples
@@ -100,6 +105,8 @@ def class_distribution_divergence(prior: np.ndarray, probabilities: np.ndarray) 
     return float((xlogy(prior, prior) - prior * np.log(predicted)).sum())
 
 
-def class_distribution_distance(prior: np.ndarray, probabilities: np.ndarray) -> float:
-    """Total variation between class priors `(K,)` and the mean of predictions `(N, K)`."""
+def class_distribution_distance(
+    prior: Float[np.ndarray, " classes"], probabilities: Float[np.ndarray, "n classes"]
+) -> float:
+    """Total variation between class priors and the mean of predictions."""
     return float(0.5 * np.abs(prior - np.asarray(probabilities, np.float64).mean(axis=0)).sum())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 
 from classcomp.models.base import HasDensity
@@ -24,8 +25,8 @@ def divergence_columns(evaluation: Evaluation) -> dict[str, float]:
     return {"kl_nats": kl.value, "kl_nats_se": kl.standard_error}
 
 
-def divergence(log_true: np.ndarray, log_learned: np.ndarray) -> Mean:
-    """KL(true || learned) in nats, from both log densities `(N,)` at draws of the true law.
+def divergence(log_true: Float[np.ndarray, " n"], log_learned: Float[np.ndarray, " n"]) -> Mean:
+    """KL(true || learned) in nats, from both log densities at draws of the true law.
 
     The mean of their difference, and its standard error over the draws. Both densities are
     taken at the same points, so what they share cancels. With a lower bound for the learned one,
@@ -36,17 +37,15 @@ def divergence(log_true: np.ndarray, log_learned: np.ndarray) -> Mean:
 
 
 def gaussian_divergence(
-    mean: np.ndarray, covariance: np.ndarray, other_mean: np.ndarray, other_covariance: np.ndarray
+    mean: Float[np.ndarray, " d"],
+    covariance: Float[np.ndarray, "d d"],
+    other_mean: Float[np.ndarray, " d"],
+    other_covariance: Float[np.ndarray, "d d"],
 ) -> float:
     """KL(N(mean, covariance) || N(other_mean, other_covariance)) in nats, in closed form.
 
     (tr(Q^-1 P) - d + (m - n)' Q^-1 (m - n) + log|Q| - log|P|) / 2; Kullback (1959).
-
-    Args:
-        mean: `(d,)`, of the first law.
-        covariance: `(d, d)`, positive definite.
-        other_mean: `(d,)`, of the second law.
-        other_covariance: `(d, d)`, positive definite.
+    Covariances are positive definite.
     """
     factor = cho_factor(other_covariance, lower=True)
     shift = np.asarray(mean) - np.asarray(other_mean)

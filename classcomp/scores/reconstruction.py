@@ -3,6 +3,7 @@
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from classcomp.models.base import Reconstructs
@@ -24,8 +25,10 @@ def reconstruction_columns(evaluation: Evaluation) -> dict[str, float]:
     return found
 
 
-def squared_errors(inputs: Tensor, reconstructed: Tensor) -> Tensor:
-    """Mean over coordinates of the squared error, `(B,)`, in squared input units."""
+def squared_errors(
+    inputs: Float[Tensor, " batch *shape"], reconstructed: Float[Tensor, " batch *shape"]
+) -> Float[Tensor, " batch"]:
+    """Mean over coordinates of the squared error, in squared input units."""
     return (reconstructed - inputs).square().flatten(1).mean(dim=1)
 
 

@@ -1,16 +1,16 @@
 """What a task is: how a model is scored on examples, smaller is better."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from classcomp.draws import Examples
+from classcomp.draws import Examples, Presenter
 from classcomp.models.base import Decides, Model
 from classcomp.populations import Population
 
@@ -33,13 +33,13 @@ class Assessment:
         risk: its estimate.
         floor: the smallest possible risk, or None where it is unknown.
         excess: risk above the floor, or None where the floor is unknown.
-        terms: (N,) what each example contributes to the risk.
+        terms: what each example contributes to the risk.
     """
 
     risk: Mean
     floor: Mean | None
     excess: Mean | None
-    terms: np.ndarray
+    terms: Float64[np.ndarray, " n"]
 
     @property
     def columns(self) -> dict[str, float]:
@@ -58,31 +58,30 @@ class Evaluation:
 
     Attributes:
         model: in evaluation mode from here on.
-        examples: (N, ...) of the law.
+        examples: of the law.
         population: the law.
         seed: of whatever a score draws.
-        present: law coordinates (N, ...) to the model's inputs, for who asks about points of its
-            own choosing.
+        present: for who asks about points of its own choosing.
     """
 
     model: Model
     examples: Examples
     population: Population
     seed: int = 0
-    present: Callable[[np.ndarray], Tensor] | None = None
+    present: Presenter | None = None
 
     def __post_init__(self) -> None:
         self.model.eval()
 
     @cached_property
-    def decisions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Classes decided for (N,) int64 and probabilities (N, K) float64."""
+    def decisions(self) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, "n classes"]]:
+        """Classes decided for, and probabilities."""
         assert isinstance(self.model, Decides)
         return decide(self.model, self.examples.inputs)
 
     @cached_property
-    def labels(self) -> np.ndarray:
-        """(N,) int64."""
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """The examples' own, as an array."""
         return self.examples.labels.cpu().numpy()
 
     def generator(self) -> torch.Generator:
@@ -107,8 +106,8 @@ class Task(Protocol):
         """The risk on clean examples of the law, held against the law where that is known."""
 
 
-def mean_of(terms: np.ndarray) -> Mean:
-    """Mean of independent terms `(N,)` and its standard error; one term has none (nan)."""
+def mean_of(terms: Float[np.ndarray, " n"]) -> Mean:
+    """Mean of independent terms and its standard error; one term has none (nan)."""
     check_not_empty(terms)
     error = terms.std(ddof=1) / math.sqrt(len(terms)) if len(terms) > 1 else math.nan
     return Mean(value=float(terms.mean()), standard_error=float(error))
@@ -121,15 +120,17 @@ def check_not_empty(sample: np.ndarray) -> None:
 
 
 @torch.no_grad()
-def predict(model: Decides, inputs: Tensor) -> np.ndarray:
-    """Classes decided for, (N,) int64, of inputs (N, ...); the caller sets eval."""
+def predict(model: Decides, inputs: Float[Tensor, " n *shape"]) -> Int64[np.ndarray, " n"]:
+    """Classes decided for; the caller sets eval."""
     parts = [model.predict(batch).cpu().numpy() for batch in inputs.split(SCORING_BATCH)]
     return np.concatenate(parts)
 
 
 @torch.no_grad()
-def decide(model: Decides, inputs: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Classes decided for (N,) int64 and probabilities (N, K) float64; the caller sets eval."""
+def decide(
+    model: Decides, inputs: Float[Tensor, " n *shape"]
+) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, "n classes"]]:
+    """Classes decided for, and probabilities; the caller sets eval."""
     parts = [model.decide(batch) for batch in inputs.split(SCORING_BATCH)]
     classes = torch.cat([chosen for chosen, _ in parts]).cpu().numpy()
     return classes, torch.cat([proba for _, proba in parts]).cpu().numpy().astype(np.float64)

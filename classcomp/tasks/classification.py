@@ -7,6 +7,7 @@ posterior-weighted estimators of PROTOCOL, whose error vanishes as a rule comes 
 import math
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from classcomp.draws import Examples
 from classcomp.models.base import Decides, Model
@@ -65,16 +66,15 @@ class Classification:
         )
 
 
-def excess_risk(posterior: np.ndarray, predictions: np.ndarray) -> Mean:
-    """E[max_k eta_k(x) - eta_{h(x)}(x)]: risk above Bayes, from posterior `(N, K)`.
-
-    Exactly 0 for the Bayes rule; predictions are `(N,)` class labels.
-    """
+def excess_risk(
+    posterior: Float[np.ndarray, "n classes"], predictions: Int[np.ndarray, " n"]
+) -> Mean:
+    """E[max_k eta_k(x) - eta_{h(x)}(x)]: risk above Bayes, exactly 0 for the Bayes rule."""
     said = posterior[np.arange(len(posterior)), predictions]
     return mean_of(posterior.max(axis=1) - said)
 
 
-def zero_one_risk(labels: np.ndarray, predictions: np.ndarray) -> Mean:
+def zero_one_risk(labels: Int[np.ndarray, " n"], predictions: Int[np.ndarray, " n"]) -> Mean:
     """Share of wrong predictions, with the binomial standard error sqrt(p(1-p)/N)."""
     check_not_empty(labels)
     wrong = float(np.mean(np.asarray(labels) != np.asarray(predictions)))

@@ -1,11 +1,13 @@
 """What both autoencoder families keep beyond `FamilyContract`."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from classcomp.models.vae import NUM_HEAD_EXAMPLES, gaussian_kl
+from classcomp.models.vae import NUM_HEAD_EXAMPLES, VAE, gaussian_kl
 from classcomp.testing.family import (
     IMAGE_GRID,
     VECTOR_GRID,
@@ -24,14 +26,39 @@ class VAEContract(FamilyContract):
     budget_shapes = (((1, 8, 8), 2), ((3, 64, 64), 2), ((2,), 2))
     overfit_steps = 60
 
-    def test_labels_play_no_part_in_the_loss(self):
+    def make(
+        self,
+        depth: int,
+        shape: tuple[int, ...],
+        classes: int,
+        seed: int = 0,
+        **hyperparameters: Any,
+    ) -> VAE:
+        """Return a network of the family."""
+        model = super().make(depth, shape, classes, seed, **hyperparameters)
+        assert isinstance(model, VAE)
+        return model
+
+    def ready(
+        self,
+        shape: tuple[int, ...] | None = None,
+        classes: int = 3,
+        depth: int = 2,
+        seed: int = 0,
+    ) -> tuple[VAE, Tensor, Tensor]:
+        """Return what `FamilyContract.ready` does."""
+        model, inputs, labels = super().ready(shape, classes, depth, seed)
+        assert isinstance(model, VAE)
+        return model, inputs, labels
+
+    def test_labels_play_no_part_in_the_loss(self) -> None:
         model, inputs, labels = self.ready()
         losses = [
             model.loss(batch_of(inputs, y), generator(4)).item() for y in (labels, 2 - labels)
         ]
         assert losses[0] == losses[1]
 
-    def test_loss_is_minus_the_mean_elbo_with_kl_weighted(self):
+    def test_loss_is_minus_the_mean_elbo_with_kl_weighted(self) -> None:
         inputs, labels = random_batch(12, (4,), 2)
         models = [self.make(2, (4,), 2, beta=beta).eval() for beta in (1.0, 3.0)]
         with torch.no_grad():
@@ -40,7 +67,7 @@ class VAEContract(FamilyContract):
             torch.testing.assert_close(three - one, 2 * kl)
             torch.testing.assert_close(one, -models[0].elbo(inputs, generator(0)).mean())
 
-    def test_training_variance_is_the_mean_squared_error(self):
+    def test_training_variance_is_the_mean_squared_error(self) -> None:
         inputs, _ = random_batch(12, (4,), 2)
         model = self.make(1, (4,), 2).train()
         latents = torch.randn(12, 8, generator=generator(0))
@@ -49,7 +76,7 @@ class VAEContract(FamilyContract):
         torch.testing.assert_close(model.log_observation(inputs, latents).mean(), expected)
         torch.testing.assert_close(model.observation_variance, 0.75 + 0.25 * mse.detach())
 
-    def test_importance_weights_average_to_the_elbo_and_bound_tightly(self):
+    def test_importance_weights_average_to_the_elbo_and_bound_tightly(self) -> None:
         model, inputs, _ = self.ready((4,))
         with torch.no_grad():
             terms = model.log_likelihood_terms(inputs, generator(0), num_draws=400)
@@ -63,7 +90,7 @@ class VAEContract(FamilyContract):
         assert (iwae >= weights.mean(0)).all()
         assert (iwae > weights.mean(0)).any()
 
-    def test_reconstruction_and_samples_have_the_inputs_shape(self):
+    def test_reconstruction_and_samples_have_the_inputs_shape(self) -> None:
         for depth, shape, classes in self.grid[:4] + self.grid[-2:]:
             model, inputs, _ = self.ready(shape, classes, depth)
             with torch.no_grad():
@@ -73,7 +100,7 @@ class VAEContract(FamilyContract):
                 assert torch.isfinite(drawn).all()
                 assert torch.equal(drawn, model.sample(5, generator(0)))
 
-    def test_training_lowers_the_reconstruction_error(self):
+    def test_training_lowers_the_reconstruction_error(self) -> None:
         inputs = random_batch(64, (1,), 2)[0] * torch.tensor([1.0, -1.0, 2.0, 0.5])
         model = self.make(1, (4,), 2).eval()
         before = (model.reconstruct(inputs) - inputs).square().mean()
@@ -84,7 +111,9 @@ class VAEContract(FamilyContract):
 
     @pytest.mark.parametrize("labels", [[1] * 12, [0] + [1] * 11, [0, 1] * 6])
     @pytest.mark.parametrize("same_point", [True, False])
-    def test_degenerate_samples_fit_without_a_warning(self, labels, same_point):
+    def test_degenerate_samples_fit_without_a_warning(
+        self, labels: list[int], same_point: bool
+    ) -> None:
         inputs, _ = random_batch(12, (4,), 3)
         if same_point:
             inputs = inputs[:1].repeat(12, 1)
@@ -96,13 +125,13 @@ class VAEContract(FamilyContract):
         assert (proba > 0).all()
         torch.testing.assert_close(proba.sum(1), torch.ones(12))
 
-    def test_a_single_example_is_enough(self):
+    def test_a_single_example_is_enough(self) -> None:
         inputs, _ = random_batch(3, (4,), 2)
         model = self.make(1, (4,), 2).eval()
         model.fit_head(inputs[:1], torch.tensor([1]), generator(0))
         assert model.predict(inputs).shape == (3,)
 
-    def test_head_sees_a_bounded_sample_and_leaves_the_mode_alone(self):
+    def test_head_sees_a_bounded_sample_and_leaves_the_mode_alone(self) -> None:
         inputs, labels = random_batch(NUM_HEAD_EXAMPLES + 10, (2,), 2)
         model = self.make(1, (2,), 2).train()
         latents, kept = model.head_sample(inputs, labels, generator(0))
@@ -110,7 +139,7 @@ class VAEContract(FamilyContract):
         assert model.training
         assert not latents.requires_grad
 
-    def test_predicting_before_the_head_is_fitted_is_refused(self):
+    def test_predicting_before_the_head_is_fitted_is_refused(self) -> None:
         model = self.make(1, (2,), 2).eval()
         with pytest.raises(RuntimeError, match="fit_head"):
             model.predict(torch.zeros(1, 2))
@@ -118,6 +147,6 @@ class VAEContract(FamilyContract):
     @pytest.mark.parametrize(
         ("name", "value"), [("latent_dim", 0), ("latent_dim", 1.5), ("beta", -1.0)]
     )
-    def test_invalid_hyperparameter_is_named(self, name, value):
+    def test_invalid_hyperparameter_is_named(self, name: str, value: float) -> None:
         with pytest.raises(ValueError, match=name):
-            self.make(1, (2,), 2, **{name: value})
+            self.make(1, (2,), 2, 0, **{name: value})

@@ -13,6 +13,7 @@ from torch import Tensor
 from classcomp.models import (
     Batch,
     Classifier,
+    Model,
     OwnFamily,
     build,
     count_parameters,
@@ -20,6 +21,7 @@ from classcomp.models import (
     meets_budget,
     parameter_budget,
 )
+from classcomp.models.base import Decides, Encodes
 from classcomp.models.own import has_matched_width
 from classcomp.trial import Network
 
@@ -57,7 +59,7 @@ def make(
     **hyperparameters: Any,
 ) -> Classifier:
     """Return a family's network; hyperparameters left out keep their defaults."""
-    return build(
+    model = build(
         family,
         network=network,
         depth=depth,
@@ -66,6 +68,8 @@ def make(
         hyperparameters=hyperparameters,
         generator=generator(seed),
     )
+    assert isinstance(model, Classifier)
+    return model
 
 
 def random_batch(num: int, shape: tuple[int, ...], classes: int) -> tuple[Tensor, Tensor]:
@@ -95,8 +99,9 @@ def fit(model: Classifier, inputs: Tensor, labels: Tensor, *, steps: int, lr: fl
 
 
 @torch.no_grad()
-def risk(model: Classifier, inputs: Tensor, labels: Tensor) -> float:
+def risk(model: Model, inputs: Tensor, labels: Tensor) -> float:
     """Return the share of wrong decisions, in evaluation mode."""
+    assert isinstance(model, Decides)
     model.eval()
     return (model.predict(inputs) != labels).double().mean().item()
 
@@ -112,20 +117,25 @@ class FamilyContract:
     family: str
     network: Network | None = None
     hyperparameters: Mapping[str, Any] = {}
-    grid: tuple = IMAGE_GRID
-    budget_shapes: tuple = BUDGET_SHAPES
+    grid: tuple[tuple[int, tuple[int, ...], int], ...] = IMAGE_GRID
+    budget_shapes: tuple[tuple[tuple[int, ...], int], ...] = BUDGET_SHAPES
     shape: tuple[int, ...] = (1, 8, 8)  # of the tests that need one shape only
     wrong_shape: tuple[int, ...] = (2,)
     overfit_steps = 400
 
     def make(
-        self, depth: int, shape: tuple[int, ...], classes: int, seed: int = 0, **hyperparameters
+        self,
+        depth: int,
+        shape: tuple[int, ...],
+        classes: int,
+        seed: int = 0,
+        **hyperparameters: Any,
     ) -> Classifier:
         """Return a network of the family."""
         given = {**self.hyperparameters, **hyperparameters}
         return make(self.family, depth, shape, classes, seed, network=self.network, **given)
 
-    def overfit_hyperparameters(self) -> dict:
+    def overfit_hyperparameters(self) -> dict[str, Any]:
         """Return hyperparameters that let the family fit 32 points."""
         return {}
 
@@ -133,7 +143,13 @@ class FamilyContract:
         """Return 32 points that the family must classify without a mistake."""
         return random_batch(32, self.shape, 2)[0], torch.randint(2, (32,), generator=generator(3))
 
-    def ready(self, shape=None, classes=3, depth=2, seed=0) -> tuple[Classifier, Tensor, Tensor]:
+    def ready(
+        self,
+        shape: tuple[int, ...] | None = None,
+        classes: int = 3,
+        depth: int = 2,
+        seed: int = 0,
+    ) -> tuple[Classifier, Tensor, Tensor]:
         """Return an untrained network with a fitted head, in evaluation mode, and its batch."""
         inputs, labels = random_batch(12, shape or self.shape, classes)
         model = self.make(depth, shape or self.shape, classes, seed)
@@ -143,9 +159,10 @@ class FamilyContract:
         model.fit_head(inputs, labels, generator(2))
         return model.eval(), inputs, labels
 
-    def test_shapes_and_probabilities(self):
+    def test_shapes_and_probabilities(self) -> None:
         for depth, shape, classes in self.grid:
             model, inputs, _ = self.ready(shape, classes, depth)
+            assert isinstance(model, Encodes)
             with torch.no_grad():
                 proba, decided = model.predict_proba(inputs), model.predict(inputs)
                 features = model.features(inputs)
@@ -160,7 +177,7 @@ class FamilyContract:
             assert features.flatten(1).shape == features.shape, case
             assert len(features) == 12, case
 
-    def test_loss_is_a_finite_scalar_whose_gradient_reaches_every_parameter(self):
+    def test_loss_is_a_finite_scalar_whose_gradient_reaches_every_parameter(self) -> None:
         for depth, shape, classes in self.grid:
             inputs, labels = random_batch(12, shape, classes)
             model = self.make(depth, shape, classes)
@@ -179,8 +196,10 @@ class FamilyContract:
                     assert torch.isfinite(parameter.grad).all(), case
                     assert parameter.grad.abs().max() > 0, case
 
-    def test_same_seed_same_result_bitwise_and_other_seed_another(self):
+    def test_same_seed_same_result_bitwise_and_other_seed_another(self) -> None:
         (first, inputs, _), (second, _, _), (other, _, _) = (self.ready(seed=s) for s in (0, 0, 1))
+        assert isinstance(first, Encodes)
+        assert isinstance(other, Encodes)
         twin = second.state_dict()
         for name, a in first.state_dict().items():
             assert torch.equal(a, twin[name]), name
@@ -189,7 +208,7 @@ class FamilyContract:
             if first.objectives():  # what is fitted need not draw at all
                 assert not torch.equal(first.features(inputs), other.features(inputs))
 
-    def test_every_parameter_and_buffer_is_initialised(self):
+    def test_every_parameter_and_buffer_is_initialised(self) -> None:
         # Two buildings from one seed agree bitwise even if memory left behind differs.
         first = self.make(3, self.shape, 2)
         junk = [torch.full_like(value, math.nan) for value in first.state_dict().values()
@@ -201,15 +220,16 @@ class FamilyContract:
             assert torch.equal(a, twin[name]), name
             assert torch.isfinite(a).all(), name
 
-    def test_global_random_state_is_untouched(self):
+    def test_global_random_state_is_untouched(self) -> None:
         torch_before = torch.get_rng_state()
-        numpy_before = np.random.get_state()[1].copy()  # noqa: NPY002
+        numpy_before = np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002
         model, inputs, _ = self.ready()
         model.predict(inputs)
         assert torch.equal(torch_before, torch.get_rng_state())
-        assert (numpy_before == np.random.get_state()[1]).all()  # noqa: NPY002
+        numpy_after = np.random.get_state(legacy=False)["state"]["key"]  # noqa: NPY002
+        assert (numpy_before == numpy_after).all()
 
-    def test_predictions_do_not_depend_on_the_rest_of_the_batch(self):
+    def test_predictions_do_not_depend_on_the_rest_of_the_batch(self) -> None:
         model, inputs, _ = self.ready()
         with torch.no_grad():
             together = model.predict_proba(inputs)
@@ -217,7 +237,7 @@ class FamilyContract:
         torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
         assert together.std(dim=0).max() > 1e-4  # a constant would pass the line above
 
-    def test_deep_copy_is_independent_and_predicts_the_same(self):
+    def test_deep_copy_is_independent_and_predicts_the_same(self) -> None:
         model, inputs, labels = self.ready()
         twin = copy.deepcopy(model)
         with torch.no_grad():
@@ -227,7 +247,7 @@ class FamilyContract:
         with torch.no_grad():
             assert torch.equal(model.predict_proba(inputs), expected)
 
-    def test_channels_last_gives_the_same(self):
+    def test_channels_last_gives_the_same(self) -> None:
         if len(self.shape) == 1:
             return  # vectors have no memory format
         model, inputs, _ = self.ready()
@@ -237,7 +257,7 @@ class FamilyContract:
             turned = model.predict_proba(inputs.to(memory_format=torch.channels_last))
         torch.testing.assert_close(turned, expected, rtol=1e-4, atol=1e-5)
 
-    def test_budget_is_met_at_every_depth_and_grows(self):
+    def test_budget_is_met_at_every_depth_and_grows(self) -> None:
         family = family_of(self.family, self.network)
         if isinstance(family, OwnFamily) and not has_matched_width(family, self.hyperparameters):
             pytest.skip("its size is free")
@@ -250,7 +270,7 @@ class FamilyContract:
                 assert abs(counts[-1] / parameter_budget(depth) - 1) <= 0.10
             assert counts == sorted(set(counts))
 
-    def test_overfits_32_points(self):
+    def test_overfits_32_points(self) -> None:
         inputs, labels = self.overfit_sample()
         assert len(inputs) == 32
         assert 8 <= labels.sum() <= 24
@@ -270,15 +290,20 @@ class FamilyContract:
             ({"hyperparameters": {"learnin_rate": 1.0}}, "learnin_rate"),
         ],
     )
-    def test_invalid_request_is_one_clear_line(self, change, named):
-        request = {"depth": 1, "input_shape": self.shape, "num_classes": 2, "hyperparameters": {}}
+    def test_invalid_request_is_one_clear_line(self, change: dict[str, Any], named: str) -> None:
+        request: dict[str, Any] = {
+            "depth": 1,
+            "input_shape": self.shape,
+            "num_classes": 2,
+            "hyperparameters": {},
+        }
         request |= change
         request["hyperparameters"] |= self.hyperparameters
         with pytest.raises(ValueError, match=named) as caught:
             build(self.family, network=self.network, **request, generator=generator(0))
         assert "\n" not in str(caught.value)
 
-    def test_wrong_kind_of_input_is_refused(self):
+    def test_wrong_kind_of_input_is_refused(self) -> None:
         takes = family_of(self.family, self.network).takes
         assert takes in ("vectors", "images", "any")
         if takes == "any":

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from classcomp.models.base import Batch
@@ -27,8 +28,8 @@ class Source(Protocol):
 class FixedSample:
     """The same N examples at every pass: a pass is an epoch."""
 
-    inputs: Tensor
-    labels: Tensor
+    inputs: Float32[Tensor, " n *shape"]
+    labels: Int64[Tensor, " n"]
 
     def examples(self, index: int) -> Batch:
         """The whole sample."""
@@ -46,7 +47,9 @@ class FreshStream:
         chunk_size: examples a pass; the last one gets the rest.
     """
 
-    draw: Callable[[int, np.random.Generator], tuple[Tensor, Tensor]]
+    draw: Callable[
+        [int, np.random.Generator], tuple[Float32[Tensor, " n *shape"], Int64[Tensor, " n"]]
+    ]
     seed: int
     num_examples: int
     chunk_size: int
@@ -67,15 +70,15 @@ class CycledSample:
     """One sample visited over and over in newly shuffled rounds, cut into chunks.
 
     Attributes:
-        inputs: (N, ...) the sample.
-        labels: (N,) its classes.
+        inputs: the sample.
+        labels: its classes.
         seed: of the shuffles.
         num_examples: to be seen in a stage, repetitions counted.
         chunk_size: examples a pass.
     """
 
-    inputs: Tensor
-    labels: Tensor
+    inputs: Float32[Tensor, " n *shape"]
+    labels: Int64[Tensor, " n"]
     seed: int
     num_examples: int
     chunk_size: int
@@ -95,8 +98,8 @@ class CycledSample:
         return whole(self.inputs, self.labels).at(chosen.to(self.inputs.device))
 
 
-def whole(inputs: Tensor, labels: Tensor) -> Batch:
-    """A sample of N examples as one batch."""
+def whole(inputs: Float32[Tensor, " n *shape"], labels: Int64[Tensor, " n"]) -> Batch:
+    """A sample as one batch."""
     return Batch(
         inputs=inputs, labels=labels, index=torch.arange(len(labels), device=labels.device)
     )

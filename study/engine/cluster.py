@@ -120,9 +120,13 @@ def dashboard_line(place: str) -> str:
 
 
 def stage_data(populations: Sequence[PopulationSection], data_dir: str | None) -> None:
-    """Decodes every real data set once on every node, before any trial asks for it."""
+    """Decodes every real data set once on every node, before any trial asks for it.
+
+    The driver's own has them, since it looked how many examples there are.
+    """
     sections = [(population.name, population.parameters) for population in populations]
-    _on_every_node(_stage_all, sections, data_dir)
+    if _num_nodes() > 1:
+        _on_every_node(_stage_all, sections, data_dir)
 
 
 def check_visible(store: Store) -> None:
@@ -134,7 +138,7 @@ def check_visible(store: Store) -> None:
     Raises:
         ClusterError: some node does not see the place, and why.
     """
-    if sum(node["Alive"] for node in ray.nodes()) == 1:
+    if _num_nodes() == 1:
         return
     probe = f".probe-{uuid.uuid4().hex}"
     store.write(probe, b"")
@@ -149,6 +153,10 @@ def check_visible(store: Store) -> None:
             f"({', '.join(reasons)}: {next(iter(reasons.values()))}); on several nodes allowed "
             "are a folder that all share under the same path, and s3://bucket/prefix"
         )
+
+
+def _num_nodes() -> int:
+    return sum(node["Alive"] for node in ray.nodes())
 
 
 def _on_every_node(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:

@@ -17,9 +17,10 @@ def opened(address: str) -> Store:
 
 def to_trial(spec: TrialSpec, address: str) -> Trial:
     """A trial as classcomp takes it, code and data that the user brought found on this node."""
-    network = spec.network and Network(
-        name=spec.cell.family, path=_on_this_node(spec.network.path, address)
-    )
+    network: Network | None = None
+    if spec.network is not None:
+        path = _on_this_node(spec.network.path, address)
+        network = Network(name=spec.cell.family, path=path)
     parameters = dict(spec.population_parameters)
     if isinstance(parameters.get("path"), str):
         parameters["path"] = _on_this_node(parameters["path"], address)

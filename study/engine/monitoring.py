@@ -18,10 +18,9 @@ from ray.util.metrics import Gauge, Histogram
 from study.planning.plan import total_by_role
 from study.planning.progress import seconds_left
 from study.request.spec import StudySpec
+from study.storage.ledger import Record
 from study.trials.roles import ROLES
 from study.trials.trial import CELL_NAMES, TrialSpec
-
-Record = Mapping[str, Any]
 
 EVERY_S = 5.0
 """Seconds between two updates; Ray collects them every ten."""
@@ -126,7 +125,7 @@ class Metrics:
                     self._best[name, cell] = min(risk, self._best.get((name, cell), risk))
 
 
-class MetricsCallback(Callback):  # type: ignore[misc]  # Ray's classes carry no types
+class MetricsCallback(Callback):
     """Keeps the metrics up to date from within Tune's loop, a few times a minute."""
 
     def __init__(self, metrics: Metrics, watched: Watched) -> None:
@@ -147,7 +146,7 @@ class MetricsCallback(Callback):  # type: ignore[misc]  # Ray's classes carry no
         self._metrics.update(self._watched)
 
 
-class TaskNames(Callback):  # type: ignore[misc]
+class TaskNames(Callback):
     """Names each trial's tasks on the dashboard after the trial.
 
     An actor that is used again keeps its own name for ever, and Tune calls its `train` without

@@ -109,7 +109,8 @@ class TrialActor(Trainable):
         if not ROLES[self._spec.role].is_measured or self._spec.seed != 0:
             return
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **experiment.exhibits())
+        arrays = experiment.exhibits()
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is allow_pickle
         with suppress(OSError, StorageError):  # a picture less; the result counts
             opened(self._address).write(f"exhibits/{self._spec.trial_id}.npz", buffer.getvalue())
 

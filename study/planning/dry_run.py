@@ -1,8 +1,7 @@
 """What a study would do and cost, told without doing it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -10,13 +9,14 @@ from rich.table import Table
 from study.planning.plan import planned_trials
 from study.planning.progress import duration
 from study.request.spec import StudySpec
+from study.storage.ledger import Record
 from study.trials.roles import ROLES
 from study.trials.trial import TrialSpec
 
 
 def describe(
     spec: StudySpec,
-    records: Sequence[Mapping[str, Any]],
+    records: Sequence[Record],
     seconds_per_example: Callable[[TrialSpec], float],
     console: Console,
 ) -> None:

@@ -10,12 +10,11 @@ from itertools import product
 from typing import Any
 
 from study.request.spec import PopulationSection, StudySpec
+from study.storage.ledger import Record
 from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import NEUTRAL_SEVERITY
 from study.trials.selection import winner
 from study.trials.trial import UNDISTORTED, Cell, TrialSpec, cell_of, law_of
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,9 +50,11 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
 def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]:
     """Where a role has its trials, given the study's grid.
 
-    Several cells share a law: the one with the least label noise (and, across sample sizes, the
-    largest sample) serves it.
+    A family in which everything is fixed has nothing to search. Several cells share a law: the
+    one with the least label noise (and, across sample sizes, the largest sample) serves it.
     """
+    if role.is_searched:
+        cells = [cell for cell in cells if spec.space_of(cell.family).space]
     if role.scope is Scope.CELL:
         return [Place(cell=cell, served_by=cell) for cell in cells]
     serving: dict[Cell, Cell] = {}
@@ -114,9 +115,9 @@ def planned_trials(spec: StudySpec, records: Sequence[Record] = ()) -> list[Tria
     done = Counter(cell_of(r) for r in records if ROLES[r["role"]].is_searched)
     state, role = _State.of(spec, ()), ROLES["search"]
     searching = [
-        state.trial(role, cell, number, spec.space_of(cell.family).defaults)
-        for cell in state.cells
-        for number in range(done[cell], spec.search.trials)
+        state.trial(role, place.cell, number, spec.space_of(place.cell.family).defaults)
+        for place in places_of(role, state.cells, spec)
+        for number in range(done[place.cell], spec.search.trials)
     ]
     unsearched = spec.search.model_copy(update={"trials": 0})
     return searching + next_trials(spec.model_copy(update={"search": unsearched}), records)
@@ -151,7 +152,8 @@ class _State:
     def startable(self, role: Role) -> Iterator[TrialSpec]:
         """The role's trials that wait for nothing, finished ones included; its next proposals."""
         if role.is_searched:
-            for cell in self.cells:
+            for place in places_of(role, self.cells, self.spec):
+                cell = place.cell
                 taken = {record["seed"] for record in self.searched.get(cell, ())}
                 free = [number for number in role.seeds(self.spec) if number not in taken]
                 for number in free[: self.spec.search.parallel]:
@@ -165,8 +167,9 @@ class _State:
 
     def hyperparameters(self, cell: Cell) -> Mapping[str, Any] | None:
         """Frozen hyperparameters of a cell, or None while its search is not over."""
-        if self.spec.search.trials == 0:
-            return self.spec.space_of(cell.family).defaults
+        space = self.spec.space_of(cell.family)
+        if self.spec.search.trials == 0 or not space.space:
+            return space.defaults
         records = self.searched.get(cell, [])
         if len(records) < self.spec.search.trials:
             return None

@@ -27,7 +27,7 @@ from study.rendering.feature_spaces import (
     similarity_words,
 )
 from study.rendering.lines import plainest
-from study.rendering.words import damage_of
+from study.rendering.words import damage_words
 
 MAX_PICTURES = 12
 MAX_PANELS = 24
@@ -178,7 +178,7 @@ def shown_exhibits(trials: Iterable[Row], exhibits: Mapping[str, Arrays]) -> lis
             populations[row["population"]].append(Shown(row=row, arrays=exhibits[row["trial_id"]]))
     found = []
     for population, shown in populations.items():
-        where = f"{damage_of(shown[0].row)}, n = {shown[0].row['num_train']}"
+        where = f"{damage_words(shown[0].row)}, n = {shown[0].row['num_train']}"
         for kind in KINDS:
             able = [one for one in shown if all(one.holds(key) for key in kind.needs)]
             title = f"{population}: {kind.what}, {where}"

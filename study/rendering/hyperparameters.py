@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.frames import Row, to_rows
-from study.rendering.words import damage_of
+from study.rendering.words import damage_words
 
 PREFIX = "hp_"
 
@@ -33,7 +33,7 @@ def setting_rows(winners: pd.DataFrame) -> list[Row]:
 def _row(rows: list[Row], settings: str) -> Row:
     first = rows[0]
     populations = sorted({row["population"] for row in rows})
-    where = f"{first['population']} · {damage_of(first)} · n = {first['num_train']}"
+    where = f"{first['population']} · {damage_words(first)} · n = {first['num_train']}"
     return {
         "family": first["family"],
         "depths": ", ".join(str(depth) for depth in sorted({row["depth"] for row in rows})),

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from study.analysis.frames import Row, to_rows
 from study.analysis.intervals import mean
 from study.rendering.style import STYLE, look, new_figure, wrapped
-from study.rendering.words import TaskRows, Unit, damage_of, split_by_task, words_of
+from study.rendering.words import TaskRows, Unit, damage_words, split_by_task, words_of
 from study.trials.schema import ERRORS
 from study.trials.trial import UNDISTORTED
 
@@ -123,7 +123,7 @@ def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[LineGrid
 
 def _curve_grid(task: TaskRows, population: str, points: CurvePoints) -> LineGrid:
     rows = plainest([row for row in task.rows if row["population"] == population])
-    where = f"{damage_of(rows[0])}, n = {rows[0]['num_train']}"
+    where = f"{damage_words(rows[0])}, n = {rows[0]['num_train']}"
     return LineGrid(
         title=f"{task.title}{population}: learning curves, {where}",
         x_label="epochs",

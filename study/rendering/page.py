@@ -15,7 +15,7 @@ from study.rendering.pictures import Picture
 from study.rendering.summary import flatten, summarise
 from study.rendering.words import (
     Unit,
-    damage_of,
+    damage_words,
     interval_of,
     number_of,
     split_by_task,
@@ -50,7 +50,7 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        damage=damage_of, interval=interval_of, number=number_of, words=words_of
+        damage=damage_words, interval=interval_of, number=number_of, words=words_of
     )
     trials = to_rows(study.trials)
     rows = to_rows(results.landscape)

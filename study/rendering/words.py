@@ -82,7 +82,7 @@ def words_of(name: str) -> str:
     return "undistorted" if name == UNDISTORTED else name.replace("_", " ")
 
 
-def damage_of(row: Mapping[str, Any]) -> str:
+def damage_words(row: Mapping[str, Any]) -> str:
     """Return a row's distortion and its severity in words."""
     words = words_of(row["distortion"])
     return words if row["distortion"] == UNDISTORTED else f"{words} {row['severity']:g}"

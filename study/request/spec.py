@@ -24,7 +24,7 @@ from study.request.sections import (
     shown,
     unique,
 )
-from study.trials.trial import Network
+from study.trials.trial import UserNetwork
 
 Number = Annotated[int, Field(ge=8, le=LARGEST, strict=True)]
 Depth = Annotated[int, Field(ge=1, le=8, strict=True)]
@@ -75,8 +75,8 @@ class NetworkSection(Section):
         return name
 
     @cached_property
-    def network(self) -> Network:
-        return Network(path=self.path, source=source_of(self.path))
+    def network(self) -> UserNetwork:
+        return UserNetwork(path=self.path, source=source_of(self.path))
 
     @model_validator(mode="after")
     def _can_be_found(self) -> "NetworkSection":
@@ -172,7 +172,7 @@ class StudySpec(Section):
         """The user's own networks by name."""
         return {network.name: network for network in self.networks}
 
-    def network_of(self, family: str) -> Network | None:
+    def network_of(self, family: str) -> UserNetwork | None:
         """The user's own network of this name; None for a family of ours."""
         return self.own[family].network if family in self.own else None
 

@@ -59,7 +59,7 @@ def law_of(cell: Cell) -> Cell:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Network:
+class UserNetwork:
     """A network of the user's own.
 
     Attributes:
@@ -88,7 +88,7 @@ class TrialSpec:
     budget_epochs: int
     max_epochs: int
     hyperparameters: Mapping[str, Any] | None
-    network: Network | None = None
+    network: UserNetwork | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def trial_to_json(trial: TrialSpec) -> str:
 def trial_from_json(text: str) -> TrialSpec:
     """What `trial_to_json` wrote."""
     held = json.loads(text)
-    network = None if held["network"] is None else Network(**held["network"])
+    network = None if held["network"] is None else UserNetwork(**held["network"])
     return TrialSpec(**{**held, "cell": Cell(**held["cell"]), "network": network})
 
 

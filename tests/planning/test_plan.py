@@ -179,3 +179,31 @@ def test_measuring_never_meets_the_search(make_spec: MakeSpec) -> None:
         drawn.setdefault(trial.role, set()).update(trial.streams[n] for n in names)
     assert not drawn["search"] & drawn["measure"]
     assert not drawn["best_in_class"] & drawn["measure"]
+
+
+def test_where_everything_is_fixed_nothing_is_searched(make_spec: MakeSpec) -> None:
+    fixed = {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": 16}
+    spec = make_spec(hyperparameters={"linear": fixed})
+    counts = Counter(t.cell.family for t in next_trials(spec, []) if t.role == "search")
+    assert counts["linear"] == 0 < counts["vgg"]
+    measured = [t for t in next_trials(spec, []) if t.role == "measure"]
+    assert {t.cell.family for t in measured} == {"linear"}
+    assert all(t.hyperparameters == fixed for t in measured)
+    assert Counter(t.role for t in planned_trials(spec)) == total_by_role(spec)
+
+
+def test_free_sizes_are_part_of_the_identity(make_spec: MakeSpec) -> None:
+    matched = next_trials(make_spec(search={"trials": 0}), [])
+    free = next_trials(make_spec(search={"trials": 0}, match_parameters=False), [])
+    assert {t.hyperparameters["width"] for t in free} == {16}  # type: ignore[index]
+    assert not {t.trial_id for t in matched} & {t.trial_id for t in free}
+
+
+def test_a_range_is_searched_and_a_value_is_not(make_spec: MakeSpec) -> None:
+    wishes = {"vgg": {"learning_rate": [0.002, 0.004], "dropout": 0.25}}
+    spec = make_spec(hyperparameters=wishes)
+    space = spec.space_of("vgg")
+    assert (space.space["learning_rate"].low, space.space["learning_rate"].high) == (0.002, 0.004)  # type: ignore[union-attr]
+    assert "dropout" not in space.space
+    assert space.defaults["dropout"] == 0.25
+    assert spec.space_of("linear") == make_spec().space_of("linear")

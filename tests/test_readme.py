@@ -1,0 +1,40 @@
+"""The README says what is there."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def tree_page() -> ModuleType:
+    found = importlib.util.spec_from_file_location("tree", ROOT / "docs/tree.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_the_tree_is_the_tree() -> None:
+    """Otherwise: python docs/tree.py."""
+    assert tree_page().with_tree(README) == README
+
+
+def test_every_file_has_a_line_that_says_something() -> None:
+    lines = tree_page().tree().splitlines()[1:-1]
+    assert len(lines) > 100
+    assert [line for line in lines if len(line.split()) < 4] == []
+
+
+def test_every_page_that_is_named_is_there() -> None:
+    for page in (
+        "README.md",
+        "CONTRIBUTING.md",
+        *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    ):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
