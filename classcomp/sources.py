@@ -1,4 +1,4 @@
-"""Where a user's own network is defined, found and hashed without running any of it.
+"""A user's network's source, found and hashed without running any of it.
 
 A `path` is `my_net.py:MyNet`, a file and a class, or `package.module:Class`. No torch here.
 """

@@ -1,4 +1,4 @@
-"""Users' own networks tried out, in a process of their own: `classcomp.checking` starts it.
+"""Users' own networks tried out, in the process that `classcomp.checking` starts for them.
 
 Reads the request on stdin and answers in the file that it is given: stdout is the user's to print
 on.

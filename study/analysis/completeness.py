@@ -1,4 +1,4 @@
-"""The density check: which rows a study's grid asks for and the table does not have.
+"""Which rows a study's grid asks for, under which distortions a cell is shown, what is missing.
 
 A study is a product: families x depths x populations x distortion levels x sample sizes x seeds.
 What one cell has and another lacks is missing there, and is said (after autogluon/tabarena).

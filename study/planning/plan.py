@@ -1,4 +1,4 @@
-"""Which trials are next: a pure function of what is asked and what is finished.
+"""Which trials are next, each law once: a pure function of what is asked and what is finished.
 
 Starting, going on after an interruption, extending a finished study and the dry run are one call.
 """

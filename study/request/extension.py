@@ -1,4 +1,4 @@
-"""What may be asked of a study that has begun: more of it, or less, and nothing else."""
+"""What may be asked of a study that has begun: more or less of it, under the same code."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
