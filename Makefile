@@ -18,10 +18,10 @@ study: $(VENV)/.sweep
 	$(BIN)/python -m study.run $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(ARGS)
 
 test-all: $(VENV)/.dev prometheus
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 # RUNLEVEL=1: Debian's package would start a service that listens on every address.
 prometheus:

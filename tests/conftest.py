@@ -1,13 +1,20 @@
 """What tests of several rooms share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from study.request.reading import parse_spec
 from study.request.spec import StudySpec
+from tests.cluster.driving import KEYS, cluster, finish_here
 from tests.small_study import TABLE
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long first, so that at the end no worker waits for another."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture
@@ -18,3 +25,16 @@ def make_spec() -> Callable[..., StudySpec]:
         return parse_spec({**TABLE, **changes}, "test")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shared_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a Ray with one CPU, for whatever does not end one."""
+    with cluster(1, tmp_path_factory.mktemp("ray"), **KEYS) as made:
+        yield made.address
+
+
+@pytest.fixture
+def finish_shared(shared_ray: str) -> Callable[..., tuple[int, str]]:
+    """`finish` of `tests.cluster.driving` without a process and a Ray of its own."""
+    return partial(finish_here, shared_ray)

@@ -10,6 +10,7 @@ from types import ModuleType
 from torch import nn
 
 from classcomp.sources import existing_file, is_file, split_path
+from classcomp.wording import one_line
 
 
 def load_class(path: str) -> type:
@@ -49,12 +50,6 @@ def load_class(path: str) -> type:
 def kind_of(found: type) -> str:
     """Return "torch", or "sklearn" for what is fitted."""
     return "torch" if issubclass(found, nn.Module) else "sklearn"
-
-
-def one_line(error: BaseException) -> str:
-    """Return an exception's type and the first line of what it says."""
-    said = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 class _NotThereError(ValueError):

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from classcomp.models.base import ArchitectureConfig, Batch, Classifier
-from classcomp.models.loading import kind_of, load_class, one_line
+from classcomp.models.loading import kind_of, load_class
 from classcomp.models.widths import count_parameters, nearest_width, parameter_budget
 from classcomp.trial import Network
+from classcomp.wording import one_line
 
 # The training loop's; no constructor sees them. Equal to search_spaces', which a test checks.
 TRAINING_HYPERPARAMETERS = ("learning_rate", "weight_decay", "batch_size")

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from classcomp.models import count_parameters
 from classcomp.models.base import ArchitectureConfig, Batch, Classifier
-from classcomp.models.loading import one_line
 from classcomp.models.own import OwnFamily, build_own, has_matched_width, own_family
 from classcomp.trial import Network
+from classcomp.wording import one_line
 
 BATCH = 4
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from classcomp.populations.own_examples import Examples, check_counts, check_size
-from classcomp.populations.staging import DataUnavailable, one_line
+from classcomp.populations.own_examples import OwnExamples, check_counts, check_size
+from classcomp.populations.staging import DataUnavailable
+from classcomp.wording import one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,7 +67,7 @@ def list_images(folder: Path) -> ImageFiles:
     return files
 
 
-def decode_images(folder: Path, files: ImageFiles, size: int) -> Examples:
+def decode_images(folder: Path, files: ImageFiles, size: int) -> OwnExamples:
     """Read every image as uint8 of `size` x `size` pixels: `(N, 1 or 3, size, size)`.
 
     Grey if every image is grey, else RGB; transparency is dropped, of 16 bits the upper eight are
@@ -87,7 +88,7 @@ def decode_images(folder: Path, files: ImageFiles, size: int) -> Examples:
         raise ValueError(f"{folder}: {error}") from None
     x, y = _decode_part(files.train, num_channels, size)
     x_test, y_test = _decode_part(files.test, num_channels, size) if files.test else (None, None)
-    return Examples(x=x, y=y, x_test=x_test, y_test=y_test, class_names=files.class_names)
+    return OwnExamples(x=x, y=y, x_test=x_test, y_test=y_test, class_names=files.class_names)
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from classcomp.populations.base import check_integer
 from classcomp.populations.image_files import decode_images, list_images
-from classcomp.populations.own_examples import Examples, read_examples
+from classcomp.populations.own_examples import OwnExamples, read_examples
 from classcomp.populations.real import RealData
 from classcomp.populations.staging import (
     Arrays,
@@ -30,7 +30,7 @@ TEST_SHARE = 1 / 3  # in every class, where no test part is given
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnSource:
-    """A `Source` (see real.py): an .npz file of the user's; its place is no part of the identity.
+    """A `DataSource` (see real.py), a user's .npz file: its place is no part of the identity.
 
     Attributes:
         name: sha256 of the content, 64 hex digits.
@@ -172,7 +172,7 @@ def _read(path: Path, num_bytes: int, mtime_ns: int) -> tuple[OwnSource, Arrays]
     return source, _split(examples, digest)
 
 
-def _split(examples: Examples, digest: str) -> Arrays:
+def _split(examples: OwnExamples, digest: str) -> Arrays:
     x, y, x_test, y_test = examples.x, examples.y, examples.x_test, examples.y_test
     if x_test is None or y_test is None:
         test = stratified_share(y, TEST_SHARE, "classcomp", digest, "test")

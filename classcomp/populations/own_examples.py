@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, Real
 
-from classcomp.populations.staging import DataUnavailable, one_line
+from classcomp.populations.staging import DataUnavailable
+from classcomp.wording import one_line
 
 MOST_BYTES = 16 * 2**30
 """Of all arrays of a data set together, unpacked."""
 SMALLEST_SIDE = 4
 FEWEST_OF_A_CLASS = {True: 4, False: 6}
-"""Examples of every class that can be split, with a test part given and without one."""
+"""OwnExamples of every class that can be split, with a test part given and without one."""
 
 _KEYS = ("x", "y", "x_test", "y_test")
 _NAME, _CLASSES = "classcomp_name", "classcomp_classes"
@@ -26,7 +27,7 @@ _LONGEST_HEADER = 2**14
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Examples:
+class OwnExamples:
     """Checked examples in their canonical form.
 
     Attributes:
@@ -63,7 +64,7 @@ class Examples:
         return {key: getattr(self, key) for key in _KEYS if getattr(self, key) is not None}
 
 
-def read_examples(path: Path) -> Examples:
+def read_examples(path: Path) -> OwnExamples:
     """Read and check an .npz file with x, y and perhaps x_test, y_test.
 
     Raises:
@@ -145,7 +146,7 @@ def _read(archive: zipfile.ZipFile, key: str) -> np.ndarray:
         return array
 
 
-def _checked(arrays: Mapping[str, np.ndarray]) -> Examples:
+def _checked(arrays: Mapping[str, np.ndarray]) -> OwnExamples:
     if ("x_test" in arrays) != ("y_test" in arrays):
         there, lacks = ("x", "y") if "x_test" in arrays else ("y", "x")
         raise ValueError(f"{there}_test is there without {lacks}_test: must be both or neither")
@@ -165,7 +166,7 @@ def _checked(arrays: Mapping[str, np.ndarray]) -> Examples:
         if differ := np.setxor1d(labels, y_test).tolist():
             which = "y_test" if differ[0] in labels else "y"
             raise ValueError(f"{which} lacks class {differ[0]}: y and y_test must hold the same")
-    return Examples(
+    return OwnExamples(
         x=x,
         y=y,
         x_test=x_test,
@@ -176,7 +177,7 @@ def _checked(arrays: Mapping[str, np.ndarray]) -> Examples:
 
 
 def _checked_x(key: str, x: np.ndarray) -> np.ndarray:
-    """Examples in canonical form, without a copy where they have it already."""
+    """OwnExamples in canonical form, without a copy where they have it already."""
     if x.ndim not in (2, 3, 4) or 0 in x.shape:
         raise ValueError(
             f"{key} has shape {x.shape}: must be (N, d), (N, H, W) or (N, C, H, W), none of them 0"

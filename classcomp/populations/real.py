@@ -36,10 +36,10 @@ from classcomp.populations.staging import (
 )
 
 __all__ = [
+    "DataSource",
     "DataUnavailable",
     "NamedSource",
     "RealData",
-    "Source",
     "cifar10",
     "digits",
     "fashion_mnist",
@@ -51,7 +51,7 @@ NUM_CLASSES = 10
 VALIDATION_SHARE = 1 / 6  # of the training split, in every class
 
 
-class Source(Protocol):
+class DataSource(Protocol):
     """Where the examples of a `RealData` come from; values are immutable and hashable."""
 
     @property
@@ -119,7 +119,7 @@ class RealData:
     """
 
     label: str
-    source: Source
+    source: DataSource
     classes: tuple[int, ...] | None = None
     odds: float = 1.0
     blend: float = 0.0

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Int64, Real
 
 from classcomp.populations.base import named_seed
+from classcomp.wording import one_line
 
 _IDX_FILES = tuple(
     f"{split}-{kind}-ubyte"
@@ -309,8 +310,3 @@ def locked(path: Path) -> Iterator[None]:
     with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def one_line(error: BaseException) -> str:
-    """An error's type and message without line breaks."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ray.tune import Trainable
 
+from classcomp.wording import one_line
 from study.engine import checkpoints
 from study.engine.handover import opened, to_trial
 from study.storage.store import StorageError
@@ -26,6 +27,8 @@ from study.trials.trial import TrialSpec, trial_from_json
 if TYPE_CHECKING:
     from classcomp.experiment import Experiment
 
+LONGEST_MESSAGE = 500
+"""Characters of what an exception says that a row keeps."""
 SLICE_S = 5.0
 """Seconds between two signs of life of a trial nobody needs to decide about."""
 
@@ -58,7 +61,7 @@ class TrialActor(Trainable):
         try:
             return self._advance()
         except Exception as error:
-            return self._result(status="failed", error=_on_one_line(error))
+            return self._result(status="failed", error=one_line(error)[:LONGEST_MESSAGE])
 
     def _advance(self) -> dict[str, Any]:
         if self._experiment is None:
@@ -140,7 +143,3 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_not_finite(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
-
-
-def _on_one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:500]

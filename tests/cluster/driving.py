@@ -4,6 +4,7 @@ Every process that a `Process` starts carries a mark in its environment, which i
 inherit: so what a killed driver leaves behind is found, and nothing else is touched.
 """
 
+import io
 import json
 import os
 import shutil
@@ -14,13 +15,19 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from study.run import main
 
 MARK = "CLASSCOMP_TEST_MARK"
 TOKEN = "a-token-of-these-tests-alone-" + "0" * 32
+RAYS_TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+"""Of a bucket on loopback. Workers have their environment from their node, not from a driver."""
 PATIENCE_S = 240
 """No driver of these tests may take longer, on a machine that does other things as well."""
 
@@ -134,6 +141,23 @@ def finish(text: str, folder: Path, *arguments: str, **environment: str) -> tupl
         return process.wait(), process.printed()
 
 
+def finish_here(address: str, study: str, folder: Path, *arguments: str) -> tuple[int, str]:
+    """As `finish`, in this process and on a Ray that is there; `study` may be a recipe, too."""
+    file = folder / "study.toml"
+    if "\n" in study:
+        file.write_text(study)
+    place = [] if "--results" in arguments else ["--results", str(folder / "results")]
+    command = [str(file) if "\n" in study else study, "--cluster", "--address", address]
+    printed = io.StringIO()
+    with (
+        patch.dict(os.environ, RAYS_TOKEN),
+        redirect_stdout(printed),
+        redirect_stderr(printed),
+    ):
+        status = main([*command, *place, *arguments])
+    return status, printed.getvalue()
+
+
 def records_of(study: Path) -> list[dict[str, Any]]:
     """Every whole line of a study's ledger, repetitions included."""
     segments = sorted((study / "ledger").glob("*.jsonl"))
@@ -190,7 +214,7 @@ class Cluster:
 
 @contextmanager
 def cluster(
-    num: int, folder: Path, wraps: Mapping[int, list[str]] | None = None
+    num: int, folder: Path, wraps: Mapping[int, list[str]] | None = None, **environment: str
 ) -> Iterator[Cluster]:
     """A cluster of `num` nodes.
 
@@ -198,6 +222,7 @@ def cluster(
         num: nodes.
         folder: for logs.
         wraps: commands that start a node's own, by its number.
+        environment: what the nodes have in their environment besides ours.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -205,14 +230,17 @@ def cluster(
     made = Cluster(address=address, nodes=[])
     try:
         for number in range(num):
-            made.nodes.append(_start_node(number, address, folder, (wraps or {}).get(number, [])))
+            wrap = (wraps or {}).get(number, [])
+            made.nodes.append(_start_node(number, address, folder, wrap, environment))
         yield made
     finally:
         for node in reversed(made.nodes):
             node.end()
 
 
-def _start_node(number: int, address: str, folder: Path, wrap: list[str]) -> Process:
+def _start_node(
+    number: int, address: str, folder: Path, wrap: list[str], environment: Mapping[str, str]
+) -> Process:
     ray = shutil.which("ray", path=Path(sys.executable).parent)
     assert ray is not None
     role = (
@@ -222,7 +250,7 @@ def _start_node(number: int, address: str, folder: Path, wrap: list[str]) -> Pro
     )
     place = f"--node-ip-address=127.0.0.{number + 1}"
     common = [place, f"--num-cpus={number + 1}", "--disable-usage-stats"]
-    node = Process([*wrap, ray, "start", *role, *common], folder)
+    node = Process([*wrap, ray, "start", *role, *common], folder, **environment)
     assert node.wait() == 0, node.printed()
     return node
 
@@ -240,8 +268,7 @@ def _killed(mark: str) -> dict[int, str]:
 def _environment(mark: str, added: Mapping[str, str]) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "PYTEST_CURRENT_TEST")}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
-    return {**kept, **threads, **token, MARK: mark, **added}
+    return {**kept, **threads, **RAYS_TOKEN, MARK: mark, **added}
 
 
 def _timeless(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.cluster.driving import SMALL, driver, finish, records_of, results_of, wait_until
+from tests.cluster.driving import SMALL, driver, records_of, results_of, wait_until
+
+Finish = Callable[..., tuple[int, str]]
 
 FAILING = """
 name = "failing"
@@ -40,8 +42,8 @@ def only_line(printed: str) -> str:
 
 
 @pytest.mark.slow
-def test_what_diverges_is_a_row(tmp_path: Path) -> None:
-    status, printed = finish(FAILING, tmp_path, "--set", "max_failed_share=1")
+def test_what_diverges_is_a_row(finish_shared: Finish, tmp_path: Path) -> None:
+    status, printed = finish_shared(FAILING, tmp_path, "--set", "max_failed_share=1")
     assert status == 3, printed
     assert "Traceback" not in printed
     assert "trials failed; the report names them" in printed
@@ -55,15 +57,15 @@ def test_what_diverges_is_a_row(tmp_path: Path) -> None:
     assert (trials["attempt"] == 1).all(), "an exception is no reason to try again"
     page = (tmp_path / "results/failing/report/index.html").read_text()
     assert "the training loss became nan" in page
-    again, printed = finish(FAILING, tmp_path, "--set", "max_failed_share=1")
+    again, printed = finish_shared(FAILING, tmp_path, "--set", "max_failed_share=1")
     assert again == 3
     assert "nothing to run" in printed
 
 
 @pytest.mark.slow
-def test_too_many_failures_end_the_study_and_say_why(tmp_path: Path) -> None:
+def test_too_many_failures_end_the_study_and_say_why(finish_shared: Finish, tmp_path: Path) -> None:
     many = FAILING.replace("seeds = 2", "seeds = 20").replace("[0.0, 1e45]", "[1e45]")
-    status, printed = finish(many, tmp_path)
+    status, printed = finish_shared(many, tmp_path)
     assert status == 3, printed
     line = only_line(printed)
     assert line.startswith("study.run: ended early: max_failed_share = 0.5: ")
@@ -93,11 +95,11 @@ def privileged() -> list[str]:
 
 @pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_study_goes_on_once_there_is_room(
-    tmp_path: Path, quiet_study: Path
+    finish_shared: Finish, tmp_path: Path, quiet_study: Path
 ) -> None:
     results = tmp_path / "results"
     with small_disk(results, "48k"):
-        status, printed = finish(SMALL, tmp_path)
+        status, printed = finish_shared(SMALL, tmp_path)
         assert status == 2, printed
         line = only_line(printed)
         assert "No space left on device" in line
@@ -105,23 +107,23 @@ def test_a_full_disk_is_one_line_and_the_study_goes_on_once_there_is_room(
         kept = records_of(results / "small")
         assert 0 < len(kept) < 31, "it happened in the middle"
         mount("-o", "remount,size=64m", str(results))
-        status, printed = finish(SMALL, tmp_path)
+        status, printed = finish_shared(SMALL, tmp_path)
         assert status == 0, printed
         records = records_of(results / "small")
         assert records[: len(kept)] == kept
         assert len({record["trial_id"] for record in records}) == len(records) == 31
         assert results_of(records) == results_of(records_of(quiet_study))
-        tables_survive_a_full_disk(results, tmp_path)
+        tables_survive_a_full_disk(finish_shared, results, tmp_path)
 
 
-def tables_survive_a_full_disk(results: Path, tmp_path: Path) -> None:
+def tables_survive_a_full_disk(finish_shared: Finish, results: Path, tmp_path: Path) -> None:
     """A finished study whose disk is full keeps the tables it has, whole."""
     tables = [*(results / "small").glob("*.parquet"), *(results / "small").glob("*.csv")]
     before = {path: path.read_bytes() for path in tables}
     ledger = records_of(results / "small")
     with pytest.raises(OSError, match="No space left"):
         (results / "filler").write_bytes(bytes(2**27))
-    status, printed = finish(SMALL, tmp_path)
+    status, printed = finish_shared(SMALL, tmp_path)
     assert status == 2, printed
     assert "No space left on device" in only_line(printed)
     assert {path: path.read_bytes() for path in tables} == before
@@ -130,23 +132,27 @@ def tables_survive_a_full_disk(results: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_torn_record_is_dropped_said_and_run_again(tmp_path: Path, quiet_study: Path) -> None:
+def test_a_torn_record_is_dropped_said_and_run_again(
+    finish_shared: Finish, tmp_path: Path, quiet_study: Path
+) -> None:
     study = tmp_path / "results/small"
     shutil.copytree(quiet_study, study)
     segment = study / "ledger/000001.jsonl"
     segment.write_bytes(segment.read_bytes()[:-40])
-    status, printed = finish(SMALL, tmp_path)
+    status, printed = finish_shared(SMALL, tmp_path)
     assert status == 0, printed
     assert "000001.jsonl: the last record is torn and was dropped" in only_line(printed)
     assert results_of(records_of(study)) == results_of(records_of(quiet_study))
 
 
 @pytest.mark.slow
-def test_a_second_driver_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+def test_a_second_driver_is_refused_and_the_first_goes_on(
+    finish_shared: Finish, shared_ray: str, tmp_path: Path
+) -> None:
     study = tmp_path / "results/small"
-    with driver(SMALL, tmp_path) as first:
+    with driver(SMALL, tmp_path, "--cluster", "--address", shared_ray) as first:
         wait_until(lambda: (study / "study.toml").exists())
-        status, printed = finish(SMALL, tmp_path)
+        status, printed = finish_shared(SMALL, tmp_path)
         assert status == 2, printed
         assert "another driver is at work on it" in only_line(printed)
         assert first.wait() == 0, first.printed()

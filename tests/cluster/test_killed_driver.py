@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from tests.cluster.driving import (
     SMALL,
     Process,
     driver,
-    finish,
     records_of,
     results_of,
     wait_until,
 )
+
+Finish = Callable[..., tuple[int, str]]
 
 LARGE = SMALL.replace("seeds = 3", "seeds = 10").replace("depths = [1]", "depths = [1, 2]")
 """146 trials: enough for twenty lives of the driver."""
@@ -37,7 +39,9 @@ def kill_at(moment: str, process: Process, study: Path, rng: random.Random) -> N
     process.kill()
 
 
-def lead_a_hard_life(text: str, moments: list[str], folder: Path, quiet: Path, seed: int) -> None:
+def lead_a_hard_life(
+    finish: Finish, text: str, moments: list[str], folder: Path, quiet: Path, seed: int
+) -> None:
     """Kills a study at these moments, then lets it finish, and compares with a quiet life."""
     rng = random.Random(seed)
     study = folder / "results/small"
@@ -59,17 +63,19 @@ def lead_a_hard_life(text: str, moments: list[str], folder: Path, quiet: Path, s
 
 
 @pytest.mark.slow
-def test_three_moments(tmp_path: Path, quiet_study: Path) -> None:
-    lead_a_hard_life(SMALL, ["sweep", "sweep", "report"], tmp_path, quiet_study, seed=3)
+def test_three_moments(finish_shared: Finish, tmp_path: Path, quiet_study: Path) -> None:
+    moments = ["sweep", "sweep", "report"]
+    lead_a_hard_life(finish_shared, SMALL, moments, tmp_path, quiet_study, seed=3)
 
 
 @pytest.mark.long
-def test_twenty_moments(tmp_path: Path) -> None:
+def test_twenty_moments(finish_shared: Finish, tmp_path: Path) -> None:
     moments = ["sweep"] * 14 + ["start"] * 5
     random.Random(20).shuffle(moments)
     hard, quiet = tmp_path / "hard", tmp_path / "quiet"
     hard.mkdir()
     quiet.mkdir()
-    status, printed = finish(LARGE, quiet)
+    status, printed = finish_shared(LARGE, quiet)
     assert status == 0, printed
-    lead_a_hard_life(LARGE, [*moments, "report"], hard, quiet / "results/small", seed=20)
+    moments.append("report")
+    lead_a_hard_life(finish_shared, LARGE, moments, hard, quiet / "results/small", seed=20)

@@ -12,7 +12,7 @@ from tests.cluster.driving import (
     SMALL,
     cluster,
     driver,
-    finish,
+    finish_here,
     marked,
     records_of,
     wait_until,
@@ -84,7 +84,7 @@ def test_a_folder_that_a_node_does_not_see_is_refused(tmp_path: Path) -> None:
     namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
     blind = ["sh", "-c", f'mount -t tmpfs tmpfs {results} && exec "$@"', "sh"]
     with cluster(2, tmp_path, {1: [*namespace, *blind]}) as nodes:
-        status, printed = finish(SMALL, tmp_path, "--cluster", "--address", nodes.address)
+        status, printed = finish_here(nodes.address, SMALL, tmp_path)
     assert status == 2, printed
     (line,) = [line for line in printed.splitlines() if line.startswith("study.run: ")]
     assert "not seen by 1 of 2 nodes (127.0.0.2: it is not there)" in line

@@ -1,26 +1,23 @@
 """Results in a bucket, served by moto on loopback."""
 
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from study import report
 from study.storage import bucket_ledger
 from study.storage.bucket import BucketStore
 from study.storage.bucket_ledger import BucketLedger
 from study.storage.ledger import LedgerError
 from study.storage.opening import open_store
 from study.storage.store import StorageError
-from tests.cluster.driving import SMALL, finish, records_of, results_of
+from tests.cluster.driving import KEYS, SMALL, records_of, results_of
 from tests.storage.test_ledger import record_with_id
-
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +50,14 @@ def store_of(results: str, name: str = "small") -> BucketStore:
 
 
 @pytest.mark.slow
-def test_a_study_lives_in_a_bucket(results: str, tmp_path: Path, quiet_study: Path) -> None:
-    status, printed = finish(SMALL, tmp_path, "--results", results)
+def test_a_study_lives_in_a_bucket(
+    finish_shared: Callable[..., tuple[int, str]],
+    results: str,
+    tmp_path: Path,
+    quiet_study: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status, printed = finish_shared(SMALL, tmp_path, "--results", results)
     assert status == 0, printed
     store = store_of(results)
     assert f"report: {store.shown}/report/index.html" in printed
@@ -66,20 +69,18 @@ def test_a_study_lives_in_a_bucket(results: str, tmp_path: Path, quiet_study: Pa
     records, warnings = BucketLedger(store).read()
     assert warnings == []
     assert store.files("locks") == {}
-    status, printed = finish(SMALL, tmp_path, "--results", results)
+    status, printed = finish_shared(SMALL, tmp_path, "--results", results)
     assert status == 0, printed
     assert "nothing to run" in printed
     assert len(json.loads(store.read("provenance.json"))["runs"]) == 2
-    status, printed = finish(
+    status, printed = finish_shared(
         SMALL, tmp_path, "--results", results, "--set", "training.max_epochs=9"
     )
     assert status == 2
     assert "training.max_epochs = 9 (there: 15)" in printed
     assert results_of(records) == results_of(records_of(quiet_study))
-    report = [sys.executable, "-m", "study.report", store.address]
-    done = subprocess.run(report, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().endswith("/report/index.html")
+    assert report.main([store.address]) == 0
+    assert capsys.readouterr().out.strip().endswith("/report/index.html")
 
 
 def test_the_second_of_two_drivers_is_refused(results: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,6 @@ from tests.cluster.driving import (
     ONE_SLOW,
     SLOW_TRIAL,
     driver,
-    finish,
     marked,
     records_of,
     wait_until,
@@ -65,7 +65,9 @@ def test_a_signal_before_anything_runs(number: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_second_signal_ends_at_once_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_second_signal_ends_at_once_and_loses_nothing(
+    finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
     study = tmp_path / "results/slow"
     with driver(ONE_SLOW, tmp_path) as process:
         wait_until(lambda: len(records_of(study)) == 2)
@@ -76,7 +78,7 @@ def test_a_second_signal_ends_at_once_and_loses_nothing(tmp_path: Path) -> None:
         assert time.monotonic() - begin < LIMIT_S
     before = records_of(study)
     smaller = ONE_SLOW.replace("restarts = 1", "restarts = 0")
-    status, printed = finish(smaller, tmp_path)
+    status, printed = finish_shared(smaller, tmp_path)
     assert status == 0, printed
     assert "nothing to run" in printed
     assert records_of(study) == before

@@ -1,15 +1,18 @@
 """A network and data of the user's own: run as named in a study file, or refused in one line."""
 
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from classcomp.models.trying import check_network
 from study.run import main
+
+Finish = Callable[..., tuple[int, str]]
 
 NETWORK = """
 from torch import nn
@@ -94,12 +97,11 @@ def write_files(folder: Path, study: str = STUDY, network: str = NETWORK) -> Pat
 
 
 @pytest.mark.slow
-def test_own_networks_and_data_run_like_ours(tmp_path: Path) -> None:
+def test_own_networks_and_data_run_like_ours(finish_shared: Finish, tmp_path: Path) -> None:
     write_files(tmp_path)
-    command = [sys.executable, "-m", "study.run", "own.toml", "--no-dashboard"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stderr
-    study = tmp_path / "ray_results/own"
+    status, printed = finish_shared(STUDY, tmp_path)
+    assert status == 0, printed
+    study = tmp_path / "results/own"
     trials = pd.read_parquet(study / "trials.parquet")
     assert set(trials["status"]) <= {"done", "stopped"}
     names = {population.partition("(")[0] for population in trials["population"]}
@@ -118,36 +120,32 @@ def test_own_networks_and_data_run_like_ours(tmp_path: Path) -> None:
     assert ours["source"].isna().all()
     assert not (study / "carried").joinpath("my_net.py").exists()
     assert list((study / "carried").glob("*-my_net.py"))
-    again_elsewhere(study)
-    an_edited_network_is_another(tmp_path)
+    again_elsewhere(finish_shared, study)
+    an_edited_network_is_another(finish_shared, tmp_path)
 
 
-def again_elsewhere(study: Path) -> None:
+def again_elsewhere(finish_shared: Finish, study: Path) -> None:
     """The study's folder holds all that its trials depend on: its own file runs it again."""
-    command = [sys.executable, "-m", "study.run", str(study / "study.toml"), "--results"]
-    done = subprocess.run(
-        [*command, str(study.parent)], capture_output=True, text=True, timeout=100
-    )
-    assert done.returncode == 0, done.stderr
-    assert "nothing to run" in done.stdout
+    place = ("--results", str(study.parent))
+    status, printed = finish_shared(str(study / "study.toml"), study, *place)
+    assert status == 0, printed
+    assert "nothing to run" in printed
 
 
-def an_edited_network_is_another(folder: Path) -> None:
+def an_edited_network_is_another(finish_shared: Finish, folder: Path) -> None:
     (folder / "my_net.py").write_text(NETWORK.replace("nn.ReLU()", "nn.Tanh()"))
-    before = (folder / "ray_results/own/ledger/000001.jsonl").read_bytes()
-    command = [sys.executable, "-m", "study.run", "own.toml", "--no-dashboard"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 2
-    (line,) = done.stderr.strip().splitlines()
+    before = (folder / "results/own/ledger/000001.jsonl").read_bytes()
+    status, printed = finish_shared(STUDY, folder)
+    assert status == 2
+    (line,) = printed.strip().splitlines()
     assert "networks: the source of mynet is" in line
-    assert (folder / "ray_results/own/ledger/000001.jsonl").read_bytes() == before
+    assert (folder / "results/own/ledger/000001.jsonl").read_bytes() == before
 
 
 @pytest.mark.slow
-def test_one_nearest_neighbour_meets_its_limit(tmp_path: Path) -> None:
+def test_one_nearest_neighbour_meets_its_limit(finish_shared: Finish, tmp_path: Path) -> None:
     """Cover and Hart (1967): the risk tends to E[2 eta (1 - eta)], .22480 for two Gaussians."""
-    (tmp_path / "neighbour.toml").write_text(
-        """
+    study = """
         name = "neighbour"
         families = ["neighbour"]
         depths = [1]
@@ -163,11 +161,9 @@ def test_one_nearest_neighbour_meets_its_limit(tmp_path: Path) -> None:
         [best_in_class]
         restarts = 0
         """
-    )
-    command = [sys.executable, "-m", "study.run", "neighbour.toml", "--no-dashboard"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    trials = pd.read_parquet(tmp_path / "ray_results/neighbour/trials.parquet")
+    status, printed = finish_shared(study, tmp_path)
+    assert status == 0, printed
+    trials = pd.read_parquet(tmp_path / "results/neighbour/trials.parquet")
     largest = trials[(trials["role"] == "measure") & (trials["num_train"] == 4096)]
     assert len(largest) == 10
     # Ten samples of 4,096: a standard error of .001, and a finite sample's excess below it.
@@ -210,11 +206,18 @@ WRONG = {
 }
 
 
+def check_here(request: dict[str, Any]) -> dict[str, Any]:
+    """What the other process does, without its seconds of loading torch."""
+    return {n["name"]: check_network(n, request) for n in request["networks"]}
+
+
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_network_is_one_line(
-    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, network, expected = WRONG[case]
+    if case not in ("wrong output shape", "exits on import"):  # these as a user meets them
+        monkeypatch.setattr("study.planning.preflight.check_networks", check_here)
     path = write_files(tmp_path, study, network)
     line = complaint(path, tmp_path, capsys)
     assert all(part in line for part in expected), line

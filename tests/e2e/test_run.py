@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from classcomp.populations import staging
+from study import report
 from study.planning.plan import total_by_role
 from study.request.reading import read_spec
 from study.run import main
+from tests.cluster.driving import finish_here
 from tests.golden.records import GOLDEN, assert_same_metrics, timeless
 
 
@@ -30,14 +33,14 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("smoke")
 class TestSmoke:
     def test_ends_with_the_landscape_and_the_report(self, smoke: tuple[Path, str]) -> None:
         folder, printed = smoke
         assert "approximation" in printed
         assert "xor(sigma=0.5) · label_noise · n = 64" in printed
         assert "ray" not in printed.lower().replace("ray_results", "")
-        report = folder / "ray_results/smoke/report/index.html"
-        assert report.is_file()
+        assert (folder / "ray_results/smoke/report/index.html").is_file()
         assert printed.rstrip().endswith("report: ray_results/smoke/report/index.html")
 
     def test_leaves_every_promised_file(self, smoke: tuple[Path, str]) -> None:
@@ -95,15 +98,18 @@ class TestSmoke:
             assert done.returncode == 0, done.stderr
             assert b" ? " in done.stdout
 
-    def test_again_runs_nothing_and_more_seeds_run_alone(self, smoke: tuple[Path, str]) -> None:
+    def test_again_runs_nothing_and_more_seeds_run_alone(
+        self, smoke: tuple[Path, str], finish_shared: Callable[..., tuple[int, str]]
+    ) -> None:
+        results = ("--results", str(smoke[0] / "ray_results"))
         ledger = smoke[0] / "ray_results/smoke/ledger"
         before = {path: path.read_bytes() for path in ledger.glob("*.jsonl")}
-        again = run_study("smoke", cwd=smoke[0])
-        assert again.returncode == 0, again.stderr
-        assert "nothing to run" in again.stdout
+        status, printed = finish_shared("smoke", smoke[0], *results)
+        assert status == 0, printed
+        assert "nothing to run" in printed
         assert {path: path.read_bytes() for path in ledger.glob("*.jsonl")} == before
-        more = run_study("smoke", "--set", "seeds=3", cwd=smoke[0])
-        assert more.returncode == 0, more.stderr
+        status, printed = finish_shared("smoke", smoke[0], *results, "--set", "seeds=3")
+        assert status == 0, printed
         (added,) = set(ledger.glob("*.jsonl")) - set(before)
         records = [json.loads(line) for line in added.read_text().splitlines()]
         assert {record["seed"] for record in records} == {2}
@@ -113,9 +119,7 @@ class TestSmoke:
         self, smoke: tuple[Path, str], tmp_path: Path
     ) -> None:
         table = smoke[0] / "ray_results/smoke/trials.parquet"
-        command = [sys.executable, "-m", "study.report", str(table), "--out", str(tmp_path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
+        assert report.main([str(table), "--out", str(tmp_path)]) == 0
         assert list(tmp_path.rglob("index.html"))
 
 
@@ -187,29 +191,32 @@ def test_a_wrong_study_file_is_one_line_and_exit_2(
     assert captured.out == ""
 
 
-def test_a_trial_that_fits_nowhere_is_one_line_and_exit_2(tmp_path: Path) -> None:
-    path = tmp_path / "study.toml"
-    path.write_text(GOOD + "[resources]\ncpus_per_trial = 4096\n")
-    done = run_study(str(path), cwd=tmp_path)
-    assert done.returncode == 2
-    line = done.stderr.strip().splitlines()[-1]
+@pytest.mark.slow
+def test_a_trial_that_fits_nowhere_is_one_line_and_exit_2(
+    finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    large = GOOD + "[resources]\ncpus_per_trial = 4096\n"
+    status, printed = finish_shared(large, tmp_path)
+    assert status == 2
+    (line,) = printed.strip().splitlines()
     assert line.startswith("study.run: resources")
     assert "4096" in line
 
 
 def test_no_cluster_is_one_line_and_exit_2(tmp_path: Path) -> None:
-    done = run_study(
-        *("smoke", "--cluster", "--address", "127.0.0.1:1", "--name", "none"), cwd=tmp_path
-    )
-    assert done.returncode == 2
-    (line,) = done.stderr.strip().splitlines()
+    status, printed = finish_here("127.0.0.1:1", "smoke", tmp_path)
+    assert status == 2
+    (line,) = printed.strip().splitlines()
     assert "no Ray cluster answers at 127.0.0.1:1" in line
 
 
-def test_the_dry_run_tells_trials_and_cost_and_runs_nothing(tmp_path: Path) -> None:
-    done = run_study("smoke", "--dry-run", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_the_dry_run_tells_trials_and_cost_and_runs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["smoke", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
     for role, count in total_by_role(read_spec("smoke")).items():
-        (row,) = [line for line in done.stdout.splitlines() if f" {role} " in line]
+        (row,) = [line for line in printed.splitlines() if f" {role} " in line]
         assert f" {count} " in row
     assert not (tmp_path / "ray_results").exists()
