@@ -40,7 +40,7 @@ def _spelled(source: str) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [held for held in body if not _is_text(held)]  # type: ignore[attr-defined]
+            node.body = [held for held in body if not _is_text(held)]  # type: ignore[attr-defined]  # it has
     return ast.unparse(tree)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import TypeGuard
 
 Value = float | int | str  # bool is an int
 
@@ -25,7 +26,7 @@ class Float:
 
     def contains(self, value: object) -> bool:
         """Return whether `value` is a number within the bounds."""
-        return is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
+        return is_number(value) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +48,7 @@ class Int:
 
     def contains(self, value: object) -> bool:
         """Return whether `value` is an integer within the bounds."""
-        whole = is_number(value) and isinstance(value, int)
-        return whole and self.low <= value <= self.high  # type: ignore[operator]
+        return is_number(value) and isinstance(value, int) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +75,7 @@ class Categorical:
 Domain = Float | Int | Categorical
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Return whether `value` is a number that floating point can hold; a truth value is none."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False

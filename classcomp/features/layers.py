@@ -3,9 +3,8 @@
 One module for every family: layers go by the names PyTorch gives them and are read by hooks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -67,8 +66,8 @@ def _listen(model: Model, inputs: Tensor, modules: Mapping[str, nn.Module]) -> d
     """Outputs of those modules that `inputs` pass, in the order in which they are done."""
     heard: dict[str, Tensor] = {}
 
-    def hear(name: str) -> Any:
-        def hook(module: nn.Module, arguments: Any, output: Tensor) -> None:
+    def hear(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
             heard.pop(name, None)
             heard[name] = output.detach().clone()  # the layer after it may work in place
 

@@ -1,16 +1,21 @@
 """Folders of images: which file belongs to which class, and decoding them alike."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from classcomp.populations.own_examples import OwnExamples, check_counts, check_size
 from classcomp.populations.staging import DataUnavailable
 from classcomp.wording import one_line
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_Read = TypeVar("_Read")
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """What Pillow may read here; PostScript, for one, would run a program."""
@@ -119,7 +124,7 @@ def _decode_part(
     return x, np.array([label for _, label in files], dtype=np.int64)
 
 
-def _opened(path: Path, read: Any) -> Any:
+def _opened(path: Path, read: Callable[["Image.Image"], _Read]) -> _Read:
     from PIL import Image
 
     try:
@@ -132,7 +137,7 @@ def _opened(path: Path, read: Any) -> Any:
         raise DataUnavailable(f"{path} is no readable image ({one_line(error)})") from error
 
 
-def _pixels(image: Any, num_channels: int, size: int) -> np.ndarray:
+def _pixels(image: "Image.Image", num_channels: int, size: int) -> np.ndarray:
     """`(size, size)` or `(size, size, 3)` uint8."""
     from PIL import Image
 
