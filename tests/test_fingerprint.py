@@ -41,10 +41,11 @@ def test_it_is_twelve_hex_digits_wherever_the_package_lies(copy: Path) -> None:
     assert int(found, 16) >= 0
 
 
-def test_comments_docstrings_and_layout_do_not_count(copy: Path) -> None:
+def test_comments_docstrings_and_annotations_do_not_count(copy: Path) -> None:
     before = fresh()
     settled = copy / "training/convergence.py"
     edit(settled, '"""When a training', '"""When, oh when, a training')
+    edit(settled, ") -> bool:", ") -> object:")
     settled.write_text(settled.read_text() + "\n\n# a remark\n")
     assert fresh() == before
 
