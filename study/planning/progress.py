@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Column
 
 from study.planning.plan import total_by_role
 from study.request.spec import StudySpec
@@ -27,9 +28,13 @@ class ProgressLine:
         self._started = time.monotonic()
         self._shown = float("-inf")
         self._every = EVERY_S if console.is_terminal else EVERY_LOGGED_S
-        columns = (BarColumn(bar_width=20), TaskProgressColumn(), TextColumn("{task.description}"))
+        columns = (
+            BarColumn(bar_width=16, table_column=Column(min_width=16)),
+            TaskProgressColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=1)),
+        )
         # Drawn by `show` alone: a thread of its own would take time from the trials.
-        self._bar = Progress(*columns, console=console, auto_refresh=False, transient=True)
+        self._bar = Progress(*columns, console=console, auto_refresh=False, transient=True, expand=True)
         self._task = self._bar.add_task("", total=sum(self._totals.values()))
 
     def show(self, records: Iterable[Mapping[str, Any]]) -> None:
