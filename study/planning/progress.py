@@ -50,7 +50,10 @@ class ProgressLine:
             return
         if not self._bar.live.is_started:
             self._bar.start()
-        self._bar.update(self._task, completed=len(held), description=line, refresh=True)
+        # What a narrow terminal cuts off is the end: the time left comes first.
+        counts, _, left = line.partition(" · about ")
+        described = f"{left} · {counts}" if left else counts
+        self._bar.update(self._task, completed=len(held), description=described, refresh=True)
 
     def close(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Takes the bar away and writes the last line."""
