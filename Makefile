@@ -5,11 +5,15 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: help study test test-all prometheus lint format clean
+# Two workers; a file stays with one of them, with what its tests share.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help study check test test-all prometheus lint format clean
 
 help:
 	@echo "make study     install what is needed and run the default study to its report"
-	@echo "make test      install what is needed and run the tests"
+	@echo "make check     linters and unit tests, in a minute and a half"
+	@echo "make test      install what is needed and run the tests, studies on real Rays included"
 	@echo "make test-all  the same with the long suites"
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make format    let ruff rewrite the files"
@@ -17,11 +21,14 @@ help:
 study: $(VENV)/.sweep
 	$(BIN)/python -m study.run $(ARGS)
 
+check: lint
+	$(PYTEST) -m "not slow and not long" $(ARGS)
+
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(ARGS)
+	$(PYTEST) -m "not long" $(ARGS)
 
 test-all: $(VENV)/.dev prometheus
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(PYTEST) $(ARGS)
 
 # RUNLEVEL=1: Debian's package would start a service that listens on every address.
 prometheus:

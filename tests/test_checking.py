@@ -1,5 +1,6 @@
 """Users' networks are tried out in another process, whatever their code does there."""
 
+import json
 import subprocess
 import sys
 
@@ -116,12 +117,39 @@ def checked_here(name, path, parameters):
     return check_network({"name": name, "path": path, "parameters": [parameters]}, request)
 
 
-def test_what_is_sound_is_described(file):
-    found = checked(
-        ("mine", f"{file}:Good", [{"dropout": 0.0}, {"dropout": 0.5}]),
-        ("flat", f"{file}:Flat", [{"width": 4}]),
-        ("knn", "sklearn.neighbors:KNeighborsClassifier", [{"n_neighbors": 1}]),
+@pytest.fixture(scope="module")
+def sound(file):
+    """What a caller is told of three networks, and what it has loaded then."""
+    networks = [
+        {
+            "name": "mine",
+            "path": f"{file}:Good",
+            "parameters": [{"dropout": 0.0}, {"dropout": 0.5}],
+        },
+        {"name": "flat", "path": f"{file}:Flat", "parameters": [{"width": 4}]},
+        {
+            "name": "knn",
+            "path": "sklearn.neighbors:KNeighborsClassifier",
+            "parameters": [{"n_neighbors": 1}],
+        },
+    ]
+    request = {"networks": networks, "depths": [1, 3], "populations": POPULATIONS, "num_train": 20}
+    code = (
+        "import json, sys; from classcomp.checking import check_networks;"
+        f"print(json.dumps(check_networks({request!r}))); print('torch' in sys.modules)"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_the_caller_never_loads_torch(sound):
+    assert sound[1:] == ["False"]
+
+
+@pytest.mark.slow
+def test_what_is_sound_is_described(sound):
+    found = json.loads(sound[0])
     assert list(found) == ["mine", "flat", "knn"]
     assert (found["mine"]["kind"], found["mine"]["takes"]) == ("torch", "any")
     assert found["mine"]["matched"]
@@ -160,6 +188,7 @@ def test_what_is_not_is_one_line(file, name, parameters, told):
     assert told in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -174,6 +203,7 @@ def test_whatever_ends_the_other_process_is_one_line_here(file, name, told):
     assert told in str(caught.value)
 
 
+@pytest.mark.slow
 def test_what_never_ends_is_stopped(file):
     def said(timeout_s):
         with pytest.raises(ValueError, match=f"trying it out took longer than {timeout_s} s$") as e:
@@ -207,7 +237,7 @@ def test_exit_at_import(tmp_path):
     file = tmp_path / "nets.py"
     file.write_text("import sys\nprint('bye')\nsys.exit(0)\n")
     with pytest.raises(ValueError, match=r"running it raises SystemExit: 0$"):
-        checked(("mine", f"{file}:Net", [{}]))
+        checked_here("mine", f"{file}:Net", {})
 
 
 def test_images_only_where_there_are_some(file):
@@ -220,14 +250,3 @@ def test_images_only_where_there_are_some(file):
 def test_parameters_are_plain_data(file):
     with pytest.raises(ValueError, match=r"^networks: parameters must be plain values"):
         checked(("mine", f"{file}:Good", [{"dropout": object()}]))
-
-
-def test_the_caller_never_loads_torch(file):
-    code = (
-        "import sys; from classcomp.checking import check_networks;"
-        f"check_networks({{'networks': [{{'name': 'm', 'path': {f'{file}:Good'!r},"
-        f" 'parameters': [{{}}]}}], 'depths': [1], 'populations': {POPULATIONS!r},"
-        " 'num_train': 9}); print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

@@ -96,6 +96,7 @@ def test_the_second_of_two_drivers_is_refused(results: str) -> None:
     assert [r["trial_id"] for r in BucketLedger(store).read()[0]] == ["a"]
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_driver_that_died_ends(results: str) -> None:
     store = store_of(results)
     store.write("locks/dead.json", b'{"host": "gone", "pid": 1}')
@@ -106,6 +107,7 @@ def test_the_lock_of_a_driver_that_died_ends(results: str) -> None:
         assert "dead.json" not in store.files("locks")
 
 
+@pytest.mark.slow
 def test_a_heartbeat_keeps_the_lock(results: str) -> None:
     store = store_of(results)
     with BucketLedger(store, heartbeat_s=0.2, stale_s=2).locked():

@@ -103,6 +103,7 @@ def test_the_image_installs_the_pinned_versions() -> None:
     assert set(re.findall(r"image: (\S+)", job)) == {tag.group(1)}
 
 
+@pytest.mark.slow
 def test_slurm_runs_the_study(options: set[str]) -> None:
     path = DEPLOY / "slurm.sh"
     subprocess.run(["bash", "-n", str(path)], check=True)

@@ -33,12 +33,11 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("smoke")
 class TestSmoke:
     def test_ends_with_the_landscape_and_the_report(self, smoke: tuple[Path, str]) -> None:
         folder, printed = smoke
         assert "approximation" in printed
-        assert "xor(sigma=0.5) · label_noise · n = 64" in printed
+        assert "xor(sigma=0.5) · label noise · n = 64" in printed
         assert "ray" not in printed.lower().replace("ray_results", "")
         assert (folder / "ray_results/smoke/report/index.html").is_file()
         assert printed.rstrip().endswith("report: ray_results/smoke/report/index.html")
@@ -210,6 +209,7 @@ def test_no_cluster_is_one_line_and_exit_2(tmp_path: Path) -> None:
     assert "no Ray cluster answers at 127.0.0.1:1" in line
 
 
+@pytest.mark.slow
 def test_the_dry_run_tells_trials_and_cost_and_runs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

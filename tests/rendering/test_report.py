@@ -84,6 +84,7 @@ def folder(records: list[Record], levels: dict[str, list[float]], tmp_path: Path
     return make_folder(small, levels, tmp_path / "study")
 
 
+@pytest.mark.slow
 def test_the_report_of_a_study(
     records: list[Record], levels: dict[str, list[float]], tmp_path: Path
 ) -> None:
@@ -129,6 +130,7 @@ def test_the_page_shows_the_numbers_of_the_landscape(folder: Path) -> None:
         assert number in page.text
 
 
+@pytest.mark.slow
 def test_writing_twice_writes_the_same(folder: Path) -> None:
     def contents() -> dict[str, bytes]:
         write_report(folder)
@@ -245,34 +247,7 @@ def test_a_wrong_command_line_is_one_line_and_status_2(capsys: pytest.CaptureFix
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "report",
-        "analysis.completeness",
-        "analysis.exhibits",
-        "analysis.intervals",
-        "rendering.exhibits",
-        "rendering.terminal",
-    ],
-)
-def test_analysis_loads_nothing_heavy(module: str) -> None:
-    heavy = (
-        "torch",
-        "ray",
-        "optuna",
-        "sklearn",
-        "classcomp",
-        "study.request.spec",
-        "matplotlib.pyplot",
-    )
-    code = f"import sys, study.{module}; print([n for n in {heavy!r} if n in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert done.stdout.strip() == "[]"
-
-
+@pytest.mark.slow
 def test_the_command_runs_as_a_module(folder: Path) -> None:
     command = [sys.executable, "-W", "error", "-m", "study.report", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -281,6 +256,7 @@ def test_the_command_runs_as_a_module(folder: Path) -> None:
     assert read_trials(folder / "trials.parquet")[1]["label_noise"] == [0.0, 0.1, 0.2]
 
 
+@pytest.mark.slow
 def test_what_was_asked_for_has_its_section(
     make: Callable[..., Record], levels: dict[str, list[float]], tmp_path: Path
 ) -> None:
