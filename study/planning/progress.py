@@ -34,8 +34,9 @@ class ProgressLine:
             TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=1)),
         )
         # Drawn by `show` alone: a thread of its own would take time from the trials.
-        options = {"auto_refresh": False, "transient": True, "expand": True}
-        self._bar = Progress(*columns, console=console, **options)
+        self._bar = Progress(
+            *columns, console=console, auto_refresh=False, transient=True, expand=True
+        )
         self._task = self._bar.add_task("", total=sum(self._totals.values()))
 
     def show(self, records: Iterable[Mapping[str, Any]]) -> None:
