@@ -70,7 +70,7 @@ def test_what_is_not_there_is_one_line(file, path, told):
     ("code", "told"),
     [
         ("import sys\nsys.exit(3)", "SystemExit: 3"),
-        ("raise ValueError('one\\ntwo')", "ValueError: one$"),
+        ("raise ValueError('one\\ntwo')", "ValueError: one two$"),
         ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
         ("def f(:", "SyntaxError: "),
         ("raise RuntimeError", "RuntimeError$"),
