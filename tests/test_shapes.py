@@ -21,6 +21,8 @@ POINTS = ("two_gaussians", {"delta": 2.0, "rendering": "none"})  # posterior and
 FAMILIES = ("linear", "resnet", "unet", "unet_pretrained", "vae_kmeans", "vae_svm", "vgg")
 ON_POINTS = ("forest", "linear", "mynet", "vae_kmeans", "vae_svm")
 TRAINED = {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": 16}
+pytestmark = pytest.mark.slow
+
 OWN = {
     "forest": ("sklearn.ensemble:RandomForestClassifier", {"n_estimators": 3}),
     "mynet": ("examples/my_network.py:Perceptron", TRAINED),

@@ -75,6 +75,7 @@ def test_the_report_is_light() -> None:
     assert loaded_along(*TABLES)[-1] & {*HEAVY, "matplotlib.pyplot"} == set()
 
 
+@pytest.mark.slow
 def test_the_science_loads_no_engine() -> None:
     engine = {"ray", "optuna", "study"}
     assert loaded_along("import classcomp.experiment")[0] & engine == set()

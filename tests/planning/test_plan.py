@@ -34,19 +34,26 @@ def _run_to_end(spec: StudySpec, pick: Callable[[list[TrialSpec]], int]) -> list
     return records
 
 
+@pytest.fixture(scope="module")
+def finished() -> list[dict[str, Any]]:
+    """Records of the small study, run to its end; not to be changed."""
+    return _run_to_end(parse_spec(TABLE, "test"), lambda trials: 0)
+
+
 def test_grid_holds_each_law_once(make_spec: MakeSpec) -> None:
     cells = enumerate_cells(make_spec())
     # undistorted, label_noise 0.2, imbalance 0.9: both neutral severities are the first of these.
     assert len(cells) == len(set(cells)) == 3 * 2 * 2 * 2
 
 
-def test_searching_comes_before_measuring_and_ends_in_the_same_set(make_spec: MakeSpec) -> None:
+def test_searching_comes_before_measuring_and_ends_in_the_same_set(
+    make_spec: MakeSpec, finished: list[dict[str, Any]]
+) -> None:
     spec = make_spec()
     first = next_trials(spec, [])
     assert {trial.role for trial in first} == {"search"}
     assert len(first) == len(enumerate_cells(spec))  # one at a time in each cell
-    records = _run_to_end(spec, lambda trials: 0)
-    assert Counter(r["role"] for r in records) == total_by_role(spec)
+    assert Counter(r["role"] for r in finished) == total_by_role(spec)
 
 
 @settings(max_examples=20, deadline=None)
@@ -62,18 +69,20 @@ def test_no_trial_twice_and_the_same_trials_in_any_order(data: st.DataObject) ->
     assert set(ids) == {r["trial_id"] for r in _run_to_end(spec, lambda trials: -1)}
 
 
-def test_extending_runs_the_missing_seeds_only(make_spec: MakeSpec) -> None:
-    records = _run_to_end(make_spec(), lambda trials: 0)
-    more = next_trials(make_spec(seeds=5), records)
+def test_extending_runs_the_missing_seeds_only(
+    make_spec: MakeSpec, finished: list[dict[str, Any]]
+) -> None:
+    more = next_trials(make_spec(seeds=5), finished)
     assert {trial.role for trial in more} == {"measure", "resubstitution"}
     assert {trial.seed for trial in more} == {3, 4}
-    assert next_trials(make_spec(seeds=2), records) == []
+    assert next_trials(make_spec(seeds=2), finished) == []
 
 
-def test_a_new_severity_leaves_finished_trials_alone(make_spec: MakeSpec) -> None:
-    records = _run_to_end(make_spec(), lambda trials: 0)
+def test_a_new_severity_leaves_finished_trials_alone(
+    make_spec: MakeSpec, finished: list[dict[str, Any]]
+) -> None:
     wider = make_spec(distortions={"label_noise": [0.0, 0.1, 0.2], "imbalance": [0.5, 0.9]})
-    more = next_trials(wider, records)
+    more = next_trials(wider, finished)
     assert {(t.cell.distortion, t.cell.severity) for t in more} == {("label_noise", 0.1)}
 
 

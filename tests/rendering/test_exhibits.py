@@ -180,6 +180,7 @@ def test_hostile_names_are_text_in_every_picture(kind: Any, tmp_path: Path) -> N
     assert HOSTILE in kind.words(info)
 
 
+@pytest.mark.slow
 def test_the_page_has_a_section_only_with_exhibits(records: list[Record], tmp_path: Path) -> None:
     small = [r for r in records if (r["depth"], r["population"]) == (1, "xor(sigma=0.5)")]
     small = [r for r in small if r["distortion"] == "none"]

@@ -210,6 +210,7 @@ def test_winners_and_defaults_are_in_a_table(
     assert "4 cells of xor(sigma=0.5)" in told
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_path(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(folder)]) == 0
     assert capsys.readouterr().out == f"{folder / 'report' / 'index.html'}\n"

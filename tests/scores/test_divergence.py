@@ -155,6 +155,7 @@ def test_a_wrong_posterior_loosens_the_bound_as_known_and_draws_tighten_it():
     assert slack[0].value > 4 * slack[1].value > 16 * slack[2].value > 0
 
 
+@pytest.mark.slow
 def test_a_trained_linear_vae_comes_to_the_optimum_from_above():
     """No linear VAE lies below .294; training starts at 9 and ends within 0.002 above."""
     model = linear_vae().train()
