@@ -5,6 +5,8 @@ A `path` is `my_net.py:MyNet`, a file and a class, or `package.module:Class`. No
 
 import hashlib
 import sys
+from collections.abc import Mapping
+from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -43,7 +45,7 @@ def source_of(path: str) -> str:
     if is_file(where):
         return hashlib.sha256(existing_file(where, path).read_bytes()).hexdigest()[:16]
     parts = [_module_file(where, path).read_bytes()]
-    for distribution in sorted(set(packages_distributions().get(where.split(".")[0], ()))):
+    for distribution in sorted(set(_distributions().get(where.split(".")[0], ()))):
         parts.append(f"{distribution}=={version(distribution)}".encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
@@ -58,6 +60,12 @@ def existing_file(where: str, path: str) -> Path:
     if not file.is_file():
         raise ValueError(f"path = {path!r}: there is no file {file}")
     return file
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Installed distributions by package; looking through them all takes half a second."""
+    return packages_distributions()
 
 
 def _module_file(module: str, path: str) -> Path:

@@ -32,7 +32,7 @@ def test_a_module_s_hash_knows_its_file_and_its_distribution(tmp_path, monkeypat
     (package / "net.py").write_text("class Net: pass")
     changed = source_of("a_package.inner.net:Net")
     assert alone != changed
-    monkeypatch.setattr("classcomp.sources.packages_distributions", lambda: {"a_package": ["dist"]})
+    monkeypatch.setattr("classcomp.sources._distributions", lambda: {"a_package": ["dist"]})
     versions = iter(("1.0", "1.0", "1.1"))
     monkeypatch.setattr("classcomp.sources.version", lambda name: next(versions))
     first, same, newer = (source_of("a_package.inner.net:Net") for _ in range(3))

@@ -78,13 +78,16 @@ def chosen(kind_of: Callable[[dict[str, Any]], tuple[Any, ...]]) -> set[tuple[st
 
 
 CHEAP = chosen(lambda r: (r["role"], r["family"]))
+MARKS = {"best_in_class": pytest.mark.slow}
 RERUN = CHEAP | chosen(lambda r: (r["role"], r["family"], r["depth"], r["population"]))
 
 
 @pytest.mark.parametrize(
     ("study", "trial_id"),
     [
-        pytest.param(*which, marks=[] if which in CHEAP else pytest.mark.long)
+        pytest.param(*which, marks=MARKS.get(GOLDEN["studies"][which[0]][which[1]]["role"], ()))
+        if which in CHEAP
+        else pytest.param(*which, marks=pytest.mark.long)
         for which in sorted(RERUN)
     ],
 )
