@@ -98,7 +98,7 @@ class Outcome:
 
 def head_seed(streams: Mapping[str, int]) -> int:
     """The seed of what a model draws where it is fitted by other means than gradients."""
-    return streams["head"] if "head" in streams else streams["init"] + 1
+    return streams["init"] + 1
 
 
 def order_seed(streams: Mapping[str, int], stage: int) -> int:

@@ -32,7 +32,7 @@ def _family(module: ModuleType, *, takes: str, optional: tuple[str, ...] = ()) -
         space=module.SPACE,
         defaults=module.DEFAULTS,
         takes=takes,
-        limits={name: LIMITS[name] for name in (*module.SPACE, *optional, "width")},
+        limits={n: LIMITS[n] for n in (*module.SPACE, *optional, "width") if n in LIMITS},
     )
 
 

@@ -61,7 +61,7 @@ def own_space(
     *,
     parameters: Mapping[str, Any],
     searched: Mapping[str, Domain],
-    kind: str,
+    kind: str | None,
     takes: str,
 ) -> FamilySpace:
     """Return the space of a user's own network: training's, where there is any, and its own.
@@ -70,13 +70,13 @@ def own_space(
         name: the network's, for the error.
         parameters: fixed ones of its constructor.
         searched: of `read_space`.
-        kind: "torch" or "sklearn", which is fitted and not trained.
+        kind: "torch" or "sklearn", which is fitted and not trained; None: not known yet.
         takes: as `FamilySpace`.
 
     Raises:
         ValueError: a parameter's name is taken.
     """
-    training = TRAINING if kind == "torch" else {}
+    training = {} if kind == "sklearn" else TRAINING
     if kind == "torch":
         for parameter in (*parameters, *searched):
             if parameter in RESERVED:

@@ -80,6 +80,7 @@ def _write(place: str, out: Path | None) -> str:
         return str(write_report(Path(place), out))
     store = store_at(place)
     with store.workspace() as folder:
+        store.fetch(folder, "exhibits")
         page = write_report(folder, out)
         if out is not None:
             return str(page)

@@ -18,13 +18,13 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from classcomp.fingerprint import code_fingerprint
 from study import cli
 from study.analysis.files import write_table
 from study.analysis.frames import TableError
 from study.analysis.table import build_curves, build_trials, levels_of
 from study.engine import signals
 from study.engine.carrying import carry
+from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.planning.progress import ProgressLine
 from study.request.extension import check_code, extend
@@ -96,6 +96,7 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
 
     records, _ = place.ledger.read()
     extend(spec, records, place.directory, place.store.shown)
+    check_code(spec, records, fingerprint(), place.store.shown)
     environment.prepare()  # before Ray is imported
     from study.engine.timing import timer
 
@@ -115,7 +116,7 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     begin = time.monotonic()
     ending: Exception | None = None
     if next_trials(spec, records):
-        code = code_fingerprint()
+        code = fingerprint()
         for line in check_code(spec, records, code, store.shown):
             print(f"study.run: {line}", file=sys.stderr)
         write_spec(whole, directory / "study.toml")
@@ -174,9 +175,11 @@ def _sweep(
 
             # What the report needs is imported while trials run.
             threading.Thread(target=_import_report, daemon=True).start()
-            with signals.noted(interrupt):
-                sweep.launch_sweep(session, options.data_dir)
-            progress.close(session.records.values())
+            try:
+                with signals.noted(interrupt):
+                    sweep.launch_sweep(session, options.data_dir)
+            finally:
+                progress.close(session.records.values())
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
     return list(session.records.values()), session.ending
@@ -196,6 +199,7 @@ def _conclude(
         print(f"interrupted: {len(records)} finished trials are kept in {store.shown}")
         print(f"to go on: {_same_command()}")
         return INTERRUPTED
+    store.fetch(directory, "exhibits")
     report = write_report(directory)
     landscape = pd.read_parquet(directory / "landscape.parquet")
     width = shutil.get_terminal_size(fallback=(100, 40)).columns

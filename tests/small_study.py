@@ -26,7 +26,8 @@ def record_of(
     """The record of a trial, its hyperparameters the defaults where a search is to propose."""
     identity = trial.identity
     if trial.hyperparameters is None:
-        identity["hyperparameters"] = dict(SPACES[trial.cell.family].defaults)
+        known = SPACES.get(trial.cell.family)
+        identity["hyperparameters"] = dict(known.defaults) if known else {"dropout": 0.25}
     return {
         **identity,
         "trial_id": trial_id(identity),

@@ -69,3 +69,16 @@ def test_a_new_family_counts(copy: Path) -> None:
     before = fresh()
     (copy / "models/mlp.py").write_text("WIDTH = 3\n")
     assert fresh() != before
+
+
+def test_more_files_count_by_their_trees(copy: Path, tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds.py"
+    seeds.write_text("def seed():\n    return 1\n")
+    before = code_fingerprint((seeds,))
+    code_fingerprint.cache_clear()
+    seeds.write_text("def seed() -> int:\n    # a remark\n    return 1\n")
+    assert code_fingerprint((seeds,)) == before != fresh()
+    code_fingerprint.cache_clear()
+    seeds.write_text("def seed():\n    return 2\n")
+    assert code_fingerprint((seeds,)) != before
+    code_fingerprint.cache_clear()

@@ -73,6 +73,12 @@ def _try_torch(
     model, batch = _prepared(family, arguments, population, depth, BATCH)
     where = f"{family.name} at depth {depth} on {population['label']}"
     try:
+        count_parameters(model)
+    except ValueError:
+        raise ValueError(
+            f"{where}: it has parameters without a size (LazyLinear and its like); give them one"
+        ) from None
+    try:
         in_training = model.train()(batch.inputs)
         alone = model.eval()(batch.inputs[:1])
     except (Exception, SystemExit) as error:

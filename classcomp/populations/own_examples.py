@@ -19,7 +19,7 @@ MOST_BYTES = 16 * 2**30
 """Of all arrays of a data set together, unpacked."""
 SMALLEST_SIDE = 4
 FEWEST_OF_A_CLASS = {True: 4, False: 6}
-"""OwnExamples of every class that can be split, with a test part given and without one."""
+"""Examples of every class that can be split, with a test part given and without one."""
 
 _KEYS = ("x", "y", "x_test", "y_test")
 _NAME, _CLASSES = "classcomp_name", "classcomp_classes"
@@ -177,7 +177,7 @@ def _checked(arrays: Mapping[str, np.ndarray]) -> OwnExamples:
 
 
 def _checked_x(key: str, x: np.ndarray) -> np.ndarray:
-    """OwnExamples in canonical form, without a copy where they have it already."""
+    """Examples in canonical form, without a copy where they have it already."""
     if x.ndim not in (2, 3, 4) or 0 in x.shape:
         raise ValueError(
             f"{key} has shape {x.shape}: must be (N, d), (N, H, W) or (N, C, H, W), none of them 0"

@@ -28,25 +28,31 @@ def carry(spec: StudySpec, store: Store, directory: Path) -> StudySpec:
 def _network(section: NetworkSection, directory: Path) -> NetworkSection:
     file, _, name = section.path.rpartition(":")
     path = Path(file)
-    if path.suffix != ".py" or path.parent.name == CARRIED:
+    if path.suffix != ".py" or path.parent == _folder(directory):
         return section
-    target = directory / CARRIED / f"{section.network.source}-{path.name}"
+    target = _folder(directory) / f"{section.network.source}-{path.name}"
     _copy(path, target)
-    return NetworkSection(**{**section.model_dump(), "path": f"{target.absolute()}:{name}"})
+    return NetworkSection(**{**section.model_dump(), "path": f"{target}:{name}"})
 
 
 def _population(section: PopulationSection, directory: Path) -> PopulationSection:
     packed = carried(section.name, section.parameters)
     if packed is None or packed.num_bytes > LARGEST_BYTES:
         return section
-    if packed.path.parent.name == CARRIED:  # of an earlier run of this study
+    if packed.path.parent == _folder(directory):  # of an earlier run of this study
         return section
+    # The label's name and the hash of the content: equal content under two names is two files.
+    shown = section.label.partition("(")[2].partition(",")[0]
     content = section.label.rpartition("sha256=")[2].rstrip(")")
-    target = directory / CARRIED / f"{content}.npz"
+    target = _folder(directory) / f"{content}-{shown}.npz"
     _copy(packed.path, target)
     return PopulationSection.model_validate(
-        {"name": section.name, **section.parameters, "path": str(target.absolute())}
+        {"name": section.name, **section.parameters, "path": str(target)}
     )
+
+
+def _folder(directory: Path) -> Path:
+    return (directory / CARRIED).absolute()
 
 
 def _copy(source: Path, target: Path) -> None:

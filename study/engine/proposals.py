@@ -101,11 +101,13 @@ def _searched(
 def check_search(spec: StudySpec, records: Sequence[Mapping[str, Any]]) -> None:
     """Refuses search trials that the search spaces as they are now cannot have proposed.
 
+    Those of families that are no longer asked for play no part.
+
     Raises:
         LedgerError: one line naming the trial.
     """
     for record in records:
-        if ROLES[record["role"]].is_searched:
+        if ROLES[record["role"]].is_searched and record["family"] in spec.families:
             try:
                 frozen_trial(record, distributions_of(spec.space_of(record["family"]).space))
             except (KeyError, TypeError, ValueError) as error:
@@ -129,7 +131,9 @@ class Journal:
             self._storage = JournalStorage(JournalFileBackend(str(path)))
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Adds a search trial's record to its cell's Optuna study."""
+        """Adds a search trial's record to its cell's Optuna study, if its family is asked for."""
+        if record["family"] not in self._spec.families:
+            return
         name = " ".join(str(value) for value in astuple(cell_of(record)))
         space = self._spec.space_of(record["family"]).space
         study = optuna.create_study(

@@ -29,6 +29,8 @@ def noted(note: Callable[[], None]) -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal is_noted
         if is_noted:
+            if os.isatty(2):
+                os.write(2, b"\x1b[?25h")  # the cursor that the progress bar hid
             os._exit(INTERRUPTED)
         is_noted = True
         note()

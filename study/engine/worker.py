@@ -111,11 +111,11 @@ class TrialActor(Trainable):
         """Writes what is worth looking at, of the first measured trial of a cell."""
         if not ROLES[self._spec.role].is_measured or self._spec.seed != 0:
             return
-        buffer = io.BytesIO()
-        arrays = experiment.exhibits()
-        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is allow_pickle
-        with suppress(OSError, StorageError):  # a picture less; the result counts
-            opened(self._address).write(f"exhibits/{self._spec.trial_id}.npz", buffer.getvalue())
+        name, buffer = f"exhibits/{self._spec.trial_id}.npz", io.BytesIO()
+        with suppress(Exception):  # a picture less: the result is there, and counts
+            arrays = experiment.exhibits()
+            np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is allow_pickle
+            opened(self._address).write(name, buffer.getvalue())
 
     def _result(self, *, status: str, error: str | None) -> dict[str, Any]:
         outcome = self._experiment.outcome if self._experiment is not None else None
@@ -137,8 +137,9 @@ class TrialActor(Trainable):
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The same numbers for JSON; what is not finite is unknown."""
-    return {key: None if _is_not_finite(value) else value for key, value in row.items()}
+    """The same numbers for JSON, NumPy's among them; what is not finite is unknown."""
+    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
+    return {key: None if _is_not_finite(value) else value for key, value in plain.items()}
 
 
 def _is_not_finite(value: Any) -> bool:

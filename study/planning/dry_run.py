@@ -36,9 +36,12 @@ def describe(
             unit[key] = seconds_per_example(trial)
         row = rows[trial.role]
         row[0] += 1
-        row[1] += trial.budget_epochs
-        row[2] += cell.num_train * trial.budget_epochs * unit[key]
-        row[3] += cell.num_train * trial.max_epochs * unit[key]
+        # What is fitted, and not trained, sees its sample once.
+        is_fitted = cell.family in spec.own and spec.own[cell.family].kind == "sklearn"
+        budget, most = (1, 1) if is_fitted else (trial.budget_epochs, trial.max_epochs)
+        row[1] += budget
+        row[2] += cell.num_train * budget * unit[key]
+        row[3] += cell.num_train * most * unit[key]
     table = Table(title=f"{spec.name}: {len(trials)} trials to run, {len(records)} finished")
     for heading in ("role", "trials", "epochs", "CPU to budget", "CPU at most"):
         table.add_column(heading, justify="left" if heading == "role" else "right")

@@ -115,7 +115,12 @@ def _to_try(network: NetworkSection, spec: StudySpec) -> tuple[dict[str, Any], .
     """Constructor arguments at the defaults and at the ends of what is searched."""
     space = spec.space_of(network.name)
     fixed = {name: value for name, value in space.defaults.items() if name not in space.space}
+    its_own = {*network.parameters, *network.space}
     return tuple(
-        {name: value for name, value in held.items() if name not in TRAINING_HYPERPARAMETERS}
+        {
+            name: value
+            for name, value in held.items()
+            if name in its_own or name not in TRAINING_HYPERPARAMETERS
+        }
         for held in examples(fixed, space.space)
     )

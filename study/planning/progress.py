@@ -35,7 +35,13 @@ class ProgressLine:
         )
         # Drawn by `show` alone: a thread of its own would take time from the trials.
         self._bar = Progress(
-            *columns, console=console, auto_refresh=False, transient=True, expand=True
+            *columns,
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            expand=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._task = self._bar.add_task("", total=sum(self._totals.values()))
 

@@ -1,6 +1,6 @@
 """What may be asked of a study that has begun: more or less of it, under the same code."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,8 @@ def extend(
     there = read_spec(str(path))
     found = [
         *_settings(asked, there),
-        *_networks(asked, there),
+        *_networks(asked, records),
+        *_hyperparameters(asked, there),
         *_populations(asked, records),
         *_streams(asked, there),
     ]
@@ -98,30 +99,35 @@ def _settings(asked: StudySpec, there: StudySpec) -> list[str]:
     ]
 
 
-def _networks(asked: StudySpec, there: StudySpec) -> list[str]:
-    """Hyperparameters and own networks under a name that is there with others."""
+def _networks(asked: StudySpec, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Own networks whose trials ran another source: what it was then, and not what it is now."""
+    ran: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        if record.get("source"):
+            ran[record["family"]].add(record["source"])
+    return [
+        f"networks: the source of {family} is {network.source} (there: {', '.join(sorted(old))})"
+        for family, old in sorted(ran.items())
+        if (network := asked.network_of(family)) is not None and old != {network.source}
+    ]
+
+
+def _hyperparameters(asked: StudySpec, there: StudySpec) -> list[str]:
+    """Values and ranges that differ, of families that are asked and there."""
     found = []
     if asked.match_parameters != there.match_parameters:
-        found.append(
-            f"match_parameters = {str(asked.match_parameters).lower()} "
-            f"(there: {str(there.match_parameters).lower()})"
-        )
+        new, old = (str(s.match_parameters).lower() for s in (asked, there))
+        found.append(f"match_parameters = {new} (there: {old})")
     for family in sorted(set(asked.families) & set(there.families)):
-        if asked.network_of(family) is not None and _source(asked, family) != _source(
-            there, family
-        ):
-            found.append(
-                f"networks: the source of {family} is {_source(asked, family)} "
-                f"(there: {_source(there, family)})"
-            )
-        elif asked.space_of(family) != there.space_of(family):
-            found.append(f"hyperparameters: {family} has other ranges or values than there")
+        new_space, old_space = asked.space_of(family), there.space_of(family)
+        names = dict.fromkeys([*new_space.defaults, *old_space.defaults])
+        found += [
+            f"hyperparameters: {family} has another {name}"
+            for name in names
+            if new_space.defaults.get(name) != old_space.defaults.get(name)
+            or new_space.space.get(name) != old_space.space.get(name)
+        ]
     return found
-
-
-def _source(spec: StudySpec, family: str) -> str | None:
-    network = spec.network_of(family)
-    return None if network is None else network.source
 
 
 def _populations(asked: StudySpec, records: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -39,8 +39,16 @@ def read_spec(source: str, overrides: Sequence[str] = (), name: str | None = Non
 
 
 def write_spec(spec: StudySpec, path: Path) -> None:
-    """Writes a study file that says what `spec` says, every default spelled out."""
-    text = tomli_w.dumps(spec.model_dump(mode="json"))
+    """Writes a study file that says what `spec` says, every default spelled out.
+
+    Paths below the file's own folder are written relative to it, so that the folder may move.
+    """
+    table = spec.model_dump(mode="json", exclude_none=True)
+    below = f"{path.parent.absolute()}/"
+    for entry in (*table["networks"], *table["populations"]):
+        if isinstance(entry.get("path"), str):
+            entry["path"] = entry["path"].removeprefix(below)
+    text = tomli_w.dumps(table)
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 

@@ -1,7 +1,8 @@
 """The tables of a study file that stand on their own; `spec.StudySpec` is the whole file."""
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -23,6 +24,18 @@ def shown(value: Any) -> str:
     except (TypeError, ValueError):
         text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def finite(value: Any) -> Any:
+    """The value, or a ValueError where a number in it is not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no finite number")
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for held in value:
+            finite(held)
+    return value
 
 
 LARGEST = 10**12

@@ -21,6 +21,7 @@ from study.request.sections import (
     Section,
     TrainingSection,
     VarianceSection,
+    finite,
     shown,
     unique,
 )
@@ -78,6 +79,12 @@ class NetworkSection(Section):
     def network(self) -> UserNetwork:
         return UserNetwork(path=self.path, source=source_of(self.path))
 
+    @field_validator("parameters", "space")
+    @classmethod
+    def _numbers_are_finite(cls, values: dict[str, Any]) -> dict[str, Any]:
+        finite(values)
+        return values
+
     @model_validator(mode="after")
     def _can_be_found(self) -> "NetworkSection":
         assert self.network.source  # a ValueError where there is none
@@ -90,7 +97,7 @@ class NetworkSection(Section):
             self.name,
             parameters=self.parameters,
             searched=read_space(self.name, self.parameters, self.space),
-            kind=self.kind or "torch",
+            kind=self.kind,
             takes=self.takes or "any",
         )
 
@@ -136,6 +143,12 @@ class StudySpec(Section):
                 raise ValueError(f"{name} needs at least one severity")
             unique(severities)
         return distortions
+
+    @field_validator("hyperparameters")
+    @classmethod
+    def _numbers_are_finite(cls, wishes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        finite(wishes)
+        return wishes
 
     @model_validator(mode="after")
     def _families_exist(self) -> "StudySpec":

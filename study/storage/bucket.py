@@ -86,11 +86,16 @@ class BucketStore:
         """A temporary folder with the objects right below the prefix, and what the user brought."""
         with tempfile.TemporaryDirectory(prefix="classcomp-") as folder:
             for place in ("", CARRIED):
-                for name in self.files(place):
-                    target = Path(folder) / place / name
-                    target.parent.mkdir(exist_ok=True)
-                    target.write_bytes(self.read(f"{place}/{name}".lstrip("/")) or b"")
+                self.fetch(Path(folder), place)
             yield Path(folder)
+
+    def fetch(self, workspace: Path, folder: str) -> None:
+        """Downloads the objects right below a folder, those that are not there yet."""
+        for name in self.files(folder):
+            target = workspace / folder / name
+            if not target.exists():
+                target.parent.mkdir(exist_ok=True)
+                target.write_bytes(self.read(f"{folder}/{name}".lstrip("/")) or b"")
 
     def publish(self, workspace: Path, pattern: str = "[!.]*") -> None:
         """Uploads the workspace, its hidden files left out."""

@@ -34,6 +34,9 @@ class FolderStore:
         """The file itself."""
         return self.path / name
 
+    def fetch(self, workspace: Path, folder: str) -> None:
+        """Nothing: they are there."""
+
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """The folder itself."""

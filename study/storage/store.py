@@ -1,6 +1,6 @@
 """What a study's place promises: objects by name, whole or not there.
 
-The ledger, checkpoints, decisions and exhibits are read and written object by object. Everything
+The ledger, checkpoints and exhibits are read and written object by object. Everything
 else, the tables and the report, is written into a `workspace`, a folder of this machine: a study's
 own folder, or a temporary one that is uploaded.
 """
@@ -41,6 +41,9 @@ class Store(Protocol):
 
     def remove(self, name: str) -> None:
         """Removes an object if it is there."""
+
+    def fetch(self, workspace: Path, folder: str) -> None:
+        """Brings the objects right below a folder of the place into the workspace."""
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:

@@ -159,7 +159,10 @@ def test_a_ledger_from_before_the_fingerprint_goes_on_and_says_so(make_spec: Mak
     ("change", "said"),
     [
         ({"match_parameters": False}, "match_parameters = false (there: true)"),
-        ({"hyperparameters": {"vgg": {"dropout": 0.5}}}, "hyperparameters: vgg has other ranges"),
+        (
+            {"hyperparameters": {"vgg": {"dropout": 0.5}}},
+            "hyperparameters: vgg has another dropout",
+        ),
     ],
 )
 def test_other_dials_are_another_study(
