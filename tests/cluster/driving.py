@@ -19,13 +19,11 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from study.run import main
+from tests import RAYS_TOKEN
 
 MARK = "CLASSCOMP_TEST_MARK"
-TOKEN = "a-token-of-these-tests-alone-" + "0" * 32
-RAYS_TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 """Of a bucket on loopback. Workers have their environment from their node, not from a driver."""
 PATIENCE_S = 240
@@ -149,11 +147,7 @@ def finish_here(address: str, study: str, folder: Path, *arguments: str) -> tupl
     place = [] if "--results" in arguments else ["--results", str(folder / "results")]
     command = [str(file) if "\n" in study else study, "--cluster", "--address", address]
     printed = io.StringIO()
-    with (
-        patch.dict(os.environ, RAYS_TOKEN),
-        redirect_stdout(printed),
-        redirect_stderr(printed),
-    ):
+    with redirect_stdout(printed), redirect_stderr(printed):
         status = main([*command, *place, *arguments])
     return status, printed.getvalue()
 
