@@ -8,6 +8,7 @@ import pandas as pd
 
 from classcomp.experiment import run
 from study.analysis.table import build_trials
+from study.engine.handover import to_trial
 from study.planning.plan import next_trials
 from study.request.reading import parse_spec
 
@@ -30,7 +31,7 @@ def run_study(
         if planned.role in roles:
             chosen = {**(planned.hyperparameters or {}), **(hyperparameters or {})}
             trial = replace(planned, hyperparameters=chosen)
-            outcome = run(trial)
+            outcome = run(to_trial(trial, "."))
             done = {"status": "done", "metrics": dict(outcome.metrics), "curves": []}
             records.append({**trial.identity, "trial_id": trial.trial_id, **done})
     return build_trials(records, {})

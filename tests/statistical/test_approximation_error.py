@@ -17,6 +17,7 @@ from classcomp.tasks import TASKS, Evaluation
 from classcomp.tasks.base import predict
 from study.analysis.frames import to_rows
 from study.analysis.joined import join
+from study.engine.handover import to_trial
 from study.planning.plan import next_trials
 from study.request.reading import parse_spec
 from study.trials.selection import best_row
@@ -118,7 +119,7 @@ def draw(population: Population, num: int, *, seed: int) -> Examples:
 
 
 def trained(trial: TrialSpec) -> Experiment:
-    experiment = Experiment(trial)
+    experiment = Experiment(to_trial(trial, "."))
     while not experiment.finished:
         experiment.advance()
     return experiment
@@ -160,10 +161,11 @@ def xor_trials(role: str, **changes: Any) -> list[TrialSpec]:
 def test_weighting_by_the_posterior_saves_most_where_rules_are_best() -> None:
     """At most a thirtieth of the naive standard deviation for U's rule: `vgg`, m = 80,000."""
     section = {"restarts": 2, "num_stream": [80_000]}
-    restarts = [trained(trial) for trial in xor_trials("best_in_class", best_in_class=section)]
+    trials = xor_trials("best_in_class", best_in_class=section)
+    restarts = [trained(trial) for trial in trials]
     rows = [
-        {**e.trial.identity, **e.outcome.metrics, "status": "done", "trial_id": e.trial.trial_id}
-        for e in restarts
+        {**t.identity, **e.outcome.metrics, "status": "done", "trial_id": t.trial_id}
+        for t, e in zip(trials, restarts, strict=True)
     ]
     best = best_row(rows)
     ratio, excess = ratio_of_deviations(restarts[rows.index(best)])
