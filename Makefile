@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 help:
 	@echo "make study     install what is needed and run the default study to its report"
-	@echo "make check     linters and unit tests, in a minute and a half"
+	@echo "make check     linters and unit tests, no Ray"
 	@echo "make test      install what is needed and run the tests, studies on real Rays included"
 	@echo "make test-all  the same with the long suites"
 	@echo "make lint      ruff, mypy and import-linter"

@@ -24,7 +24,7 @@ from classcomp.models.base import (
     Objective,
     check_real,
 )
-from classcomp.models.own import TRAINING_HYPERPARAMETERS, OwnFamily, build_own, own_family
+from classcomp.models.own import OwnFamily, build_own, own_family
 from classcomp.models.widths import (
     count_parameters,
     matched_width,
@@ -32,6 +32,7 @@ from classcomp.models.widths import (
     parameter_budget,
 )
 from classcomp.trial import Network
+from search_spaces import TRAINING_HYPERPARAMETERS
 
 __all__ = [
     "FAMILIES",

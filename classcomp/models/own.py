@@ -19,10 +19,10 @@ from classcomp.models.loading import kind_of, load_class
 from classcomp.models.widths import count_parameters, nearest_width, parameter_budget
 from classcomp.trial import Network
 from classcomp.wording import one_line
+from search_spaces import TRAINING_HYPERPARAMETERS
+from search_spaces.reading import RESERVED
 
 # The training loop's; no constructor sees them. Equal to search_spaces', which a test checks.
-TRAINING_HYPERPARAMETERS = ("learning_rate", "weight_decay", "batch_size")
-GIVEN = ("input_shape", "num_classes", "depth")  # to every torch constructor, by the trial
 TAKES = ("vectors", "images", "any")
 _FIXED_SEED = 0  # of whatever a user's code draws where nothing random is expected of it
 
@@ -92,7 +92,7 @@ def build_own(
     if family.kind == "sklearn":
         _check_names(family, parameters, ())
         return Estimator(partial(_construct, family, **parameters), architecture.num_classes)
-    given = {name: getattr(architecture, name) for name in GIVEN}
+    given = {name: getattr(architecture, name) for name in RESERVED}
     own = {k: v for k, v in parameters.items() if k not in TRAINING_HYPERPARAMETERS}
     _check_names(family, given | own, TRAINING_HYPERPARAMETERS)
     make = partial(_construct, family, **given, **own)
@@ -121,7 +121,7 @@ def _check_names(family: OwnFamily, names: Iterable[str], others: tuple[str, ...
         return
     for name in names:
         if name not in accepted:
-            what = "does not take" if name in GIVEN else "has no parameter"
+            what = "does not take" if name in RESERVED else "has no parameter"
             allowed = ", ".join((*accepted, *others))
             raise ValueError(
                 f"{family.name}: {family.constructor.__name__} {what} {name}; allowed: {allowed}"
