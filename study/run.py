@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,15 +80,10 @@ def _run(options: argparse.Namespace) -> int:
     spec = check(spec, options.data_dir)
     store = open_store(options.results, spec.name)
     ledger = open_ledger(store)
-    if options.dry_run:
-        with store.workspace() as directory:
-            return _dry_run(
-                spec, _Workplace(store=store, ledger=ledger, directory=directory, options=options)
-            )
-    with ledger.locked(), store.workspace() as directory:
-        return _run_locked(
-            spec, _Workplace(store=store, ledger=ledger, directory=directory, options=options)
-        )
+    held = nullcontext() if options.dry_run else ledger.locked()
+    with held, store.workspace() as directory:
+        place = _Workplace(store=store, ledger=ledger, directory=directory, options=options)
+        return _dry_run(spec, place) if options.dry_run else _run_locked(spec, place)
 
 
 def _dry_run(spec: StudySpec, place: _Workplace) -> int:
@@ -113,17 +109,16 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     build_trials(records, levels_of(whole.distortions, records))  # what no table takes ends here
     earlier = read_provenance(directory)
     spec, whole = (carry(asked, store, directory) for asked in (spec, whole))
+    code, is_over = fingerprint(), not next_trials(spec, records)
+    for line in [] if is_over else check_code(spec, records, code, store.shown):
+        print(f"study.run: {line}", file=sys.stderr)
+    write_spec(whole, directory / "study.toml")
+    store.publish(directory, "study.toml")
     begin = time.monotonic()
     ending: Exception | None = None
-    if next_trials(spec, records):
-        code = fingerprint()
-        for line in check_code(spec, records, code, store.shown):
-            print(f"study.run: {line}", file=sys.stderr)
-        write_spec(whole, directory / "study.toml")
-        store.publish(directory, "study.toml")
+    if not is_over:
         records, ending = _sweep(spec, whole, records, code, place)
     else:
-        write_spec(whole, directory / "study.toml")
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
     if isinstance(ending, OSError | LedgerError):
         raise ending
@@ -156,7 +151,7 @@ def _sweep(
         ):
             slots = cluster.num_slots(spec)
             cluster.check_visible(place.store)
-            cluster.stage_data(spec.populations, options.data_dir)
+            cluster.stage_data(spec.populations, options.data_dir, place.store)
             if options.dashboard:
                 print(cluster.dashboard_line(dashboard), file=sys.stderr)
             progress = ProgressLine(spec, slots, Console(stderr=True))

@@ -15,19 +15,13 @@ and maybe other numeric arrays. The files are read with suspicion: they may come
 
 import zipfile
 import zlib
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from study.analysis.frames import TableError
-from study.analysis.intervals import mean
-from study.analysis.joined import Joined
-from study.trials.trial import Cell
 
 FOLDER = "exhibits"
 GRAM = "features/gram"
@@ -52,21 +46,6 @@ _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Similarity:
-    """How alike the features of a cell's families are.
-
-    Attributes:
-        cell: of all its families: `family` is empty.
-        families: that show their features, in order.
-        cka: (F, F), the mean over the seeds that two families share; NaN where it is undefined.
-    """
-
-    cell: Cell
-    families: Sequence[str]
-    cka: Array
 
 
 def exhibit_ids(folder: Path) -> set[str]:
@@ -127,49 +106,6 @@ def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> 
         raise TableError(f"{path}: {key} is of shape {array.shape}, not {wanted}")
     if key != GRAM and not np.isfinite(array).all():  # of a constant space it is NaN
         raise TableError(f"{path}: {key} holds what is no finite number")
-
-
-def build_similarities(folder: Path, joined: Joined) -> tuple[list[Similarity], list[str]]:
-    """The families' features compared, cell by cell; and a line for each file not to be used.
-
-    Of the measured trials of the cells' current configurations. A cell in which fewer than two
-    families show their features is left out.
-
-    Args:
-        folder: the study's.
-        joined: its trials.
-    """
-    present = exhibit_ids(folder)
-    meetings: dict[Cell, dict[str, dict[str, int]]] = defaultdict(dict)
-    for cell, rows in sorted(joined.current["measure"].items()):
-        seeds = {row["trial_id"]: row["seed"] for row in rows if row["trial_id"] in present}
-        meetings[replace(cell, family="")][cell.family] = seeds
-    similarities, lines = [], []
-    for meeting, families in meetings.items():
-        grams: dict[str, dict[int, Array]] = {}
-        for family, seeds in families.items():
-            exhibits, skipped = read_exhibits(folder, seeds)
-            lines += skipped
-            held = {
-                seeds[name]: arrays[GRAM] for name, arrays in exhibits.items() if GRAM in arrays
-            }
-            if held:
-                grams[family] = held
-        if len(grams) > 1:
-            cka = _mean_cka(list(grams.values()))
-            similarities.append(Similarity(cell=meeting, families=list(grams), cka=cka))
-    return similarities, lines
-
-
-def _mean_cka(grams: Sequence[Mapping[int, Array]]) -> Array:
-    """(F, F): `cka_matrix` of every two of F families, mean over the seeds that they share."""
-    found = np.full((len(grams), len(grams)), np.nan)
-    for i, j in combinations_with_replacement(range(len(grams)), 2):
-        shared = grams[i].keys() & grams[j].keys()
-        values = [cka_matrix([grams[i][seed], grams[j][seed]])[0, 1] for seed in shared]
-        if values:
-            found[i, j] = found[j, i] = mean(values)
-    return found
 
 
 def cka_matrix(grams: Sequence[Array]) -> Array:

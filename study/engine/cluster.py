@@ -23,6 +23,7 @@ import classcomp
 import search_spaces
 import study
 from classcomp.populations import make
+from study.engine.handover import parameters_on_this_node
 from study.request.spec import PopulationSection, StudySpec
 from study.storage.opening import store_at
 from study.storage.store import StorageError, Store, first_line
@@ -119,14 +120,24 @@ def dashboard_line(place: str) -> str:
     return f"dashboard: http://{place} (its token: {shown} get-auth-token)"
 
 
-def stage_data(populations: Sequence[PopulationSection], data_dir: str | None) -> None:
+def stage_data(
+    populations: Sequence[PopulationSection], data_dir: str | None, store: Store
+) -> None:
     """Decodes every real data set once on every node, before any trial asks for it.
 
     The driver's own has them, since it looked how many examples there are.
+
+    Raises:
+        ClusterError: some node cannot have them.
     """
     sections = [(population.name, population.parameters) for population in populations]
-    if _num_nodes() > 1:
-        _on_every_node(_stage_all, sections, data_dir)
+    if _num_nodes() == 1:
+        return
+    try:
+        _on_every_node(_stage_all, sections, data_dir, store.address)
+    except (OSError, ValueError, StorageError) as error:
+        cause = getattr(error, "cause", None) or error  # Ray wraps it in the node's traceback
+        raise ClusterError(f"populations: on some node: {first_line(cause)}") from None
 
 
 def check_visible(store: Store) -> None:
@@ -212,9 +223,12 @@ def _why_unseen(address: str, probe: str) -> str | None:
     return "it is not there"
 
 
-def _stage_all(sections: Sequence[tuple[str, dict[str, Any]]], data_dir: str | None) -> None:
+def _stage_all(
+    sections: Sequence[tuple[str, dict[str, Any]]], data_dir: str | None, address: str
+) -> None:
     for name, parameters in sections:
-        make(name, data_dir=data_dir, **parameters).num_available("train")
+        here = parameters_on_this_node(parameters, address)
+        make(name, data_dir=data_dir, **here).num_available("train")
 
 
 def _folder(module: ModuleType) -> str:

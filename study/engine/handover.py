@@ -1,7 +1,9 @@
 """A trial handed to classcomp: what the user brought is found on this node."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from classcomp.trial import Network, Trial
 from study.storage.opening import store_at
@@ -21,16 +23,13 @@ def to_trial(spec: TrialSpec, address: str) -> Trial:
     if spec.network is not None:
         path = _on_this_node(spec.network.path, address)
         network = Network(name=spec.cell.family, path=path)
-    parameters = dict(spec.population_parameters)
-    if isinstance(parameters.get("path"), str):
-        parameters["path"] = _on_this_node(parameters["path"], address)
     assert spec.hyperparameters is not None, "a trial runs with hyperparameters"
     return Trial(
         role=spec.role,
         family=spec.cell.family,
         depth=spec.cell.depth,
         population_name=spec.population_name,
-        population_parameters=parameters,
+        population_parameters=parameters_on_this_node(spec.population_parameters, address),
         distortion=spec.cell.distortion,
         severity=spec.cell.severity,
         num_train=spec.cell.num_train,
@@ -40,6 +39,14 @@ def to_trial(spec: TrialSpec, address: str) -> Trial:
         streams=spec.streams,
         network=network,
     )
+
+
+def parameters_on_this_node(parameters: Mapping[str, Any], address: str) -> dict[str, Any]:
+    """A population's parameters, its data found on this node."""
+    here = dict(parameters)
+    if isinstance(here.get("path"), str):
+        here["path"] = _on_this_node(here["path"], address)
+    return here
 
 
 def _on_this_node(path: str, address: str) -> str:

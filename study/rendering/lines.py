@@ -14,6 +14,7 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.intervals import mean
 from study.rendering.style import STYLE, look, new_figure, wrapped
 from study.rendering.words import TaskRows, Unit, damage_words, split_by_task, words_of
+from study.trials.roles import ROLES
 from study.trials.schema import ERRORS
 from study.trials.trial import UNDISTORTED
 
@@ -112,7 +113,7 @@ def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[LineGrid
     measured = [
         row
         for row in to_rows(trials)
-        if row["role"] == "measure" and row["status"] == "done" and row["trial_id"] in points
+        if ROLES[row["role"]].is_measured and row["status"] == "done" and row["trial_id"] in points
     ]
     return [
         _curve_grid(task, population, points)

@@ -166,4 +166,4 @@ def trial_title(trial: Mapping[str, Any]) -> str:
     cell = cell_of(trial)
     short = replace(cell, population=cell.population.partition("(")[0])
     title = f"{short.title} s{trial['seed']}"
-    return title if trial["role"] == "measure" else f"{title} {trial['role']}"
+    return title if ROLES[trial["role"]].is_measured else f"{title} {trial['role']}"

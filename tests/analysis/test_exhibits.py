@@ -1,26 +1,21 @@
 """Exhibits: what is well-formed is read, what is not is a line, and alike spaces look alike."""
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from study.analysis import exhibits
 from study.analysis.exhibits import (
-    build_similarities,
     cka_matrix,
     exhibit_ids,
     read_exhibit,
     read_exhibits,
 )
 from study.analysis.frames import TableError
-from study.analysis.joined import join
-from study.analysis.table import build_trials
 
-Make = Callable[..., dict[str, Any]]
 Arrays = dict[str, Any]
 
 
@@ -138,31 +133,16 @@ def test_alike_spaces_have_a_cka_of_one() -> None:
     assert np.isnan(cka_matrix([gram_of(features), gram_of(features[:9])])[0, 1])
 
 
-def test_families_of_a_cell_side_by_side(make: Make, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_costs_its_own_trial_only(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
-    spaces = {name: rng.standard_normal((2, 10, 4)) for name in ("linear", "vgg")}
-    records = [make(family=name, seed=seed) for name in ("vgg", "linear") for seed in (0, 1)]
-    for record in records:
-        gram = gram_of(spaces[record["family"]][record["seed"]])
-        written(tmp_path, record["trial_id"], {"features/gram": gram})
-    alone = make(family="vgg", depth=2)  # no other family shows anything there
-    written(tmp_path, alone["trial_id"], {"features/gram": gram_of(spaces["vgg"][0])})
-    quiet = make(family="resnet")
-    broken = make(family="unet")
-    written(tmp_path, broken["trial_id"], {"features/gram": np.zeros((2, 3))})
-    written(tmp_path, "of_no_trial", {"features/gram": np.zeros((2, 3))})
-    joined = join(build_trials([*records, alone, quiet, broken], {}))
-    (similarity,), (line,) = build_similarities(tmp_path, joined)
-    assert broken["trial_id"] in line
-    assert (similarity.cell.family, similarity.cell.depth) == ("", 1)
-    assert similarity.families == ["linear", "vgg"]
-    by_seed = [
-        cka_matrix([gram_of(spaces["linear"][s]), gram_of(spaces["vgg"][s])])[0, 1] for s in (0, 1)
-    ]
-    assert similarity.cka[0, 1] == similarity.cka[1, 0] == pytest.approx(np.mean(by_seed))
-    assert np.diag(similarity.cka) == pytest.approx([1.0, 1.0])
+    written(tmp_path, "sound", arrays_of(rng))
+    written(tmp_path, "broken", {"features/gram": np.zeros((2, 3))})
+    assert exhibit_ids(tmp_path) == {"sound", "broken"}
+    found, (line,) = read_exhibits(tmp_path, ["broken", "sound"])
+    assert found.keys() == {"sound"}
+    assert "broken" in line
 
 
-def test_a_study_without_exhibits_has_no_similarities(make: Make, tmp_path: Path) -> None:
-    assert exhibits.exhibit_ids(tmp_path) == set()
-    assert build_similarities(tmp_path, join(build_trials([make()], {}))) == ([], [])
+def test_a_study_without_exhibits_has_none(tmp_path: Path) -> None:
+    assert exhibit_ids(tmp_path) == set()
+    assert read_exhibits(tmp_path, []) == ({}, [])
