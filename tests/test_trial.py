@@ -16,7 +16,3 @@ def test_derived_seeds_are_those_of_identity_version_1() -> None:
     assert head_seed(streams) == 11
     assert [order_seed(streams, stage) for stage in (0, 1)] == [20, 21]
     assert head_examples_seed(streams) == [5, 1, 1]
-
-
-def test_a_stream_of_that_name_goes_first() -> None:
-    assert head_seed({"init": 10, "head": 3}) == 3
