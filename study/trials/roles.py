@@ -2,8 +2,9 @@
 
     search          tries hyperparameters
     measure         the trial as budgeted, and trained on until it settles
-    best_in_class   bounds the architecture's own risk, from a fresh stream
-    resubstitution  the family on the very sample that it is scored on
+    best_in_class   looks for the architecture's best rule, on a fresh stream
+    limit           the family's own procedure on a fresh stream
+    slack           the search of best_in_class where the answer is known: on a teacher of its kind
     ideal           the measured trial with data that never run out
     variance        measured trials whose seeds of data, initialisation and order are crossed
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from study.trials.seeds import encode_variance_seed
+from study.trials.seeds import encode_search_seed, encode_variance_seed
 
 Asked = Any
 """A validated study file (study.request.spec.StudySpec), which this room may not import."""
@@ -25,8 +26,23 @@ class Scope(Enum):
     """What a role has one set of trials for."""
 
     CELL = auto()
-    LAW_AND_SIZE = auto()  # label noise corrupts a sample and not the law
-    LAW = auto()  # across sample sizes; each trial has a stream's length instead
+    LEVEL = auto()  # across sample sizes; each trial has a stream's length instead
+    LAW = auto()  # across noise levels too: label noise corrupts a sample and not the law
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """How long a trial trains.
+
+    Attributes:
+        unit: "epochs" or "steps".
+        to_budget: T, where R_n(T) is taken.
+        at_most: where convergence is given up; `to_budget` where it is not asked for.
+    """
+
+    unit: str
+    to_budget: int
+    at_most: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,23 +53,25 @@ class Role:
         name: as the tables have it.
         scope: what there is one set of trials for.
         seeds: of a set, from what is asked.
+        budget: how long a trial trains, from what is asked.
         streams: sample sizes of a set in place of the cells' own; None: the cells' own.
-        epochs: T and the epoch at which convergence is given up, from what is asked.
         is_searched: its trials propose hyperparameters; the others take the winner's.
         is_measured: its trials enter the estimates.
         is_crossed: its seeds are crossings of the seeds of data, initialisation and order.
         is_in_grid: its cells are the study's.
+        is_candidate: its rules are of the architecture, and the best of them is U_H.
     """
 
     name: str
     scope: Scope
     seeds: Callable[[Asked], Sequence[int]]
-    epochs: Callable[[Asked], tuple[int, int]]
+    budget: Callable[[Asked], Budget]
     streams: Callable[[Asked], Sequence[int]] | None = None
     is_searched: bool = False
     is_measured: bool = False
     is_crossed: bool = False
     is_in_grid: bool = False
+    is_candidate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +91,26 @@ class Crossings(Sequence[int]):
         return encode_variance_seed(data, init, order)
 
 
-def _search_epochs(asked: Asked) -> tuple[int, int]:
-    return asked.search.max_epochs, asked.search.max_epochs
+def _proposals(asked: Asked) -> Sequence[int]:
+    """The numbers of all proposals, one independent search after another."""
+    return [
+        encode_search_seed(repeat, number)
+        for repeat in range(asked.search.repeats)
+        for number in range(asked.search.trials)
+    ]
 
 
-def _to_the_end(asked: Asked) -> tuple[int, int]:
-    return asked.training.budget_epochs, asked.training.max_epochs
+def _to_the_end(asked: Asked) -> Budget:
+    return asked.training.budget
 
 
-def _to_the_budget(asked: Asked) -> tuple[int, int]:
-    return asked.training.budget_epochs, asked.training.budget_epochs
+def _to_the_budget(asked: Asked) -> Budget:
+    budget = asked.training.budget
+    return Budget(unit=budget.unit, to_budget=budget.to_budget, at_most=budget.to_budget)
+
+
+def _one_pass(asked: Asked) -> Budget:
+    return Budget(unit="epochs", to_budget=1, at_most=1)
 
 
 ROLES: Mapping[str, Role] = {
@@ -91,8 +119,8 @@ ROLES: Mapping[str, Role] = {
         Role(
             name="search",
             scope=Scope.CELL,
-            seeds=lambda asked: range(asked.search.trials),
-            epochs=_search_epochs,
+            seeds=_proposals,
+            budget=_to_the_budget,
             is_searched=True,
             is_in_grid=True,
         ),
@@ -100,36 +128,50 @@ ROLES: Mapping[str, Role] = {
             name="measure",
             scope=Scope.CELL,
             seeds=lambda asked: range(asked.seeds),
-            epochs=_to_the_end,
+            budget=_to_the_end,
             is_measured=True,
             is_in_grid=True,
+            is_candidate=True,
         ),
         Role(
             name="best_in_class",
             scope=Scope.LAW,
             seeds=lambda asked: range(asked.best_in_class.restarts),
             streams=lambda asked: asked.best_in_class.num_stream,
-            epochs=lambda asked: (1, 1),  # one pass over the stream
+            budget=_one_pass,
+            is_candidate=True,
         ),
         Role(
-            name="resubstitution",
-            scope=Scope.LAW_AND_SIZE,
-            seeds=lambda asked: range(asked.seeds),
-            epochs=_to_the_budget,
+            name="limit",
+            scope=Scope.LEVEL,
+            seeds=lambda asked: range(asked.limit.restarts),
+            streams=lambda asked: asked.limit.num_stream,
+            budget=_one_pass,
+            is_candidate=True,
+        ),
+        Role(
+            name="slack",
+            scope=Scope.LAW,
+            seeds=lambda asked: range(asked.best_in_class.slack_restarts),
+            streams=lambda asked: [max(asked.best_in_class.num_stream)],
+            budget=_one_pass,
         ),
         Role(
             name="ideal",
             scope=Scope.CELL,
             seeds=lambda asked: range(asked.seeds if asked.training.ideal else 0),
-            epochs=_to_the_budget,
+            budget=_to_the_budget,
         ),
         Role(
             name="variance",
             scope=Scope.CELL,
             seeds=lambda asked: Crossings(asked.variance.seeds),
-            epochs=_to_the_end,
+            budget=_to_the_end,
             is_crossed=True,
         ),
     )
 }
 """Every role by name, in the order in which tables and commands list them."""
+
+RETIRED = ("resubstitution",)
+"""Roles of earlier versions: tables that hold them are read, nothing is made of their rows."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from study.trials.roles import ROLES
 from study.trials.trial import CELL_NAMES
 
-TABLE_VERSION = 2
+TABLE_VERSION = 3
 """Of what a table holds. Tables of an older version are read: a column that they lack is null."""
 STATUSES = ("done", "stopped", "failed")
 
@@ -22,7 +22,7 @@ NEUTRAL_SEVERITY: Mapping[str, float] = MappingProxyType(
 )
 
 # Rigorous split first (they sum to the total), then the nominal split of the field's tutorials.
-ERRORS = ("total", "approximation", "estimation", "optimization")
+ERRORS = ("total", "approximation", "objective", "estimation", "optimization")
 NOMINAL_ERRORS = ("nominal_approximation", "nominal_estimation")
 
 # Units that imply a range; see study.analysis.validation.
@@ -57,10 +57,13 @@ IDENTITY_COLUMNS = (
     Column("distortion", "string", "", "the damage done to the data; none: undistorted"),
     Column("level", "Int64", COUNT, "index of the severity in the study; none: 0"),
     Column("severity", "Float64", "of the distortion", "strength of the distortion"),
-    Column("num_train", "Int64", "examples", "training examples; best_in_class: the stream's m"),
+    Column("num_train", "Int64", "examples", "training examples; on a fresh stream its length m"),
     Column("seed", "Int64", "", "of the cell: search, seed, restart or crossing number"),
-    Column("budget_epochs", "Int64", "epochs", "T, the training budget"),
-    Column("max_epochs", "Int64", "epochs", "where convergence was given up"),
+    Column("budget_epochs", "Int64", "epochs", "T, the training budget; null: it is in steps"),
+    Column("max_epochs", "Int64", "epochs", "where convergence was given up; null: it is in steps"),
+    Column("budget_steps", "Int64", "steps", "T, the training budget; null: it is in epochs"),
+    Column("max_steps", "Int64", "steps", "where convergence was given up; null: it is in epochs"),
+    Column("num_validation", "Int64", "examples", "that a proposal was scored on; else null"),
 )
 METRIC_COLUMNS = (
     Column("num_parameters", "Int64", COUNT, "trainable parameters"),
@@ -74,20 +77,25 @@ METRIC_COLUMNS = (
     Column("risk_se", "Float64", STANDARD_ERROR, "of risk over the evaluation sample"),
     Column("excess_risk", "Float64", RISK_DIFFERENCE, "R_n(T) - R*, from the known posterior"),
     Column("excess_risk_se", "Float64", STANDARD_ERROR, "of excess_risk"),
-    Column("converged", "boolean", "", "training risk settled before max_epochs"),
+    Column("converged", "boolean", "", "objective and training risk settled in time"),
     Column("converged_risk", "Float64", PROBABILITY, "R_n(inf), trained until it settles"),
     Column("converged_excess_risk", "Float64", RISK_DIFFERENCE, "R_n(inf) - R*"),
     Column("converged_excess_risk_se", "Float64", STANDARD_ERROR, "of converged_excess_risk"),
     Column("train_risk", "Float64", PROBABILITY, "0-1 risk on the training sample"),
-    Column("validation_risk", "Float64", PROBABILITY, "0-1 risk on the selection draw"),
+    Column("validation_risk", "Float64", PROBABILITY, "of a proposal, on the search's own draw"),
+    Column("selection_risk", "Float64", PROBABILITY, "0-1 risk on the draw that chooses U_H"),
+    Column("converged_selection_risk", "Float64", PROBABILITY, "the same at R_n(inf)"),
     Column("balanced_risk", "Float64", PROBABILITY, "mean of the classes' 0-1 risks"),
     Column("noisy_risk", "Float64", PROBABILITY, "risk against labels flipped as in training"),
     Column("excess_cross_entropy", "Float64", "nats", "E KL(posterior || prediction)"),
+    Column("converged_excess_cross_entropy", "Float64", "nats", "the same at R_n(inf)"),
+    Column("calibration_error", "Float64", PROBABILITY, "of predictions, from the posterior"),
+    Column("converged_calibration_error", "Float64", PROBABILITY, "the same at R_n(inf)"),
     Column("class_distribution_kl", "Float64", "nats", "KL(class priors || mean prediction)"),
     Column("class_distribution_tv", "Float64", PROBABILITY, "total variation between the two"),
     Column("area_under_curve", "Float64", PROBABILITY, "mean training risk over epochs 1 to T"),
-    Column("final_train_risk", "Float64", PROBABILITY, "training risk where R_n(inf) is taken"),
-    Column("steps_to_converge", "Int64", COUNT, "optimizer steps until training risk settled"),
+    Column("final_train_risk", "Float64", PROBABILITY, "L, errors on its own sample at R_n(inf)"),
+    Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
     Column("reconstruction_mse", "Float64", "squared input", "generative families only"),
     Column("psnr_db", "Float64", "dB", "peak signal to noise; generative families only"),
     Column("kl_nats", "Float64", "nats", "KL(true || learned), IWAE; where x has a known density"),

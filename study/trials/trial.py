@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from study.trials.roles import ROLES
-from study.trials.seeds import decode_variance_seed, seed_for
+from study.trials.roles import ROLES, Budget
+from study.trials.seeds import decode_search_seed, decode_variance_seed, seed_for
 
-IDENTITY_VERSION = 1
+IDENTITY_VERSION = 2
 """Of what determines a result. A new one makes every finished trial another trial's; a new column
 of a table is no reason for one (see `study.trials.schema.TABLE_VERSION`)."""
 UNDISTORTED = "none"
+DATA_STREAMS = (
+    *("data", "noise", "damage", "split", "head_examples"),
+    *("validation", "validation_noise"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -77,6 +81,7 @@ class TrialSpec:
 
     Attributes:
         hyperparameters: None only while a search has yet to propose them.
+        num_validation: examples that a proposal is scored on; None where nothing is searched.
         network: of a family that is the user's own; None for ours.
     """
 
@@ -85,9 +90,9 @@ class TrialSpec:
     population_name: str
     population_parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int
-    budget_epochs: int
-    max_epochs: int
+    budget: Budget
     hyperparameters: Mapping[str, Any] | None
+    num_validation: int | None = None
     network: UserNetwork | None = None
 
     @property
@@ -98,9 +103,10 @@ class TrialSpec:
             "role": self.role,
             **asdict(self.cell),
             "seed": self.seed,
-            "budget_epochs": self.budget_epochs,
-            "max_epochs": self.max_epochs,
+            f"budget_{self.budget.unit}": self.budget.to_budget,
+            f"max_{self.budget.unit}": self.budget.at_most,
             "hyperparameters": dict(self.hyperparameters or {}),
+            **({} if self.num_validation is None else {"num_validation": self.num_validation}),
             **({} if self.network is None else {"source": self.network.source}),
         }
 
@@ -114,29 +120,26 @@ class TrialSpec:
         """Seeds by stream name.
 
         Data streams ignore family, depth, hyperparameters, distortion and sample size, so that
-        cells are compared on the same draws; the search's never meet the measuring ones.
+        cells are compared on the same draws; those of a search are one search's own, and never
+        meet the measuring ones.
         """
         where = self.cell.population
         data, init, order = self._crossing
-        data_seed = 0 if ROLES[self.role].is_searched else data
-        drawn = {
-            name: seed_for(name, self.role, where, data_seed)
-            for name in ("data", "noise", "validation", "validation_noise")
-        }
+        drawn = {name: seed_for(name, self.role, where, data) for name in DATA_STREAMS}
         shared = {name: seed_for(name, where) for name in ("evaluation", "selection")}
         network = (self.role, self.cell.family, self.cell.depth)
-        own = {
-            "init": seed_for("init", *network, init),
-            "order": seed_for("order", *network, order),
-        }
-        return drawn | shared | own
+        own = {name: seed_for(name, *network, init) for name in ("init", "head", "teacher")}
+        visits = {name: seed_for(name, *network, order) for name in ("order", "loss")}
+        return drawn | shared | own | visits
 
     @property
     def _crossing(self) -> tuple[int, int, int]:
         """Seeds of data, initialisation and order: one and the same, unless they are crossed."""
-        if ROLES[self.role].is_crossed:
+        role = ROLES[self.role]
+        if role.is_crossed:
             return decode_variance_seed(self.seed)
-        return self.seed, self.seed, self.seed
+        repeat = decode_search_seed(self.seed)[0] if role.is_searched else self.seed
+        return repeat, self.seed, self.seed
 
 
 def trial_id(identity: Mapping[str, Any]) -> str:
@@ -154,7 +157,8 @@ def trial_from_json(text: str) -> TrialSpec:
     """What `trial_to_json` wrote."""
     held = json.loads(text)
     network = None if held["network"] is None else UserNetwork(**held["network"])
-    return TrialSpec(**{**held, "cell": Cell(**held["cell"]), "network": network})
+    whole = {"cell": Cell(**held["cell"]), "budget": Budget(**held["budget"])}
+    return TrialSpec(**{**held, **whole, "network": network})
 
 
 def trial_title(trial: Mapping[str, Any]) -> str:

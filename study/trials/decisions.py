@@ -1,0 +1,56 @@
+"""What rules decide on the evaluation sample, bit-packed: the form in which decisions are kept.
+
+    decisions/<trial_id>.npz    what a trial's rules decide, and what they predict
+    decisions/law-<key>.npz     the evaluation sample's posterior, or the labels of real data
+
+docs/protocol.md says what for; study.analysis.decisions reads a study's folder.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+from study.trials.trial import Cell, law_of
+
+FOLDER = "decisions"
+NUM_PREDICTIONS = 1_000
+"""Of the evaluation examples, the first this many have their predicted probabilities kept."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def law_key(cell: Cell) -> str:
+    """The key of a cell's law: 16 hex digits; label noise corrupts a sample and not the law."""
+    law = law_of(cell)
+    named = json.dumps([law.population, law.distortion, law.severity])
+    return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+
+def bits_of(num_classes: int) -> int:
+    """Bits that a decision for one of K >= 2 classes takes."""
+    return (num_classes - 1).bit_length()
+
+
+def pack(classes: Array, num_classes: int) -> Array:
+    """Decisions `(N,)` as bytes: of each its bits, the most significant first."""
+    places = np.arange(bits_of(num_classes))[::-1]
+    return np.packbits((classes[:, None] >> places & 1).astype(np.uint8))
+
+
+def unpack(packed: Array, num: int, num_classes: int) -> Array:
+    """What `pack` was given.
+
+    Raises:
+        ValueError: it was not `num` decisions for one of `num_classes`.
+    """
+    width = bits_of(num_classes)
+    if packed.dtype != np.uint8 or packed.shape != (-(-num * width // 8),):
+        raise ValueError(f"{packed.size} bytes of {packed.dtype} are not {num} decisions")
+    places = np.arange(width)[::-1]
+    bits = np.unpackbits(packed, count=num * width).reshape(num, width)
+    classes: Array = (bits.astype(np.int64) << places).sum(axis=1)
+    if num and classes.max() >= num_classes:
+        raise ValueError(f"class {classes.max()} is none of {num_classes}")
+    return classes
