@@ -14,9 +14,10 @@ TABLE: dict[str, Any] = {
     "num_train": [64, 128],
     "populations": [{"name": "xor", "sigma": 0.5}],
     "distortions": {"label_noise": [0.0, 0.2], "imbalance": [0.5, 0.9]},
-    "search": {"trials": 2, "max_epochs": 4, "grace_epochs": 1},
+    "search": {"trials": 2, "grace_share": 0.25},
     "training": {"budget_epochs": 4, "max_epochs": 30},
     "best_in_class": {"restarts": 2, "num_stream": [1000, 2000]},
+    "limit": {"restarts": 2, "num_stream": [1000]},
 }
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from classcomp.checking import check_networks
 from classcomp.populations import Population, make
 from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, examples
-from study.planning.plan import total_by_role
+from study.planning.plan import total_by_role, with_most_seeds
 from study.request.reading import SpecError, first_error
 from study.request.spec import NetworkSection, StudySpec
 
@@ -37,6 +37,7 @@ def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
                 f"num_train = {largest}: {label} has {num_available} training examples; "
                 f"allowed are 8 to {num_available}"
             )
+        _check_validation_size(spec, label, population)
     spec = _with_facts(spec, populations)
     for label, population in populations.items():
         if population.image_shape is None:
@@ -46,10 +47,20 @@ def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
 
 def _check_size(spec: StudySpec) -> None:
     """Refuses what could not even be listed."""
-    num = sum(total_by_role(spec).values())
+    num = sum(total_by_role(with_most_seeds(spec)).values())
     if num > MOST_TRIALS:
         raise SpecError(
             f"seeds, trials and restarts ask for {num} trials; allowed are {MOST_TRIALS}"
+        )
+
+
+def _check_validation_size(spec: StudySpec, label: str, population: Population) -> None:
+    """Images run out: of those that are held out for the search no more can be asked for."""
+    size, num_held_out = spec.search.validation_size, population.num_available("validation")
+    if size is not None and num_held_out is not None and size > num_held_out:
+        raise SpecError(
+            f"search.validation_size = {size}: {label} has {num_held_out} examples for the search; "
+            f"allowed are 1 to {num_held_out}"
         )
 
 

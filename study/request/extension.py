@@ -7,15 +7,18 @@ from typing import Any
 
 from study.request.reading import SpecError, read_spec
 from study.request.spec import PopulationSection, StudySpec
+from study.trials.trial import IDENTITY_VERSION
 
 # Their trials would not be trials of the same study. What is left out may change: `resources` and
 # `max_failed_share` determine no result, and a larger number or a longer list is an extension.
 FIXED = {
     "search": (
-        *("trials", "sampler", "max_epochs", "grace_epochs", "reduction_factor", "parallel"),
+        *("trials", "repeats", "validation_size", "sampler"),
+        *("grace_share", "reduction_factor", "parallel"),
     ),
-    "training": ("budget_epochs", "max_epochs"),
+    "training": ("budget_epochs", "max_epochs", "budget_steps", "max_steps"),
 }
+STREAMED = ("best_in_class", "limit")
 FREE = ("resources", "max_failed_share", "allow_mixed_code")
 """They determine no result: what is asked counts."""
 
@@ -43,6 +46,7 @@ def extend(
     there = read_spec(str(path))
     found = [
         *_settings(asked, there),
+        *_seeds(asked, there),
         *_networks(asked, records),
         *_hyperparameters(asked, there),
         *_populations(asked, records),
@@ -57,6 +61,28 @@ def extend(
         return asked
     free = {name: getattr(asked, name) for name in FREE}
     return there.model_copy(update=free)
+
+
+def check_protocol(records: Sequence[Mapping[str, Any]], shown: str) -> None:
+    """Refuses a study whose trials are of another protocol: none of them is one of this.
+
+    Args:
+        records: what is finished.
+        shown: the study's place, for messages.
+
+    Raises:
+        SpecError: one line.
+    """
+    others = Counter(
+        str(record.get("schema")) for record in records if record.get("schema") != IDENTITY_VERSION
+    )
+    if others:
+        versions = ", ".join(sorted(others))
+        raise SpecError(
+            f"{shown}: {sum(others.values())} of its trials are of another protocol (identity "
+            f"version {versions}, this program's is {IDENTITY_VERSION}); give the study another "
+            "--name"
+        )
 
 
 def check_code(
@@ -90,13 +116,28 @@ def check_code(
 def _settings(asked: StudySpec, there: StudySpec) -> list[str]:
     is_searched = asked.search.trials > 0 or there.search.trials > 0
     return [
-        f"{section}.{name} = {new} (there: {old})"
+        f"{section}.{name} = {_said(new)} (there: {_said(old)})"
         for section, names in FIXED.items()
         if section != "search" or is_searched
         for name in names
         if (new := getattr(getattr(asked, section), name))
         != (old := getattr(getattr(there, section), name))
     ]
+
+
+def _seeds(asked: StudySpec, there: StudySpec) -> list[str]:
+    """A precision may be asked for later or be made finer; how seeds are counted then may not."""
+    if asked.precision == there.precision is None:
+        return []
+    if asked.precision is None:
+        return [f"precision = {_said(None)} (there: {_said(there.precision)})"]
+    if asked.seeds == there.seeds:
+        return []
+    return [f"seeds = {asked.seeds} (there: {there.seeds}; they are the first stage of precision)"]
+
+
+def _said(value: Any) -> str:
+    return "not set" if value is None else str(value)
 
 
 def _networks(asked: StudySpec, records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -143,10 +184,12 @@ def _populations(asked: StudySpec, records: Sequence[Mapping[str, Any]]) -> list
 
 
 def _streams(asked: StudySpec, there: StudySpec) -> list[str]:
-    new, old = asked.best_in_class.num_stream, there.best_in_class.num_stream
-    if set(new) <= set(old) or set(old) <= set(new):
-        return []
-    return [f"best_in_class.num_stream = {list(new)} (there: {list(old)})"]
+    found = []
+    for section in STREAMED:
+        new, old = (getattr(spec, section).num_stream for spec in (asked, there))
+        if not (set(new) <= set(old) or set(old) <= set(new)):
+            found.append(f"{section}.num_stream = {list(new)} (there: {list(old)})")
+    return found
 
 
 def _is_within(asked: StudySpec, there: StudySpec) -> bool:
@@ -161,11 +204,26 @@ def _is_within(asked: StudySpec, there: StudySpec) -> bool:
             for name, severities in asked.distortions.items()
         )
         and asked.seeds <= there.seeds
+        and _is_no_finer(asked, there)
         and asked.training.ideal <= there.training.ideal
         and asked.variance.seeds <= there.variance.seeds
-        and asked.best_in_class.restarts <= there.best_in_class.restarts
-        and set(asked.best_in_class.num_stream) <= set(there.best_in_class.num_stream)
+        and asked.best_in_class.slack_restarts <= there.best_in_class.slack_restarts
+        and all(
+            new.restarts <= old.restarts and set(new.num_stream) <= set(old.num_stream)
+            for new, old in (
+                (getattr(asked, section), getattr(there, section)) for section in STREAMED
+            )
+        )
     )
+
+
+def _is_no_finer(asked: StudySpec, there: StudySpec) -> bool:
+    """Whether the precision that is asked for is reached by what was asked before."""
+    if asked.precision is None or there.precision is None:
+        return asked.precision is None
+    assert asked.max_seeds is not None
+    assert there.max_seeds is not None
+    return asked.precision >= there.precision and asked.max_seeds <= there.max_seeds
 
 
 def _labels(populations: Sequence[PopulationSection]) -> set[str]:

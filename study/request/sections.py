@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from study.trials.seeds import VARIANCE_BASE
+from study.trials.roles import Budget
+from study.trials.seeds import SEARCH_BASE, VARIANCE_BASE
 
 
 def unique(values: Sequence[Any]) -> Sequence[Any]:
@@ -41,7 +42,15 @@ def finite(value: Any) -> Any:
 LARGEST = 10**12
 """Of any number: beyond it are typing errors, and tables that overflow."""
 PositiveInt = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
+Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+MOST_REPEATS = 100
+EPOCHS = {"budget_epochs": 10, "max_epochs": 100}
+"""The budget where none is given."""
+GONE_FROM_SEARCH = {
+    "max_epochs": "a proposal trains for the budget of [training]",
+    "grace_epochs": "grace_share is a share of the budget of [training]",
+}
 
 
 class Section(BaseModel):
@@ -51,41 +60,86 @@ class Section(BaseModel):
 
 
 class SearchSection(Section):
-    """Hyperparameter search of each cell."""
+    """Hyperparameter search of each cell: `repeats` independent ones, each with its own data."""
 
-    trials: Annotated[int, Field(ge=0, le=LARGEST, strict=True)] = 0
+    trials: Annotated[int, Field(ge=0, le=SEARCH_BASE, strict=True)] = 0
+    repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS, strict=True)] = 1
+    validation_size: PositiveInt | None = None
     sampler: Literal["tpe", "random"] = "tpe"
-    max_epochs: PositiveInt = 20
-    grace_epochs: PositiveInt = 2
+    grace_share: Annotated[float, Field(gt=0, le=1)] = 0.1
     reduction_factor: Annotated[int, Field(ge=2, le=LARGEST, strict=True)] = 3
     parallel: PositiveInt = 1
 
-    @model_validator(mode="after")
-    def _grace_within_max(self) -> "SearchSection":
-        if self.grace_epochs > self.max_epochs:
-            raise ValueError(f"grace_epochs must be at most max_epochs = {self.max_epochs}")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _no_budget_of_its_own(cls, table: Any) -> Any:
+        for name, instead in GONE_FROM_SEARCH.items():
+            if isinstance(table, Mapping) and name in table:
+                raise ValueError(f"{name} is no key any more: {instead}")
+        return table
+
+    def grace_reports(self, budget: Budget) -> int:
+        """Reports of a proposal before which the search stops nobody."""
+        return max(1, round(self.grace_share * budget.num_reports))
 
 
 class TrainingSection(Section):
-    """Budget of the measured trials."""
+    """Budget of the measured trials, which the search's proposals have too; in one unit."""
 
-    budget_epochs: PositiveInt = 10
-    max_epochs: PositiveInt = 100
+    budget_epochs: PositiveInt | None = None
+    max_epochs: PositiveInt | None = None
+    budget_steps: PositiveInt | None = None
+    max_steps: PositiveInt | None = None
     ideal: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_epochs_unless_in_steps(cls, table: Any) -> Any:
+        if not isinstance(table, Mapping):
+            return table
+        given = {name for name in table if table[name] is not None}
+        in_epochs, in_steps = ({f"budget_{u}", f"max_{u}"} & given for u in ("epochs", "steps"))
+        if in_epochs and in_steps:
+            both = " and ".join(sorted(in_epochs | in_steps))
+            raise ValueError(f"{both}: allowed is one unit, epochs or steps")
+        if len(in_steps) == 1:
+            missing = {"budget_steps": "max_steps", "max_steps": "budget_steps"}[min(in_steps)]
+            raise ValueError(f"{missing} is missing, beside {min(in_steps)}")
+        return table if in_steps else {**EPOCHS, **{n: v for n, v in table.items() if n in given}}
 
     @model_validator(mode="after")
     def _budget_within_max(self) -> "TrainingSection":
-        if self.budget_epochs >= self.max_epochs:
-            raise ValueError(f"max_epochs must be above budget_epochs = {self.budget_epochs}")
+        budget = self.budget
+        if budget.to_budget >= budget.at_most:
+            unit = budget.unit
+            raise ValueError(f"max_{unit} must be above budget_{unit} = {budget.to_budget}")
         return self
+
+    @property
+    def budget(self) -> Budget:
+        """T and where convergence is given up."""
+        if self.budget_steps is not None and self.max_steps is not None:
+            return Budget(unit="steps", to_budget=self.budget_steps, at_most=self.max_steps)
+        assert self.budget_epochs is not None
+        assert self.max_epochs is not None
+        return Budget(unit="epochs", to_budget=self.budget_epochs, at_most=self.max_epochs)
 
 
 class BestInClassSection(Section):
-    """Restarts and stream lengths of the upper bound on the architecture's own risk."""
+    """The search for the architecture's best rule, and for one that is known to be there."""
 
-    restarts: Annotated[int, Field(ge=0, le=LARGEST, strict=True)] = 2
-    num_stream: tuple[PositiveInt, ...] = (20_000,)
+    restarts: Count = 2
+    num_stream: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (20_000,)
+    slack_restarts: Count = 0
+
+    _no_value_twice = field_validator("num_stream")(unique)
+
+
+class LimitSection(Section):
+    """The family's own procedure with unlimited data."""
+
+    restarts: Count = 3
+    num_stream: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (20_000,)
 
     _no_value_twice = field_validator("num_stream")(unique)
 

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from classcomp.distortions import NEUTRAL, distort
-from classcomp.populations import make
+from classcomp.populations import RealData, make
 from classcomp.sources import source_of
 from search_spaces import FREE_WIDTH, SPACES, FamilySpace
 from search_spaces.reading import own_space, read_space, restricted
 from study.request.sections import (
     LARGEST,
     BestInClassSection,
+    LimitSection,
     PositiveInt,
     Probability,
     ResourcesSection,
@@ -29,6 +30,8 @@ from study.trials.trial import UserNetwork
 
 Number = Annotated[int, Field(ge=8, le=LARGEST, strict=True)]
 Depth = Annotated[int, Field(ge=1, le=8, strict=True)]
+FEWEST_FIRST = 5
+"""Seeds from which a spread may be judged that decides how many more there are."""
 
 
 class PopulationSection(BaseModel):
@@ -44,6 +47,11 @@ class PopulationSection(BaseModel):
     @cached_property
     def label(self) -> str:
         return str(make(self.name, **self.parameters).label)
+
+    @cached_property
+    def is_law_known(self) -> bool:
+        """Whether there is a posterior, and examples without end."""
+        return not isinstance(make(self.name, **self.parameters), RealData)
 
     @model_validator(mode="after")
     def _exists(self) -> "PopulationSection":
@@ -109,6 +117,8 @@ class StudySpec(Section):
     families: Annotated[tuple[str, ...], Field(min_length=1)]
     depths: Annotated[tuple[Depth, ...], Field(min_length=1)]
     seeds: PositiveInt = 10
+    precision: Annotated[float, Field(gt=0, lt=1)] | None = None
+    max_seeds: PositiveInt | None = None
     max_failed_share: Probability = 0.5
     match_parameters: Annotated[bool, Field(strict=True)] = True
     allow_mixed_code: Annotated[bool, Field(strict=True)] = False
@@ -120,6 +130,7 @@ class StudySpec(Section):
     search: SearchSection = SearchSection()
     training: TrainingSection = TrainingSection()
     best_in_class: BestInClassSection = BestInClassSection()
+    limit: LimitSection = LimitSection()
     variance: VarianceSection = VarianceSection()
     resources: ResourcesSection = ResourcesSection()
 
@@ -149,6 +160,24 @@ class StudySpec(Section):
     def _numbers_are_finite(cls, wishes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         finite(wishes)
         return wishes
+
+    @model_validator(mode="after")
+    def _precision_can_be_aimed_at(self) -> "StudySpec":
+        if self.precision is None and self.max_seeds is None:
+            return self
+        if self.precision is None:
+            raise ValueError(f"max_seeds = {self.max_seeds}: allowed with precision only")
+        wanted = f"precision = {self.precision:g}"
+        if self.max_seeds is None:
+            raise ValueError(f"{wanted}: max_seeds is missing")
+        if self.seeds < FEWEST_FIRST:
+            raise ValueError(
+                f"seeds = {self.seeds}: with {wanted} they are the first stage, of at least "
+                f"{FEWEST_FIRST}"
+            )
+        if self.max_seeds < self.seeds:
+            raise ValueError(f"max_seeds = {self.max_seeds}: must be at least seeds = {self.seeds}")
+        return self
 
     @model_validator(mode="after")
     def _families_exist(self) -> "StudySpec":
@@ -188,6 +217,10 @@ class StudySpec(Section):
     def network_of(self, family: str) -> UserNetwork | None:
         """The user's own network of this name; None for a family of ours."""
         return self.own[family].network if family in self.own else None
+
+    def is_fitted(self, family: str) -> bool:
+        """Whether a family is fitted at once, and has no gradient."""
+        return family in self.own and self.own[family].kind == "sklearn"
 
     def space_of(self, family: str) -> FamilySpace:
         """What is searched in a family and what is fixed, the user's wishes heeded.

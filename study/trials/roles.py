@@ -30,6 +30,10 @@ class Scope(Enum):
     LAW = auto()  # across noise levels too: label noise corrupts a sample and not the law
 
 
+PASSES = 20
+"""Reports that a budget in steps is cut into; in epochs there is one after each."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
     """How long a trial trains.
@@ -43,6 +47,14 @@ class Budget:
     unit: str
     to_budget: int
     at_most: int
+
+    @property
+    def num_reports(self) -> int:
+        """How often a trial of what is trained reports until its budget is used up."""
+        if self.unit == "epochs":
+            return self.to_budget
+        steps_between = -(-self.to_budget // PASSES)
+        return -(-self.to_budget // steps_between)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +113,8 @@ def _proposals(asked: Asked) -> Sequence[int]:
 
 
 def _to_the_end(asked: Asked) -> Budget:
-    return asked.training.budget
+    budget: Budget = asked.training.budget
+    return budget
 
 
 def _to_the_budget(asked: Asked) -> Budget:

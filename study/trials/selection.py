@@ -5,15 +5,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from study.trials.roles import ROLES
+from study.trials.seeds import decode_search_seed
+from study.trials.trial import Cell
 
+Search = tuple[Cell, int]
+"""A cell, and which of its independent searches."""
 Scored = tuple[float | None, Mapping[str, Any]]
 
 
+def search_of(cell: Cell, seed: int) -> Search:
+    """The search that a cell's proposal with this seed belongs to."""
+    return cell, decode_search_seed(seed)[0]
+
+
 def winner(records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The winner of one cell's search, or None where no search trial is done.
+    """The winner of one search of a cell, or None where no search trial is done.
 
     Args:
-        records: the ledger's records of one cell. Only searched roles with status "done" compete:
+        records: the ledger's records of one search. Only searched roles with status "done" compete:
             a stopped trial never had its full budget, and measuring data must not select.
 
     Returns:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from study.planning.plan import next_trials
-from study.request.extension import check_code, extend
+from study.request.extension import check_code, check_protocol, extend
 from study.request.reading import SpecError, write_spec
 from study.request.spec import StudySpec
 from tests.small_study import TABLE, record_of
@@ -31,6 +31,11 @@ EXTENSIONS: dict[str, dict[str, Any]] = {
     "a population": {"populations": [*TABLE["populations"], {"name": "concentric", "scale": 2}]},
     "the same law once more": {"populations": [*TABLE["populations"], {"name": "xor", "sigma": 1}]},
     "restarts": {"best_in_class": {"restarts": 3, "num_stream": [1000, 2000]}},
+    "restarts of the limit": {"limit": {"restarts": 3, "num_stream": [1000]}},
+    "a stream of the limit": {"limit": {"restarts": 2, "num_stream": [1000, 4000]}},
+    "the slack": {
+        "best_in_class": {"restarts": 2, "num_stream": [1000, 2000], "slack_restarts": 1}
+    },
     "a stream": {"best_in_class": {"restarts": 2, "num_stream": [1000, 2000, 4000]}},
     "other families only": {"families": ["resnet"]},
 }
@@ -44,6 +49,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "a level": {"distortions": {"label_noise": [0.2]}},
     "no distortion": {"distortions": {}},
     "a stream": {"best_in_class": {"restarts": 1, "num_stream": [2000]}},
+    "no limit": {"limit": {"restarts": 0, "num_stream": [1000]}},
 }
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "search trials": (
@@ -65,6 +71,23 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "another law": (
         {"populations": [{"name": "xor", "sigma": 1}]},
         "populations: xor(sigma=1) (there: xor(sigma=0.5))",
+    ),
+    "searches": (
+        {"search": {**TABLE["search"], "repeats": 2}},
+        "search.repeats = 2 (there: 1)",
+    ),
+    "validation": (
+        {"search": {**TABLE["search"], "validation_size": 99}},
+        "search.validation_size = 99 (there: not set)",
+    ),
+    "steps": (
+        {"training": {"budget_steps": 4, "max_steps": 30}},
+        "training.budget_epochs = not set (there: 4); training.max_epochs = not set (there: 30); "
+        "training.budget_steps = 4 (there: not set); training.max_steps = 30 (there: not set)",
+    ),
+    "another stream of the limit": (
+        {"limit": {"restarts": 2, "num_stream": [500]}},
+        "limit.num_stream = [500] (there: [1000])",
     ),
     "another stream": (
         {"best_in_class": {"restarts": 2, "num_stream": [1000, 3000]}},
@@ -117,9 +140,58 @@ def test_nothing_contradicts_what_has_not_begun(case: str, make_spec: Make, tmp_
 
 
 def test_settings_of_a_search_nobody_asks_for_are_free(make_spec: Make, tmp_path: Path) -> None:
-    records = begun(make_spec(search={"trials": 0, "max_epochs": 4}), tmp_path)
-    asked = make_spec(search={"trials": 0, "max_epochs": 5})
+    records = begun(make_spec(search={"trials": 0, "grace_share": 0.4}), tmp_path)
+    asked = make_spec(search={"trials": 0, "grace_share": 0.5})
     assert extend(asked, records, tmp_path, "here").search.trials == 0
+
+
+FINE = {"seeds": 5, "precision": 0.01, "max_seeds": 20}
+
+
+@pytest.mark.parametrize(
+    ("change", "is_more"),
+    [
+        ({"precision": 0.005}, True),
+        ({"max_seeds": 30}, True),
+        ({"precision": 0.02}, False),
+        ({"max_seeds": 10}, False),
+    ],
+)
+def test_a_precision_may_be_made_finer(
+    change: dict[str, Any], is_more: bool, make_spec: Make, tmp_path: Path
+) -> None:
+    there, asked = make_spec(**FINE), make_spec(**{**FINE, **change})
+    records = begun(there, tmp_path)
+    assert extend(asked, records, tmp_path, "here") == (asked if is_more else there)
+
+
+def test_a_precision_may_be_asked_for_later(make_spec: Make, tmp_path: Path) -> None:
+    """Its first stage is what is there: the same rule as if it had been asked for at once."""
+    records = begun(make_spec(seeds=5), tmp_path)
+    assert extend(make_spec(**FINE), records, tmp_path, "here") == make_spec(**FINE)
+    with pytest.raises(SpecError, match=r"seeds = 6 \(there: 5; they are the first stage"):
+        extend(make_spec(**{**FINE, "seeds": 6}), records, tmp_path, "here")
+
+
+def test_how_seeds_were_counted_is_not_forgotten(make_spec: Make, tmp_path: Path) -> None:
+    """Intervals have to know that the number of seeds came from their spread."""
+    records = begun(make_spec(**FINE), tmp_path)
+    with pytest.raises(SpecError, match=r"precision = not set \(there: 0\.01\)"):
+        extend(make_spec(seeds=9), records, tmp_path, "here")
+    with pytest.raises(SpecError, match=r"seeds = 7 \(there: 5; they are the first stage"):
+        extend(make_spec(**{**FINE, "seeds": 7}), records, tmp_path, "here")
+
+
+def test_trials_of_another_protocol_are_refused_in_one_line(make_spec: Make) -> None:
+    records = [record_of(trial) for trial in next_trials(make_spec(), [])]
+    check_protocol(records, "res/small")
+    old = [{**record, "schema": 1} for record in records[:3]]
+    with pytest.raises(SpecError) as refused:
+        check_protocol([*records, *old], "res/small")
+    assert str(refused.value) == (
+        "res/small: 3 of its trials are of another protocol (identity version 1, this program's "
+        "is 2); give the study another --name"
+    )
 
 
 def test_a_law_asked_for_long_ago_is_remembered(make_spec: Make, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from study.trials.trial import trial_from_json, trial_id, trial_to_json
 from tests.small_study import TABLE
 
 MakeSpec = Callable[..., StudySpec]
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -30,6 +31,57 @@ def test_a_written_study_reads_back(make_spec: MakeSpec, tmp_path: Path) -> None
     path = tmp_path / "study.toml"
     write_spec(make_spec(), path)
     assert read_spec(str(path)) == make_spec()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_example_is_a_study(path: Path) -> None:
+    """Of any law: one names data that are yet to be made."""
+    assert read_spec(str(path), ['populations=[{name="xor"}]']).limit.restarts > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "budget"),
+    [
+        ({}, ("epochs", 10, 100)),
+        ({"budget_epochs": 20}, ("epochs", 20, 100)),
+        ({"max_epochs": 12}, ("epochs", 10, 12)),
+        ({"budget_steps": 300, "max_steps": 3000}, ("steps", 300, 3000)),
+    ],
+)
+def test_a_budget_has_one_unit(
+    given: dict[str, int], budget: tuple[str, int, int], make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    spec = make_spec(training=given)
+    found = spec.training.budget
+    assert (found.unit, found.to_budget, found.at_most) == budget
+    write_spec(spec, tmp_path / "study.toml")
+    assert read_spec(str(tmp_path / "study.toml")) == spec
+
+
+@pytest.mark.parametrize(
+    ("training", "share", "reports", "grace"),
+    [
+        ({"budget_epochs": 10}, 0.1, 10, 1),
+        ({"budget_epochs": 30}, 0.1, 30, 3),
+        ({"budget_epochs": 4}, 0.1, 4, 1),
+        ({"budget_epochs": 4}, 1.0, 4, 4),
+        ({"budget_steps": 400, "max_steps": 4000}, 0.1, 20, 2),
+        ({"budget_steps": 400, "max_steps": 4000}, 0.5, 20, 10),
+        ({"budget_steps": 7, "max_steps": 40}, 0.5, 7, 4),
+        ({"budget_steps": 50, "max_steps": 400}, 0.2, 17, 3),  # one every three steps
+    ],
+)
+def test_grace_is_a_share_of_the_reports(
+    training: dict[str, int], share: float, reports: int, grace: int, make_spec: MakeSpec
+) -> None:
+    spec = make_spec(training=training, search={"trials": 2, "grace_share": share})
+    budget = spec.training.budget
+    assert (budget.num_reports, spec.search.grace_reports(budget)) == (reports, grace)
+
+
+def test_a_law_is_known_or_it_is_not(make_spec: MakeSpec) -> None:
+    spec = make_spec(populations=[{"name": "digits", "classes": [3, 8]}, {"name": "xor"}])
+    assert [population.is_law_known for population in spec.populations] == [False, True]
 
 
 def test_overrides_reach_every_level() -> None:
@@ -57,8 +109,32 @@ WRONG = [
     ('populations = [{name = "xor", sigma = -1.0}]', "populations.0", "sigma"),
     ('populations = [{name = "xor", sigmma = 1.0}]', "populations.0", "sigmma"),
     ("search = {trialss = 2}", "search.trialss", "allowed are trials"),
-    ("search = {max_epochs = 2, grace_epochs = 5}", "search", "at most max_epochs = 2"),
+    (
+        "search = {max_epochs = 2}",
+        "search: max_epochs is no key any more",
+        "trains for the budget of [training]",
+    ),
+    ("search = {grace_epochs = 5}", "search: grace_epochs is no key any more", "grace_share"),
+    ("search = {grace_share = 0.0}", "search.grace_share = 0.0", "greater than 0"),
+    ("search = {grace_share = 1.5}", "search.grace_share = 1.5", "less than or equal to 1"),
+    ("search = {trials = 10001}", "search.trials = 10001", "less than or equal to 10000"),
+    ("search = {repeats = 0}", "search.repeats = 0", "greater than or equal to 1"),
+    ("search = {validation_size = 0}", "search.validation_size = 0", "or equal to 1"),
     ("training = {budget_epochs = 50, max_epochs = 20}", "training", "above budget_epochs = 50"),
+    ("training = {budget_epochs = 100}", "training", "max_epochs must be above budget_epochs"),
+    ("training = {budget_steps = 50, max_steps = 50}", "training", "above budget_steps = 50"),
+    ("training = {budget_steps = 50}", "training: max_steps is missing", "beside budget_steps"),
+    ("training = {max_steps = 50}", "training: budget_steps is missing", "beside max_steps"),
+    (
+        "training = {budget_steps = 50, max_epochs = 20}",
+        "training: budget_steps and max_epochs",
+        "allowed is one unit, epochs or steps",
+    ),
+    ("training = {budget_steps = 2.5, max_steps = 9}", "training.budget_steps = 2.5", "integer"),
+    ("best_in_class = {num_stream = []}", "best_in_class.num_stream", "at least 1 item"),
+    ("best_in_class = {slack_restarts = -1}", "best_in_class.slack_restarts = -1", "or equal to 0"),
+    ("limit = {num_stream = [8, 8]}", "limit.num_stream", "no value twice"),
+    ("limit = {restartss = 1}", "limit.restartss", "allowed are restarts, num_stream"),
     ('name = "../up"', "name", "pattern"),
 ]
 
@@ -146,10 +222,12 @@ def test_a_seed_is_the_same_in_every_interpreter() -> None:
 def test_every_part_of_the_identity_changes_the_id(make_spec: MakeSpec) -> None:
     trial = next_trials(make_spec(search={"trials": 0}), [])[0]
     changed = [
-        replace(trial, role="measure" if trial.role != "measure" else "resubstitution"),
+        replace(trial, role="measure" if trial.role != "measure" else "ideal"),
         replace(trial, seed=trial.seed + 7),
-        replace(trial, budget_epochs=trial.budget_epochs + 1),
-        replace(trial, max_epochs=trial.max_epochs + 1),
+        replace(trial, budget=replace(trial.budget, to_budget=trial.budget.to_budget + 1)),
+        replace(trial, budget=replace(trial.budget, at_most=trial.budget.at_most + 1)),
+        replace(trial, budget=replace(trial.budget, unit="steps")),
+        replace(trial, num_validation=77),
         replace(trial, hyperparameters={**(trial.hyperparameters or {}), "learning_rate": 0.5}),
         replace(trial, cell=replace(trial.cell, num_train=999)),
         replace(trial, cell=replace(trial.cell, severity=0.123)),
