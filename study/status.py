@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from study import cli
-from study.planning.plan import enumerate_cells, is_complete, total_by_role
+from study.planning.plan import enumerate_cells, is_complete, seeds_by_cell, total_by_role
 from study.planning.progress import duration, seconds_left
+from study.request.extension import check_protocol
 from study.request.reading import SpecError, read_spec
 from study.request.spec import StudySpec
 from study.storage.ledger import LedgerError, Record
@@ -63,9 +64,10 @@ def _status(directory: str) -> str:
     with store.workspace() as folder:
         if not (folder / "study.toml").is_file():
             raise SpecError(f"{directory}: there is no study.toml; allowed is a study's own folder")
+        ledger = open_ledger(store)
+        records, warnings = ledger.read()
+        check_protocol(records, store.shown)  # of another one, its study file is too
         spec = read_spec(str(folder / "study.toml"))
-    ledger = open_ledger(store)
-    records, warnings = ledger.read()
     rows = shutil.get_terminal_size(fallback=(100, 40)).lines
     return describe(spec, records, warnings, ledger.is_held(), time.time(), rows)
 
@@ -88,7 +90,7 @@ def describe(
         now: seconds since 1970.
         rows: of the screen; cells that do not fit are only counted.
     """
-    totals = total_by_role(spec)
+    totals = total_by_role(spec, records)
     is_over = not is_running and is_complete(spec, records)
     state = "a driver is at work" if is_running else "finished" if is_over else "nobody at work"
     lines = [f"{spec.name} · {state} · {len(records)} of {sum(totals.values())} trials finished"]
@@ -180,15 +182,20 @@ def _cells(spec: StudySpec, records: Sequence[Record], room: int) -> list[str]:
         if ROLES[record["role"]].is_in_grid:
             by_cell[cell_of(record)].append(record)
     cells = list(dict.fromkeys([*enumerate_cells(spec), *by_cell]))
-    planned = sum(len(role.seeds(spec)) for role in ROLES.values() if role.is_in_grid)
+    grid = [role for role in ROLES.values() if role.is_in_grid]
+    usual = sum(len(role.seeds(spec)) for role in grid)
+    planned = dict.fromkeys(cells, usual)
+    if spec.precision is not None:
+        others = sum(len(role.seeds(spec)) for role in grid if not role.is_measured)
+        planned |= {cell: others + n for cell, n in seeds_by_cell(spec, records).items()}
     started = [cell for cell in cells if by_cell.get(cell)]
-    started.sort(key=lambda cell: len(by_cell[cell]) >= planned)
+    started.sort(key=lambda cell: len(by_cell[cell]) >= planned[cell])
     if not started:
         return [f"{len(cells)} cells, none begun"]
     lines = [f"{'cell, and its least risks':<62}{'finished':>10}{'validation':>12}{'excess':>10}"]
     for cell in started[:room]:
         done = by_cell[cell]
-        finished = f"{len(done)}/{planned}"
+        finished = f"{len(done)}/{planned[cell]}"
         best = f"{_best(done, 'validation_risk'):>12}{_best(done, 'excess_risk'):>10}"
         lines.append(f"{_cut(cell.title, 61):<62}{finished:>10}{best}")
     more = [f"{len(started) - room} more begun"] if len(started) > room else []

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
 
-from study.planning.plan import planned_trials
+from study.planning.plan import planned_trials, with_most_seeds
 from study.planning.progress import duration
 from study.request.spec import StudySpec
 from study.storage.ledger import Record
@@ -20,38 +21,77 @@ def describe(
     seconds_per_example: Callable[[TrialSpec], float],
     console: Console,
 ) -> None:
-    """Prints trials by role, their epochs and the CPU time they are estimated to take.
+    """Prints trials by role, the examples they train on and the CPU time that is estimated to take.
 
     The unit cost is asked for once for each family, depth and population. Scoring and data are
-    not in it, and a trial may settle before `max_epochs`, so the two columns are the time to the
-    budget and the time to the last epoch a trial may take.
+    not in it, and a trial may settle before convergence is given up, so the two columns are the
+    time to the budget and the time if none does. Where a precision is asked for, the first is of
+    the seeds that are certain, the second of all that a cell may have.
     """
-    trials = planned_trials(spec, records)
+    least, most = planned_trials(spec, records), planned_trials(with_most_seeds(spec), records)
     unit: dict[tuple[str, int, str], float] = {}
-    rows: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0, 0.0])
-    for trial in trials:
+    rows: dict[str, _Row] = defaultdict(_Row)
+    for trial in most:
         cell = trial.cell
         key = (cell.family, cell.depth, cell.population)
         if key not in unit:
             unit[key] = seconds_per_example(trial)
         row = rows[trial.role]
-        row[0] += 1
-        # What is fitted, and not trained, sees its sample once.
-        is_fitted = cell.family in spec.own and spec.own[cell.family].kind == "sklearn"
-        budget, most = (1, 1) if is_fitted else (trial.budget_epochs, trial.max_epochs)
-        row[1] += budget
-        row[2] += cell.num_train * budget * unit[key]
-        row[3] += cell.num_train * most * unit[key]
-    table = Table(title=f"{spec.name}: {len(trials)} trials to run, {len(records)} finished")
-    for heading in ("role", "trials", "epochs", "CPU to budget", "CPU at most"):
+        row.most += 1
+        row.at_most_s += unit[key] * _num_examples(spec, trial, trial.budget.at_most)
+    for trial in least:
+        cell, row = trial.cell, rows[trial.role]
+        examples = _num_examples(spec, trial, trial.budget.to_budget)
+        row.least += 1
+        row.examples += examples
+        row.to_budget_s += unit[cell.family, cell.depth, cell.population] * examples
+    count = _between(len(least), len(most))
+    table = Table(title=f"{spec.name}: {count} trials to run, {len(records)} finished")
+    for heading in ("role", "trials", "examples", "CPU to budget", "CPU at most"):
         table.add_column(heading, justify="left" if heading == "role" else "right")
     for role in ROLES:
         if role in rows:
-            count, epochs, low, high = rows[role]
-            table.add_row(role, str(count), str(epochs), duration(low), duration(high))
-    low, high = (sum(row[i] for row in rows.values()) for i in (2, 3))
+            table.add_row(role, *rows[role].shown)
     table.add_section()
-    total_epochs = sum(int(row[1]) for row in rows.values())
-    table.add_row("all", str(len(trials)), str(total_epochs), duration(low), duration(high))
+    table.add_row("all", *sum(rows.values(), _Row()).shown)
     console.print(table)
     console.print("CPU time of training alone, from steps timed on this machine just now.")
+    if spec.precision is not None:
+        console.print(
+            f"precision = {spec.precision:g}: {spec.seeds} seeds of each cell tell how many it "
+            f"needs, {spec.max_seeds} at most."
+        )
+
+
+@dataclass(kw_only=True, slots=True)
+class _Row:
+    """A row of the table, as it fills."""
+
+    least: int = 0
+    most: int = 0
+    examples: int = 0
+    to_budget_s: float = 0.0
+    at_most_s: float = 0.0
+
+    def __add__(self, other: "_Row") -> "_Row":
+        mine, others = asdict(self), asdict(other)
+        return _Row(**{name: value + others[name] for name, value in mine.items()})
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        seconds = (duration(self.to_budget_s), duration(self.at_most_s))
+        return (_between(self.least, self.most), f"{self.examples:,}", *seconds)
+
+
+def _num_examples(spec: StudySpec, trial: TrialSpec, length: int) -> int:
+    """Examples that a trial sees in so many epochs or steps; what is fitted sees them once."""
+    if spec.is_fitted(trial.cell.family):
+        return trial.cell.num_train
+    if trial.budget.unit == "epochs":
+        return trial.cell.num_train * length
+    assert trial.hyperparameters is not None, "the dry run stands in for the winner"
+    return int(trial.hyperparameters["batch_size"]) * length
+
+
+def _between(least: int, most: int) -> str:
+    return str(least) if least == most else f"{least}–{most}"

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from study.planning.precision import first_totals, seeds_needed
 from study.request.spec import PopulationSection, StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import NEUTRAL_SEVERITY
-from study.trials.selection import winner
+from study.trials.seeds import decode_search_seed
+from study.trials.selection import Search, search_of, winner
 from study.trials.trial import UNDISTORTED, Cell, TrialSpec, cell_of, law_of
 
 
@@ -50,23 +52,27 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
 def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]:
     """Where a role has its trials, given the study's grid.
 
-    A family in which everything is fixed has nothing to search. Several cells share a law: the
-    one with the least label noise (and, across sample sizes, the largest sample) serves it.
+    A family in which everything is fixed has nothing to search. The best rule of an architecture
+    is looked for by gradients under a law that is known, and nowhere else. Several cells share a
+    level or a law: the one with the least label noise, and of those the one with the largest
+    sample, serves it.
     """
     if role.is_searched:
         cells = [cell for cell in cells if spec.space_of(cell.family).space]
     if role.scope is Scope.CELL:
         return [Place(cell=cell, served_by=cell) for cell in cells]
+    known = {population.label for population in spec.populations if population.is_law_known}
+    if role.scope is Scope.LAW:
+        fitted = {family for family in spec.families if spec.is_fitted(family)}
+        cells = [c for c in cells if c.population in known and c.family not in fitted]
+    shared = law_of if role.scope is Scope.LAW else _itself
     serving: dict[Cell, Cell] = {}
     for cell in sorted(cells, key=lambda c: (_label_noise(c), -c.num_train)):
-        law = law_of(cell)
-        serving.setdefault(replace(law, num_train=0) if role.streams else law, cell)
-    if role.streams is None:
-        return [Place(cell=law, served_by=cell) for law, cell in serving.items()]
+        serving.setdefault(replace(shared(cell), num_train=0), cell)
     return [
-        Place(cell=replace(law, num_train=size), served_by=cell)
-        for law, cell in serving.items()
-        for size in role.streams(spec)
+        Place(cell=replace(about, num_train=size), served_by=cell)
+        for about, cell in serving.items()
+        for size in _streams(role, spec, is_law_known=about.population in known)
     ]
 
 
@@ -74,24 +80,14 @@ def next_trials(spec: StudySpec, records: Iterable[Record]) -> list[TrialSpec]:
     """Every trial that can start now, in the order in which it should.
 
     A search proposal has `hyperparameters=None` and its number in the cell as seed; the trials
-    that measure a cell appear once its search is over. A trial in `records` never appears.
+    that take a search's winner appear once that search is over, and seeds beyond the first ones
+    once these have told how many there are to be. A trial in `records` never appears.
 
     Args:
         spec: what is asked.
         records: the ledger, any order.
     """
-    state = _State.of(spec, records)
-    by_role = {name: list(state.startable(role)) for name, role in ROLES.items()}
-    # Searching first, since everything else waits for it; long streams before short trials.
-    references = [t for name in by_role for t in by_role[name] if ROLES[name].scope != Scope.CELL]
-    ordered = [
-        *by_role["search"],
-        *sorted(references, key=lambda t: -t.cell.num_train * t.max_epochs),
-        *by_role["measure"],
-        *_cell_by_cell([*by_role["ideal"], *by_role["variance"]], state.cells),
-    ]
-    fresh = (t for t in ordered if t.hyperparameters is None or t.trial_id not in state.finished)
-    return list({_key(t): t for t in fresh}.values())
+    return _in_order(_State.of(spec, records))
 
 
 def is_complete(spec: StudySpec, records: Sequence[Record]) -> bool:
@@ -99,12 +95,34 @@ def is_complete(spec: StudySpec, records: Sequence[Record]) -> bool:
     return not next_trials(spec, records)
 
 
-def total_by_role(spec: StudySpec) -> Counter[str]:
-    """Trials of the whole study by role, finished or not; roles without any are left out."""
+def with_most_seeds(spec: StudySpec) -> StudySpec:
+    """The study if every cell needed all the seeds that it may have."""
+    if spec.precision is None:
+        return spec
+    return spec.model_copy(update={"seeds": spec.max_seeds, "precision": None, "max_seeds": None})
+
+
+def total_by_role(spec: StudySpec, records: Sequence[Record] = ()) -> Counter[str]:
+    """Trials of the whole study by role, finished or not; roles without any are left out.
+
+    Where a precision is asked for, a cell counts with its first seeds until these are in
+    `records`: the total grows, up to that of `with_most_seeds`.
+    """
     cells = enumerate_cells(spec)
-    return +Counter(
+    totals = Counter(
         {n: len(places_of(r, cells, spec)) * len(r.seeds(spec)) for n, r in ROLES.items()}
     )
+    if spec.precision is not None and records:
+        totals["measure"] = sum(seeds_by_cell(spec, records).values())
+    return +totals
+
+
+def seeds_by_cell(spec: StudySpec, records: Sequence[Record]) -> dict[Cell, int]:
+    """How many seeds each cell is measured with, as far as `records` tell."""
+    state, role = _State.of(spec, records), ROLES["measure"]
+    return {
+        place.cell: len(state.seeds(role, place)) for place in places_of(role, state.cells, spec)
+    }
 
 
 def planned_trials(spec: StudySpec, records: Sequence[Record] = ()) -> list[TrialSpec]:
@@ -112,86 +130,148 @@ def planned_trials(spec: StudySpec, records: Sequence[Record] = ()) -> list[Tria
 
     The dry run's list: exact in number, its hyperparameters are stand-ins.
     """
-    done = Counter(cell_of(r) for r in records if ROLES[r["role"]].is_searched)
-    state, role = _State.of(spec, ()), ROLES["search"]
-    searching = [
-        state.trial(role, place.cell, number, spec.space_of(place.cell.family).defaults)
-        for place in places_of(role, state.cells, spec)
-        for number in range(done[place.cell], spec.search.trials)
-    ]
-    unsearched = spec.search.model_copy(update={"trials": 0})
-    return searching + next_trials(spec.model_copy(update={"search": unsearched}), records)
+    return _in_order(replace(_State.of(spec, records), is_whole=True))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _State:
-    """The ledger, indexed the way the plan asks for it."""
+    """The ledger, indexed the way the plan asks for it.
+
+    Attributes:
+        searched: finished proposals, by cell and independent search.
+        is_whole: whether what waits for a search is planned too, with stand-ins for its winner.
+    """
 
     spec: StudySpec
     cells: Sequence[Cell]
     populations: Mapping[str, PopulationSection]
-    finished: frozenset[str]
-    searched: Mapping[Cell, list[Record]]
+    finished: Mapping[str, Record]
+    searched: Mapping[Search, list[Record]]
+    is_whole: bool = False
 
     @classmethod
     def of(cls, spec: StudySpec, records: Iterable[Record]) -> "_State":
-        searched: dict[Cell, list[Record]] = defaultdict(list)
-        finished = set()
+        searched: dict[Search, list[Record]] = defaultdict(list)
+        finished = {}
         for record in records:
-            finished.add(record["trial_id"])
+            finished[record["trial_id"]] = record
             if ROLES[record["role"]].is_searched:
-                searched[cell_of(record)].append(record)
+                searched[search_of(cell_of(record), record["seed"])].append(record)
         return cls(
             spec=spec,
             cells=enumerate_cells(spec),
             populations={p.label: p for p in spec.populations},
-            finished=frozenset(finished),
+            finished=finished,
             searched=searched,
         )
 
     def startable(self, role: Role) -> Iterator[TrialSpec]:
         """The role's trials that wait for nothing, finished ones included; its next proposals."""
         if role.is_searched:
-            for place in places_of(role, self.cells, self.spec):
-                cell = place.cell
-                taken = {record["seed"] for record in self.searched.get(cell, ())}
-                free = [number for number in role.seeds(self.spec) if number not in taken]
-                for number in free[: self.spec.search.parallel]:
-                    yield self.trial(role, cell, number, None)
+            yield from self.proposals(role)
             return
         for place in places_of(role, self.cells, self.spec):
-            chosen = self.hyperparameters(place.served_by)
-            if chosen is not None:
-                for seed in role.seeds(self.spec):
-                    yield self.trial(role, place.cell, seed, chosen)
+            chosen = self.choices(place.served_by)
+            for seed in self.seeds(role, place):
+                hyperparameters = chosen[self.search_serving(role, seed)]
+                if hyperparameters is not None:
+                    yield self.trial(role, place.cell, seed, hyperparameters)
 
-    def hyperparameters(self, cell: Cell) -> Mapping[str, Any] | None:
-        """Frozen hyperparameters of a cell, or None while its search is not over."""
-        space = self.spec.space_of(cell.family)
-        if self.spec.search.trials == 0 or not space.space:
-            return space.defaults
-        records = self.searched.get(cell, [])
-        if len(records) < self.spec.search.trials:
-            return None
-        best = winner(records)
-        return None if best is None else best["hyperparameters"]
+    def proposals(self, role: Role) -> Iterator[TrialSpec]:
+        """Of each search those that may run side by side; all that are left in a whole plan."""
+        numbers: dict[int, list[int]] = defaultdict(list)
+        for seed in role.seeds(self.spec):
+            numbers[decode_search_seed(seed)[0]].append(seed)
+        at_once = None if self.is_whole else self.spec.search.parallel
+        for place in places_of(role, self.cells, self.spec):
+            stand_in = self.spec.space_of(place.cell.family).defaults if self.is_whole else None
+            for repeat, seeds in numbers.items():
+                taken = {record["seed"] for record in self.searched.get((place.cell, repeat), ())}
+                free = [seed for seed in seeds if seed not in taken]
+                for seed in free[:at_once]:
+                    yield self.trial(role, place.cell, seed, stand_in)
+
+    def seeds(self, role: Role, place: Place) -> Sequence[int]:
+        """The role's seeds in one place: as many as its first ones say, if a precision is asked."""
+        first, spec = role.seeds(self.spec), self.spec
+        if not role.is_measured or spec.precision is None or spec.max_seeds is None:
+            return first
+        chosen = self.choices(place.served_by)
+        seen = []
+        for seed in first:
+            hyperparameters = chosen[self.search_serving(role, seed)]
+            if hyperparameters is None:
+                return first
+            trial = self.trial(role, place.cell, seed, hyperparameters)
+            if trial.trial_id not in self.finished:
+                return first
+            seen.append(self.finished[trial.trial_id])
+        totals, errors = first_totals(seen)
+        needed = seeds_needed(totals, errors, precision=spec.precision, at_most=spec.max_seeds)
+        return range(max(len(first), needed))
+
+    def search_serving(self, role: Role, seed: int) -> int:
+        """Whose winner a trial takes, of a cell's independent searches.
+
+        A crossed block splits what is left of the variance once the hyperparameters are given.
+        """
+        return 0 if role.is_crossed else seed % self.spec.search.repeats
+
+    def choices(self, cell: Cell) -> list[Mapping[str, Any] | None]:
+        """The frozen hyperparameters of each of a cell's searches; None while it is not over."""
+        space, search = self.spec.space_of(cell.family), self.spec.search
+        if search.trials == 0 or not space.space:
+            return [space.defaults] * search.repeats
+        chosen: list[Mapping[str, Any] | None] = []
+        for repeat in range(search.repeats):
+            records = self.searched.get((cell, repeat), [])
+            is_over = len(records) >= search.trials
+            best = winner(records) if is_over else None
+            stand_in = space.defaults if self.is_whole and not is_over else None
+            chosen.append(stand_in if best is None else best["hyperparameters"])
+        return chosen
 
     def trial(
         self, role: Role, cell: Cell, seed: int, hyperparameters: Mapping[str, Any] | None
     ) -> TrialSpec:
         population = self.populations[cell.population]
-        budget_epochs, max_epochs = role.epochs(self.spec)
+        validation_size = self.spec.search.validation_size or cell.num_train
         return TrialSpec(
             role=role.name,
             cell=cell,
             population_name=population.name,
             population_parameters=population.parameters,
             seed=seed,
-            budget_epochs=budget_epochs,
-            max_epochs=max_epochs,
+            budget=role.budget(self.spec),
             hyperparameters=hyperparameters,
+            num_validation=validation_size if role.is_searched else None,
             network=self.spec.network_of(cell.family),
         )
+
+
+def _in_order(state: _State) -> list[TrialSpec]:
+    by_role = {name: list(state.startable(role)) for name, role in ROLES.items()}
+    # Searching first, since everything else waits for it; long streams before short trials.
+    references = [t for name in by_role for t in by_role[name] if ROLES[name].scope != Scope.CELL]
+    ordered = [
+        *by_role["search"],
+        *sorted(references, key=lambda t: -t.cell.num_train),
+        *by_role["measure"],
+        *_cell_by_cell([*by_role["ideal"], *by_role["variance"]], state.cells),
+    ]
+    fresh = (t for t in ordered if ROLES[t.role].is_searched or t.trial_id not in state.finished)
+    return list({_key(t): t for t in fresh}.values())
+
+
+def _streams(role: Role, spec: StudySpec, *, is_law_known: bool) -> Sequence[int]:
+    """Lengths of a role's streams; images that run out are one stream, as long as the longest."""
+    assert role.streams is not None, "what is shared by sample sizes has streams of its own"
+    lengths = role.streams(spec)
+    return lengths if is_law_known else [max(lengths)]
+
+
+def _itself(cell: Cell) -> Cell:
+    return cell
 
 
 def _laws(spec: StudySpec) -> list[tuple[str, float]]:
@@ -215,5 +295,5 @@ def _cell_by_cell(trials: Sequence[TrialSpec], cells: Sequence[Cell]) -> list[Tr
     return sorted(trials, key=lambda trial: position[trial.cell])
 
 
-def _key(trial: TrialSpec) -> Cell | str | tuple[Cell, int]:
-    return (trial.cell, trial.seed) if trial.hyperparameters is None else trial.trial_id
+def _key(trial: TrialSpec) -> str | tuple[Cell, int]:
+    return (trial.cell, trial.seed) if ROLES[trial.role].is_searched else trial.trial_id

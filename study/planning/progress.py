@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,10 +11,31 @@ from rich.table import Column
 
 from study.planning.plan import total_by_role
 from study.request.spec import StudySpec
+from study.storage.ledger import Record
 from study.trials.roles import ROLES
 
 EVERY_S = 0.5
 EVERY_LOGGED_S = 15.0
+
+
+class Totals:
+    """Trials of the whole study by role, as far as what is finished tells."""
+
+    def __init__(self, spec: StudySpec) -> None:
+        """Counts what is certain."""
+        self._spec = spec
+        self._totals = total_by_role(spec)
+        self._num_known, self._counted, self._took_s = 0, float("-inf"), 0.0
+
+    def given(self, records: Sequence[Record]) -> Counter[str]:
+        """The totals; counted anew where a precision is asked for, a twentieth of the time."""
+        begin = time.monotonic()
+        is_due = begin - self._counted > 20 * self._took_s
+        if self._spec.precision is not None and len(records) != self._num_known and is_due:
+            self._totals = total_by_role(self._spec, records)
+            self._num_known, self._counted = len(records), time.monotonic()
+            self._took_s = self._counted - begin
+        return self._totals
 
 
 class ProgressLine:
@@ -22,7 +43,7 @@ class ProgressLine:
 
     def __init__(self, spec: StudySpec, num_slots: int, console: Console) -> None:
         """Starts the clock."""
-        self._totals = total_by_role(spec)
+        self._totals = Totals(spec)
         self._num_slots = num_slots
         self._console = console
         self._started = time.monotonic()
@@ -43,16 +64,17 @@ class ProgressLine:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._bar.add_task("", total=sum(self._totals.values()))
+        self._task = self._bar.add_task("", total=None)
 
-    def show(self, records: Iterable[Mapping[str, Any]]) -> None:
+    def show(self, records: Iterable[Record]) -> None:
         """Draws the line if the last one is old enough."""
         now = time.monotonic()
         if now - self._shown < self._every:
             return
         self._shown = now
         held = list(records)
-        line = describe_progress(self._totals, held, self._num_slots)
+        totals = self._totals.given(held)
+        line = describe_progress(totals, held, self._num_slots)
         if not self._console.is_terminal:
             self._write(line)
             return
@@ -61,12 +83,16 @@ class ProgressLine:
         # What a narrow terminal cuts off is the end: the time left comes first.
         counts, _, left = line.partition(" · about ")
         described = f"{left} · {counts}" if left else counts
-        self._bar.update(self._task, completed=len(held), description=described, refresh=True)
+        total = sum(totals.values())
+        self._bar.update(
+            self._task, total=total, completed=len(held), description=described, refresh=True
+        )
 
-    def close(self, records: Iterable[Mapping[str, Any]]) -> None:
+    def close(self, records: Iterable[Record]) -> None:
         """Takes the bar away and writes the last line."""
         self._bar.stop()
-        line = describe_progress(self._totals, records, self._num_slots)
+        held = list(records)
+        line = describe_progress(self._totals.given(held), held, self._num_slots)
         elapsed = duration(time.monotonic() - self._started)
         self._write(f"{line.split(' · about')[0]} · took {elapsed}")
 

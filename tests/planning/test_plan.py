@@ -1,5 +1,6 @@
 """The plan as a pure function of what is asked and what is finished."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -16,14 +17,6 @@ from study.trials.trial import TrialSpec
 from tests.small_study import TABLE, record_of
 
 MakeSpec = Callable[..., StudySpec]
-
-# Computed by the program as it was before the roles `ideal` and `variance`.
-PINNED = {
-    "measure": "83738037ae288ba8",
-    "best_in_class": "5d075f84875215f4",
-    "resubstitution": "c4411f8755a4ddb2",
-}
-PINNED_INIT = 3879330628809127408
 
 
 def _run_to_end(spec: StudySpec, pick: Callable[[list[TrialSpec]], int]) -> list[dict[str, Any]]:
@@ -84,7 +77,7 @@ def test_extending_runs_the_missing_seeds_only(
     make_spec: MakeSpec, finished: list[dict[str, Any]]
 ) -> None:
     more = next_trials(make_spec(seeds=5), finished)
-    assert {trial.role for trial in more} == {"measure", "resubstitution"}
+    assert {trial.role for trial in more} == {"measure"}
     assert {trial.seed for trial in more} == {3, 4}
     assert next_trials(make_spec(seeds=2), finished) == []
 
@@ -105,7 +98,7 @@ def test_measuring_takes_the_winner_on_validation_data(make_spec: MakeSpec) -> N
     best = record_of(second, metrics={"validation_risk": 0.2})
     best["hyperparameters"] = {**best["hyperparameters"], "learning_rate": 0.0123}
     measuring = next_trials(spec, [loser, best])
-    assert {t.role for t in measuring} == {"measure", "best_in_class", "resubstitution"}
+    assert {t.role for t in measuring} == {"measure", "best_in_class", "limit"}
     assert {t.hyperparameters["learning_rate"] for t in measuring} == {0.0123}  # type: ignore[index]
 
 
@@ -118,15 +111,110 @@ def test_a_cell_whose_search_failed_altogether_measures_nothing(make_spec: MakeS
     assert next_trials(spec, records) == []
 
 
-def test_references_see_clean_labels_once_for_every_noise_level(make_spec: MakeSpec) -> None:
-    spec = make_spec(search={"trials": 0})
+def test_a_law_has_one_best_rule_and_each_level_a_limit(make_spec: MakeSpec) -> None:
+    streams = {"restarts": 2, "num_stream": [1000, 2000], "slack_restarts": 3}
+    spec = make_spec(search={"trials": 0}, best_in_class=streams)
     trials = next_trials(spec, [])
-    bounds = [t for t in trials if t.role in ("best_in_class", "resubstitution")]
-    assert {t.cell.distortion for t in bounds} == {"none", "imbalance"}
-    counts = Counter(t.role for t in bounds)
-    laws, nets = 2, 4
-    assert counts["best_in_class"] == laws * nets * 2 * 2  # streams, restarts
-    assert counts["resubstitution"] == laws * nets * 2 * 3  # sample sizes, seeds
+    where = {
+        role: {(t.cell.distortion, t.cell.severity) for t in trials if t.role == role}
+        for role in ("best_in_class", "slack", "limit")
+    }
+    assert where["best_in_class"] == where["slack"] == {("none", 0.0), ("imbalance", 0.9)}
+    assert where["limit"] == where["slack"] | {("label_noise", 0.2)}
+    counts, nets = Counter(t.role for t in trials), 4
+    assert counts["best_in_class"] == 2 * nets * 2 * 2  # laws, streams, restarts
+    assert counts["slack"] == 2 * nets * 3
+    assert counts["limit"] == 3 * nets * 2  # levels, restarts
+    assert {t.cell.num_train for t in trials if t.role == "slack"} == {2000}
+    assert {t.cell.num_train for t in trials if t.role == "limit"} == {1000}
+
+
+def test_what_sizes_share_is_served_by_the_largest_sample(make_spec: MakeSpec) -> None:
+    """The search of each cell is told apart by the learning rate that it found."""
+    spec = make_spec(families=["linear"], depths=[1], distortions={"label_noise": [0.0, 0.2]})
+    records = []
+    for trial in planned_trials(spec):
+        if trial.role == "search":
+            record = record_of(trial)
+            rate = trial.cell.num_train * 1e-5 + trial.cell.severity * 1e-2
+            record["hyperparameters"] = {**record["hyperparameters"], "learning_rate": rate}
+            records.append(record)
+    rates = {
+        (t.role, t.cell.severity): t.hyperparameters["learning_rate"]  # type: ignore[index]
+        for t in next_trials(spec, records)
+        if t.role in ("limit", "best_in_class")
+    }
+    clean, noisy = pytest.approx(0.00128), pytest.approx(0.00328)
+    assert rates == {
+        ("best_in_class", 0.0): clean,
+        ("limit", 0.0): clean,
+        ("limit", 0.2): noisy,
+    }
+
+
+DIGITS = {"name": "digits", "classes": [3, 8]}
+
+
+def test_images_have_no_best_rule_and_one_stream(make_spec: MakeSpec) -> None:
+    streams = {"restarts": 2, "num_stream": [1000, 2000], "slack_restarts": 1}
+    limit = {"restarts": 3, "num_stream": [500, 4000]}
+    populations = [DIGITS, *TABLE["populations"]]
+    spec = make_spec(
+        populations=populations, search={"trials": 0}, best_in_class=streams, limit=limit
+    )
+    trials = next_trials(spec, [])
+    unknown = [t for t in trials if t.cell.population == "digits(classes=[3, 8])"]
+    assert {t.role for t in unknown} == {"measure", "limit"}
+    assert {t.cell.num_train for t in unknown if t.role == "limit"} == {4000}
+    levels, nets = 3, 4
+    assert Counter(t.role for t in unknown)["limit"] == levels * nets * 3
+    known = [t for t in trials if t.cell.population == "xor(sigma=0.5)"]
+    assert {t.cell.num_train for t in known if t.role == "limit"} == {500, 4000}
+    assert {"slack", "best_in_class"} < {t.role for t in known}
+
+
+FOREST = {"name": "forest", "path": "sklearn.ensemble:RandomForestClassifier", "kind": "sklearn"}
+
+
+def test_what_has_no_gradient_has_no_best_rule(make_spec: MakeSpec) -> None:
+    streams = {"restarts": 2, "num_stream": [1000], "slack_restarts": 1}
+    spec = make_spec(
+        networks=[FOREST],
+        families=["linear", "forest"],
+        search={"trials": 0},
+        best_in_class=streams,
+    )
+    roles: dict[str, set[str]] = {"linear": set(), "forest": set()}
+    for trial in next_trials(spec, []):
+        roles[trial.cell.family].add(trial.role)
+    assert roles["linear"] == {"measure", "limit", "best_in_class", "slack"}
+    assert roles["forest"] == {"measure", "limit"}
+    assert Counter(t.role for t in next_trials(spec, [])) == total_by_role(spec)
+
+
+def test_the_search_trains_for_the_budget_on_as_much_as_the_cell_has(make_spec: MakeSpec) -> None:
+    trials = planned_trials(make_spec())
+    searching = [t for t in trials if t.role == "search"]
+    assert {(t.budget.unit, t.budget.to_budget, t.budget.at_most) for t in searching} == {
+        ("epochs", 4, 4)
+    }
+    assert {(t.cell.num_train, t.num_validation) for t in searching} == {(64, 64), (128, 128)}
+    assert {t.num_validation for t in trials if t.role != "search"} == {None}
+    spec = make_spec(search={"trials": 2, "validation_size": 1500})
+    assert {t.num_validation for t in next_trials(spec, [])} == {1500}
+
+
+def test_a_budget_in_steps_reaches_every_trial_of_a_sample(make_spec: MakeSpec) -> None:
+    training = {"budget_steps": 50, "max_steps": 400, "ideal": True}
+    trials = planned_trials(make_spec(training=training))
+    budgets = {(t.role, t.budget.unit, t.budget.to_budget, t.budget.at_most) for t in trials}
+    assert budgets == {
+        ("search", "steps", 50, 50),
+        ("measure", "steps", 50, 400),
+        ("ideal", "steps", 50, 50),
+        ("best_in_class", "epochs", 1, 1),
+        ("limit", "epochs", 1, 1),
+    }
 
 
 def test_the_dry_run_counts_what_the_run_runs(make_spec: MakeSpec) -> None:
@@ -158,14 +246,18 @@ def test_optional_roles_come_on_request_and_leave_the_others_alone(make_spec: Ma
     }
 
 
-def test_trial_ids_and_streams_are_what_they_were() -> None:
-    """Ids of a ledger that was written before the optional roles existed."""
+def test_trial_ids_are_hashes_of_what_is_asked() -> None:
+    """The text is written by hand: what a ledger of this identity version was written with."""
     table = {**TABLE, "families": ["linear"], "depths": [1], "num_train": [64], "seeds": 1}
     table |= {"search": {"trials": 0}, "distortions": {}}
-    table["best_in_class"] = {"restarts": 1, "num_stream": [1000]}
+    text = (
+        '{"budget_epochs":4,"depth":1,"distortion":"none","family":"linear",'
+        '"hyperparameters":{"batch_size":32,"learning_rate":0.003,"weight_decay":0.0001},'
+        '"max_epochs":30,"num_train":64,"population":"xor(sigma=0.5)","role":"measure",'
+        '"schema":2,"seed":0,"severity":0.0}'
+    )
     found = {t.role: t for t in next_trials(parse_spec(table, "test"), [])}
-    assert {role: trial.trial_id for role, trial in found.items()} == PINNED
-    assert found["measure"].streams["init"] == PINNED_INIT
+    assert found["measure"].trial_id == hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def test_a_variance_block_crosses_three_streams(make_spec: MakeSpec) -> None:
@@ -182,7 +274,7 @@ def test_a_variance_block_crosses_three_streams(make_spec: MakeSpec) -> None:
         make_spec(variance={"seeds": 1})
 
 
-@pytest.mark.parametrize("role", ["search", "measure", "best_in_class", "resubstitution"])
+@pytest.mark.parametrize("role", ["search", "measure", "best_in_class", "limit"])
 def test_streams_of_data_ignore_family_and_damage(make_spec: MakeSpec, role: str) -> None:
     spec = make_spec(search={"trials": 0})
     trials = [t for t in planned_trials(make_spec()) + next_trials(spec, []) if t.role == role]
