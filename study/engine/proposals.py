@@ -23,6 +23,7 @@ from study.storage.ledger import LedgerError
 from study.storage.store import first_line
 from study.trials.roles import ROLES
 from study.trials.seeds import seed_for
+from study.trials.selection import search_of
 from study.trials.trial import Cell, cell_of
 
 STATES = {"done": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}
@@ -40,7 +41,7 @@ def propose(
     records: Sequence[Mapping[str, Any]],
     running: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Hyperparameters of a cell's search trial `number`.
+    """Hyperparameters of the proposal `number` of a cell.
 
     A pure function: the sampler's seed comes from the cell and the number, its knowledge from the
     records, so that a study that was interrupted proposes what it would have proposed.
@@ -48,9 +49,10 @@ def propose(
     Args:
         spec: what is asked.
         cell: whose search it is.
-        number: of the trial in the cell, from 0.
-        records: the cell's finished search trials, any order.
-        running: hyperparameters of its trials in flight.
+        number: of the proposal among all of the cell's independent searches.
+        records: the finished trials of the proposal's own search, any order; of the others it
+            must know nothing.
+        running: hyperparameters of its search's trials in flight.
     """
     space = spec.space_of(cell.family)
     distributions = distributions_of(space.space)
@@ -131,10 +133,11 @@ class Journal:
             self._storage = JournalStorage(JournalFileBackend(str(path)))
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Adds a search trial's record to its cell's Optuna study, if its family is asked for."""
+        """Adds a search trial's record to its search's Optuna study, if its family is asked for."""
         if record["family"] not in self._spec.families:
             return
-        name = " ".join(str(value) for value in astuple(cell_of(record)))
+        cell, repeat = search_of(cell_of(record), record["seed"])
+        name = " ".join([*map(str, astuple(cell)), f"search {repeat}"])
         space = self._spec.space_of(record["family"]).space
         study = optuna.create_study(
             study_name=name, storage=self._storage, direction="minimize", load_if_exists=True

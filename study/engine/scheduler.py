@@ -1,4 +1,4 @@
-"""Tune's scheduler: one upstream ASHA for each cell."""
+"""Tune's scheduler: one upstream ASHA for each search of a cell."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,13 +10,13 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from study.engine.searcher import PlanSearcher
 from study.engine.session import Session
 from study.trials.roles import ROLES
-from study.trials.trial import Cell
+from study.trials.selection import Search, search_of
 
 
 class CellScheduler(FIFOScheduler):
-    """One upstream ASHA for each cell, so that a hard cell is not pruned for being hard.
+    """One upstream ASHA for each search, so that a hard cell is not pruned for being hard.
 
-    Only search trials are ever stopped.
+    Its time is the number of a trial's reports. Only search trials are ever stopped.
     """
 
     def __init__(self, session: Session, searcher: PlanSearcher) -> None:
@@ -24,24 +24,24 @@ class CellScheduler(FIFOScheduler):
         super().__init__()
         self._session = session
         self._searcher = searcher
-        self._asha: dict[Cell, ASHAScheduler] = {}
+        self._asha: dict[Search, ASHAScheduler] = {}
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Opens the cell's ASHA with the rungs its finished trials had reached."""
-        cell = self._search_cell(trial)
-        if cell is not None:
-            if cell not in self._asha:
-                self._asha[cell] = self._replayed(cell)
-            self._asha[cell].on_trial_add(tune_controller, trial)
+        """Opens the search's ASHA with the rungs its finished trials had reached."""
+        search = self._search(trial)
+        if search is not None:
+            if search not in self._asha:
+                self._asha[search] = self._replayed(search)
+            self._asha[search].on_trial_add(tune_controller, trial)
 
     def on_trial_result(
         self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]
     ) -> str:
         """ASHA's verdict for a search trial; the others go on."""
-        cell = self._search_cell(trial)
-        if cell is None or result["validation_risk"] is None:
+        search = self._search(trial)
+        if search is None or result["validation_risk"] is None:
             return str(TrialScheduler.CONTINUE)
-        verdict = str(self._asha[cell].on_trial_result(tune_controller, trial, result))
+        verdict = str(self._asha[search].on_trial_result(tune_controller, trial, result))
         if verdict == TrialScheduler.STOP:
             self._searcher.stopped.add(trial.trial_id)
         return verdict
@@ -50,27 +50,29 @@ class CellScheduler(FIFOScheduler):
         """One more death of a worker or node; the trial's rungs stay."""
         self._searcher.deaths[trial.trial_id].append(_last_words(trial))
 
-    def _search_cell(self, trial: TuneTrial) -> Cell | None:
+    def _search(self, trial: TuneTrial) -> Search | None:
         flying = self._searcher.in_flight.get(trial.trial_id)
-        is_search = flying is not None and ROLES[flying.role].is_searched
-        return flying.cell if flying is not None and is_search else None
+        if flying is None or not ROLES[flying.role].is_searched:
+            return None
+        return search_of(flying.cell, flying.seed)
 
-    def _replayed(self, cell: Cell) -> ASHAScheduler:
-        section = self._session.spec.search
+    def _replayed(self, search: Search) -> ASHAScheduler:
+        section, budget = self._session.spec.search, self._session.spec.training.budget
         asha = ASHAScheduler(
-            time_attr="epoch",
+            time_attr="report",
             metric="validation_risk",
             mode="min",
-            max_t=section.max_epochs,
-            grace_period=section.grace_epochs,
+            max_t=budget.num_reports,
+            grace_period=section.grace_reports(budget),
             reduction_factor=section.reduction_factor,
         )
-        for record in sorted(self._session.searched[cell], key=lambda r: int(r["seed"])):
+        for record in sorted(self._session.searched[search], key=lambda r: int(r["seed"])):
             past = SimpleNamespace(trial_id=record["trial_id"])
             asha.on_trial_add(None, past)
-            risks = [c["validation_risk"] for c in record["curves"]]
-            for epoch, risk in enumerate([r for r in risks if r is not None], start=1):
-                asha.on_trial_result(None, past, {"epoch": epoch, "validation_risk": risk})
+            curve = [c["validation_risk"] for c in record["curves"]]
+            risks = [risk for risk in curve if risk is not None][: budget.num_reports]
+            for report, risk in enumerate(risks, start=1):
+                asha.on_trial_result(None, past, {"report": report, "validation_risk": risk})
         return asha
 
 

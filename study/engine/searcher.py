@@ -11,9 +11,11 @@ from ray.tune.search import Searcher
 
 from study.engine.proposals import propose
 from study.engine.session import Session
+from study.engine.worker import UNKEPT
 from study.planning.plan import next_trials
 from study.storage.ledger import Record
 from study.trials.roles import ROLES
+from study.trials.selection import search_of
 from study.trials.trial import Cell, TrialSpec, trial_to_json
 
 FINISHED = str(Searcher.FINISHED)
@@ -88,6 +90,9 @@ class PlanSearcher(Searcher):
         payload = _payload(result)
         if payload is None:
             return
+        if payload["status"] == UNKEPT:
+            self._session.give_up(trial, payload["error"], payload["errno"])
+            return
         if payload["status"] == "running" and trial_id in self.stopped:
             payload["status"] = "stopped"
         if payload["status"] != "running":
@@ -119,12 +124,15 @@ class PlanSearcher(Searcher):
         return time.monotonic() - self._refilled > 20 * self._refill_s
 
     def _proposal(self, trial: TrialSpec) -> dict[str, Any]:
+        search = search_of(trial.cell, trial.seed)
         flying = [
             other.hyperparameters
             for other in self.in_flight.values()
-            if ROLES[other.role].is_searched and other.cell == trial.cell and other.hyperparameters
+            if ROLES[other.role].is_searched
+            and search_of(other.cell, other.seed) == search
+            and other.hyperparameters
         ]
-        finished = self._session.searched[trial.cell]
+        finished = self._session.searched[search]
         return propose(self._session.spec, trial.cell, trial.seed, finished, flying)
 
 

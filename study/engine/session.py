@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from errno import EIO
 from typing import Any
 
 from study.engine import checkpoints
@@ -14,7 +15,8 @@ from study.storage.bucket_ledger import BucketLedger
 from study.storage.ledger import Ledger, LedgerError, Record
 from study.storage.store import Store
 from study.trials.roles import ROLES
-from study.trials.trial import Cell, TrialSpec, cell_of
+from study.trials.selection import Search, search_of
+from study.trials.trial import TrialSpec, cell_of, trial_title
 
 
 @dataclass(kw_only=True)
@@ -31,6 +33,7 @@ class Session:
         on_change: called after every finished trial and every few seconds.
         ending: why the sweep ends before everything is done: a signal, too many failures, or a
             place for results that takes no more.
+        searched: finished proposals, by cell and independent search.
     """
 
     spec: StudySpec
@@ -41,7 +44,7 @@ class Session:
     code: str
     on_change: Callable[["Session"], None]
     ending: Exception | None = None
-    searched: dict[Cell, list[Record]] = field(default_factory=lambda: defaultdict(list))
+    searched: dict[Search, list[Record]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         """Indexes and exports the search trials that are already there."""
@@ -74,6 +77,15 @@ class Session:
         self.ending = self.ending or too_many_failed(self.spec.max_failed_share, self.records)
         self.on_change(self)
 
+    def give_up(self, trial: TrialSpec, why: str, errno: int | None) -> None:
+        """Ends the sweep for a trial whose decisions could not be kept.
+
+        Without them its record would be one that intervals cannot be computed from: it is not
+        written, and the trial runs again, from its checkpoint, once there is room.
+        """
+        lost = f"what {trial_title(trial.identity)} decides could not be kept: {why}"
+        self.ending = self.ending or OSError(EIO if errno is None else errno, lost)
+
     def _drop_checkpoint(self, record: Record) -> None:
         wall_s = record["metrics"].get("wall_s")
         if wall_s is None or wall_s > checkpoints.EVERY_S:
@@ -81,5 +93,5 @@ class Session:
 
     def _index(self, record: Record) -> None:
         if ROLES[record["role"]].is_searched:
-            self.searched[cell_of(record)].append(record)
+            self.searched[search_of(cell_of(record), record["seed"])].append(record)
             self.journal.add(record)

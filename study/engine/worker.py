@@ -20,7 +20,8 @@ from ray.tune import Trainable
 from classcomp.wording import one_line
 from study.engine import checkpoints
 from study.engine.handover import opened, to_trial
-from study.storage.store import StorageError
+from study.storage.store import StorageError, Store
+from study.trials.decisions import FOLDER, law_key
 from study.trials.roles import ROLES
 from study.trials.trial import TrialSpec, trial_from_json
 
@@ -31,12 +32,24 @@ LONGEST_MESSAGE = 500
 """Characters of what an exception says that a row keeps."""
 SLICE_S = 5.0
 """Seconds between two signs of life of a trial nobody needs to decide about."""
+KEEP_DECISIONS = frozenset({"measure", "best_in_class", "limit", "ideal"})
+"""Roles whose rules' decisions on the evaluation sample are kept."""
+PAUSES_S = (1.0, 4.0)
+"""Before decisions are written once more to a place that did not take them."""
+UNKEPT = "unkept"
+"""Status of a result that is none, since its decisions are not kept; never one of a record."""
+
+_WRITTEN_LAWS: set[tuple[str, str]] = set()
+
+
+class UnkeptError(Exception):
+    """The study's place does not take what a trial's rules decide; its cause says why."""
 
 
 class TrialActor(Trainable):
     """Tune's class interface around `classcomp.experiment.Experiment`.
 
-    A result is `{"payload": JSON, "epoch", "validation_risk", "done"}`. An exception of the
+    A result is `{"payload": JSON, "report", "validation_risk", "done"}`. An exception of the
     experiment is a result too: a failed trial is a row of the table, and the actor lives on.
     """
 
@@ -53,13 +66,17 @@ class TrialActor(Trainable):
         self._spec: TrialSpec = trial_from_json(new_config["trial"])
         self._data_dir: str | None = new_config["data_dir"]
         self._experiment: Experiment | None = None
-        self._epoch = 0
+        self._report = 0
         return True
 
     def step(self) -> dict[str, Any]:
-        """One epoch of a search trial; of any other as many as fit into a few seconds."""
+        """One report of a search trial; of any other as much as fits into a few seconds."""
         try:
             return self._advance()
+        except UnkeptError as unkept:
+            cause = unkept.__cause__
+            message = one_line(cause or unkept)[:LONGEST_MESSAGE]
+            return self._result(status=UNKEPT, error=message, errno=getattr(cause, "errno", None))
         except Exception as error:
             return self._result(status="failed", error=one_line(error)[:LONGEST_MESSAGE])
 
@@ -69,22 +86,31 @@ class TrialActor(Trainable):
             self._saved = time.monotonic()
         experiment, begin = self._experiment, time.monotonic()
         is_search = ROLES[self._spec.role].is_searched
-        # A search that was taken up reports the epochs before it again: its ASHA may be new.
-        while not experiment.finished and not (is_search and len(self._risks) > self._epoch):
+        # A search that was taken up reports what was before it again: its ASHA may be new.
+        while not experiment.finished and not (is_search and self._is_report_due):
             experiment.advance()
             self._save_if_due(experiment)
             if not is_search and time.monotonic() - begin > SLICE_S:
                 break
-        self._epoch += is_search
-        is_done = experiment.finished and (not is_search or len(self._risks) == self._epoch)
+        self._report = min(self._report + is_search, len(self._risks))
+        is_done = experiment.finished and (not is_search or len(self._risks) == self._report)
         if is_done:
+            self._keep_decisions(experiment)
             self._keep_exhibits(experiment)
         return self._result(status="done" if is_done else "running", error=None)
 
     @property
+    def _is_report_due(self) -> bool:
+        """Whether there is one to make; the last is made together with the result."""
+        is_last = self._report + 1 >= self._spec.budget.num_reports
+        return not is_last and self._report < len(self._risks)
+
+    @property
     def _risks(self) -> list[float]:
+        """Validation risks so far, one for each report."""
         curves = self._experiment.outcome.curves if self._experiment is not None else ()
-        return [p.validation_risk for p in curves if p.validation_risk is not None]
+        known = [p.validation_risk for p in curves if p.validation_risk is not None]
+        return known[: self._spec.budget.num_reports]
 
     def _taken_up(self) -> "Experiment":
         """The experiment from its checkpoint, where an attempt before this one left one."""
@@ -107,33 +133,74 @@ class TrialActor(Trainable):
             checkpoints.write_checkpoint(store, self._spec.trial_id, experiment.state_dict())
         self._saved = time.monotonic()
 
+    def _keep_decisions(self, experiment: "Experiment") -> None:
+        """Writes what the trial's rules decide, and once for each law what they are held against.
+
+        Intervals are made of them: a result without is none.
+
+        Raises:
+            UnkeptError: the study's place does not take them.
+        """
+        if self._spec.role not in KEEP_DECISIONS:
+            return
+        decisions = experiment.decisions()
+        if not decisions:  # of a task that decides nothing
+            return
+        law = f"{FOLDER}/law-{law_key(self._spec.cell)}.npz"
+        try:
+            store = opened(self._address)
+            if (self._address, law) not in _WRITTEN_LAWS and store.read(law) is None:
+                _write_patiently(store, law, experiment.law_arrays())
+            _WRITTEN_LAWS.add((self._address, law))
+            _write_patiently(store, f"{FOLDER}/{self._spec.trial_id}.npz", decisions)
+        except (OSError, StorageError) as error:
+            raise UnkeptError from error
+
     def _keep_exhibits(self, experiment: "Experiment") -> None:
         """Writes what is worth looking at, of the first measured trial of a cell."""
         if not ROLES[self._spec.role].is_measured or self._spec.seed != 0:
             return
-        name, buffer = f"exhibits/{self._spec.trial_id}.npz", io.BytesIO()
+        name = f"exhibits/{self._spec.trial_id}.npz"
         with suppress(Exception):  # a picture less: the result is there, and counts
-            arrays = experiment.exhibits()
-            np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is allow_pickle
-            opened(self._address).write(name, buffer.getvalue())
+            opened(self._address).write(name, _packed(experiment.exhibits()))
 
-    def _result(self, *, status: str, error: str | None) -> dict[str, Any]:
+    def _result(
+        self, *, status: str, error: str | None, errno: int | None = None
+    ) -> dict[str, Any]:
         outcome = self._experiment.outcome if self._experiment is not None else None
         curves = [asdict(progress) for progress in outcome.curves] if outcome else []
         is_wanted = status != "running" or ROLES[self._spec.role].is_searched
         payload = {
             "status": status,
             "error": error,
+            **({"errno": errno} if status == UNKEPT else {}),
             "metrics": _plain(outcome.metrics) if outcome else {},
             "curves": [_plain(row) for row in curves],
             "node": platform.node(),
         }
         return {
             "payload": json.dumps(payload) if is_wanted else None,
-            "epoch": self._epoch,
-            "validation_risk": self._risks[self._epoch - 1] if self._epoch else None,
+            "report": self._report,
+            "validation_risk": self._risks[self._report - 1] if self._report else None,
             "done": status != "running",
         }
+
+
+def _packed(arrays: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _write_patiently(store: Store, name: str, arrays: Mapping[str, Any]) -> None:
+    """Writes an object, again after a while where the place does not answer."""
+    data = _packed(arrays)
+    for pause_s in PAUSES_S:
+        with suppress(OSError, StorageError):
+            store.write(name, data)
+            return
+        time.sleep(pause_s)
+    store.write(name, data)
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from study.engine import checkpoints, worker
 from study.engine.checkpoints import checkpoint_name
 from study.engine.handover import to_trial
 from study.engine.worker import TrialActor
+from study.trials.roles import Budget
 from study.trials.trial import Cell, TrialSpec, trial_to_json
 
 
@@ -32,8 +33,8 @@ def trial_of(role: str) -> TrialSpec:
         population_name="xor",
         population_parameters={"sigma": 0.5},
         seed=0,
-        budget_epochs=6,
-        max_epochs=6 if role == "search" else 14,
+        budget=Budget(unit="epochs", to_budget=6, at_most=6 if role == "search" else 14),
+        num_validation=48 if role == "search" else None,
         hyperparameters=SPACES["linear"].defaults,
     )
 
@@ -78,7 +79,7 @@ def test_a_worker_that_dies_is_taken_up_where_it_saved(
     assert timeless(after[-1]) == timeless(quiet[-1])
     assert len(passes) == len(json.loads(quiet[-1]["payload"])["curves"]) - 3
     if role == "search":
-        assert [r["epoch"] for r in after] == [1, 2, 3, 4, 5, 6]
+        assert [r["report"] for r in after] == [1, 2, 3, 4, 5, 6]
         risks = [r["validation_risk"] for r in quiet]
         assert [r["validation_risk"] for r in after] == risks
 
