@@ -23,7 +23,7 @@ from study.rendering.exhibits import Kind, shown_exhibits, shown_trials
 from study.rendering.page import render_page
 from study.rendering.pictures import write_pictures
 from study.storage.opening import is_address, store_at
-from study.storage.store import StorageError
+from study.storage.store import KEPT_WITH_TRIALS, StorageError
 
 
 def write_report(path: Path, out: Path | None = None) -> Path:
@@ -80,7 +80,8 @@ def _write(place: str, out: Path | None) -> str:
         return str(write_report(Path(place), out))
     store = store_at(place)
     with store.workspace() as folder:
-        store.fetch(folder, "exhibits")
+        for kept in KEPT_WITH_TRIALS:
+            store.fetch(folder, kept)
         page = write_report(folder, out)
         if out is not None:
             return str(page)

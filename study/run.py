@@ -20,7 +20,7 @@ import pandas as pd
 from rich.console import Console
 
 from study import cli
-from study.analysis.files import write_table
+from study.analysis.files import Stopping, write_table
 from study.analysis.frames import TableError
 from study.analysis.table import build_curves, build_trials, levels_of
 from study.engine import signals
@@ -28,14 +28,14 @@ from study.engine.carrying import carry
 from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.planning.progress import ProgressLine
-from study.request.extension import check_code, extend
+from study.request.extension import check_code, check_protocol, extend
 from study.request.reading import SpecError, read_spec, recipe_names, write_spec
 from study.request.spec import StudySpec
 from study.storage.bucket_ledger import BucketLedger
 from study.storage.ledger import Ledger, LedgerError, Record
 from study.storage.opening import open_ledger, open_store
 from study.storage.provenance import read_provenance, write_provenance
-from study.storage.store import NO_ROOM, StorageError, Store, first_line
+from study.storage.store import KEPT_WITH_TRIALS, NO_ROOM, StorageError, Store, first_line
 
 FAILED_TRIALS, INTERRUPTED = 3, signals.INTERRUPTED
 
@@ -91,6 +91,7 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     from study.planning.dry_run import describe
 
     records, _ = place.ledger.read()
+    check_protocol(records, place.store.shown)
     extend(spec, records, place.directory, place.store.shown)
     check_code(spec, records, fingerprint(), place.store.shown)
     environment.prepare()  # before Ray is imported
@@ -105,6 +106,7 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     records, warnings = place.ledger.read()
     for warning in warnings:
         print(f"study.run: {warning}", file=sys.stderr)
+    check_protocol(records, store.shown)
     whole = extend(spec, records, directory, store.shown)
     build_trials(records, levels_of(whole.distortions, records))  # what no table takes ends here
     earlier = read_provenance(directory)
@@ -188,13 +190,15 @@ def _conclude(
     write_report, render_landscape_text = _import_report()
     store, directory = place.store, place.directory
     levels = levels_of(spec.distortions, records)
-    write_table(build_trials(records, levels), directory / "trials", levels=levels)
+    trials = build_trials(records, levels)
+    write_table(trials, directory / "trials", levels=levels, stopping=_stopping(spec))
     write_table(build_curves(records), directory / "curves")
     if isinstance(ending, Interrupted):
         print(f"interrupted: {len(records)} finished trials are kept in {store.shown}")
         print(f"to go on: {_same_command()}")
         return INTERRUPTED
-    store.fetch(directory, "exhibits")
+    for folder in KEPT_WITH_TRIALS:
+        store.fetch(directory, folder)
     report = write_report(directory)
     landscape = pd.read_parquet(directory / "landscape.parquet")
     width = shutil.get_terminal_size(fallback=(100, 40)).columns
@@ -206,6 +210,12 @@ def _conclude(
     elif num_failed:
         print(f"{num_failed} trials failed; the report names them", file=sys.stderr)
     return FAILED_TRIALS if num_failed else cli.OK
+
+
+def _stopping(spec: StudySpec) -> Stopping | None:
+    if spec.precision is None or spec.max_seeds is None:
+        return None
+    return Stopping(precision=spec.precision, first_seeds=spec.seeds, max_seeds=spec.max_seeds)
 
 
 def _import_report() -> tuple[Callable[[Path], Path], Callable[..., str]]:
@@ -252,7 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data-dir", metavar="DIR", help="where real images are looked for first")
     parser.add_argument(
-        "--dry-run", action="store_true", help="tell trials, epochs and CPU time, and stop"
+        "--dry-run", action="store_true", help="tell trials, examples and CPU time, and stop"
     )
     return parser
 

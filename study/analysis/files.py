@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -22,21 +23,46 @@ from study.trials.schema import (
 )
 
 LEVELS_KEY = b"classcomp.levels"
+STOPPING_KEY = b"classcomp.stopping"
 VERSION_KEY = b"classcomp.schema"
 
 
-def write_table(frame: pd.DataFrame, stem: Path, *, levels: Levels | None = None) -> Path:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stopping:
+    """The two-stage rule (Stein 1945) by which a study took the number of its seeds.
+
+    Attributes:
+        precision: half the length of the interval of a cell's total that was asked for.
+        first_seeds: k0, seeds 0 to k0 - 1: their spread alone decided how many there are.
+        max_seeds: how many there are where that would have been more.
+    """
+
+    precision: float
+    first_seeds: int
+    max_seeds: int
+
+
+def write_table(
+    frame: pd.DataFrame,
+    stem: Path,
+    *,
+    levels: Levels | None = None,
+    stopping: Stopping | None = None,
+) -> Path:
     """Writes `stem`.parquet and `stem`.csv, each whole or not at all; returns the parquet's path.
 
     Args:
         frame: any table of the study.
         stem: path without suffix.
         levels: the study's distortions, kept in the parquet's schema metadata.
+        stopping: kept beside them; None where the number of seeds was fixed.
     """
     kept = {name: [float(value) for value in values] for name, values in (levels or {}).items()}
     table = pa.Table.from_pandas(frame, preserve_index=False)
     metadata = dict(table.schema.metadata or {})
     metadata[LEVELS_KEY] = json.dumps(kept).encode()
+    if stopping is not None:
+        metadata[STOPPING_KEY] = json.dumps(asdict(stopping)).encode()
     metadata[VERSION_KEY] = str(TABLE_VERSION).encode()
     table = table.replace_schema_metadata(metadata)
     parquet = stem.with_name(stem.name + ".parquet")
@@ -81,6 +107,29 @@ def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
     except TableError as error:
         raise TableError(f"{path}: {error}") from None
     return frame, levels
+
+
+def read_stopping(path: Path) -> Stopping | None:
+    """How the seeds of a trials table came to be as many as they are; None: a fixed number.
+
+    Raises:
+        TableError: the file is missing or is no parquet file, or says it in no known way.
+    """
+    text = (_read_parquet(path).schema.metadata or {}).get(STOPPING_KEY)
+    if text is None:
+        return None
+    try:
+        held = json.loads(text)
+        found = Stopping(
+            precision=float(held["precision"]),
+            first_seeds=int(held["first_seeds"]),
+            max_seeds=int(held["max_seeds"]),
+        )
+    except (ValueError, TypeError, KeyError, OverflowError):
+        found = None
+    if found is None or not (0 < found.precision < 1 and 2 <= found.first_seeds <= found.max_seeds):
+        raise TableError(f"{path}: the stopping rule in its metadata cannot be read")
+    return found
 
 
 def read_curves(path: Path) -> pd.DataFrame:

@@ -16,6 +16,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """What the system says of a disk that takes no more."""
 CARRIED = "carried"
 """Folder of a study's place with the code and the data that the user brought."""
+KEPT_WITH_TRIALS = ("exhibits", "decisions")
+"""Folders of a study's place with what workers keep of their trials, a file each."""
 
 
 class StorageError(RuntimeError):
