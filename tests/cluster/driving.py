@@ -42,16 +42,18 @@ label_noise = [0.0, 0.2]
 [search]
 trials = 3
 sampler = "random"
-max_epochs = 6
-grace_epochs = 1
+grace_share = 0.3
 [training]
 budget_epochs = 3
 max_epochs = 15
 [best_in_class]
 restarts = 1
 num_stream = [256]
+[limit]
+restarts = 1
+num_stream = [256]
 """
-"""31 trials, a fraction of a second each."""
+"""27 trials, a fraction of a second each."""
 
 ONE_SLOW = """
 name = "slow"
@@ -67,6 +69,9 @@ max_epochs = 15
 [best_in_class]
 restarts = 1
 num_stream = [100000000]
+[limit]
+restarts = 1
+num_stream = [256]
 """
 """One trial takes many minutes and starts first, the other two next to nothing."""
 SLOW_TRIAL = "linear d1 xor n=100000000 s0 best_in_class"

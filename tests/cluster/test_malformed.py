@@ -108,9 +108,12 @@ def statuses(
 
 PATHS: list[tuple[str | int, ...]] = [
     *((key,) for key in TABLE),
-    *(("search", key) for key in ("trials", "sampler", "max_epochs", "grace_epochs", "parallel")),
-    *(("training", key) for key in ("budget_epochs", "max_epochs", "ideal")),
-    *(("best_in_class", key) for key in ("restarts", "num_stream")),
+    *(("search", key) for key in ("trials", "repeats", "validation_size", "sampler", "parallel")),
+    *(("search", key) for key in ("grace_share", "max_epochs")),
+    *(("training", key) for key in ("budget_epochs", "max_epochs", "budget_steps", "max_steps")),
+    *(("best_in_class", key) for key in ("restarts", "num_stream", "slack_restarts")),
+    *(("limit", "restarts"), ("limit", "num_stream"), ("training", "ideal")),
+    *(("precision",), ("max_seeds",)),
     *(("populations", 0), ("populations", 0, "name"), ("populations", 0, "sigma")),
     *(("populations", 0, "rendering"), ("populations", 0, "nonsense")),
     *(("distortions", "label_noise"), ("distortions", "imbalance"), ("distortions", "blur")),

@@ -73,7 +73,7 @@ def test_a_worker_that_the_system_kills_is_a_failed_row_in_the_end(tmp_path: Pat
     assert len(killed) == 4
     assert (lost["status"], lost["attempt"]) == ("failed", 4)
     assert lost["error"].startswith("the worker died 4 times, at last: ")
-    assert {records[role]["status"] for role in ("measure", "resubstitution")} == {"done"}
+    assert {records[role]["status"] for role in ("measure", "limit")} == {"done"}
 
 
 @pytest.mark.slow

@@ -45,4 +45,4 @@ def test_the_script_runs_a_study_to_its_report(tmp_path: Path) -> None:
     finally:
         process.end()
     assert "report: " in process.printed()
-    assert len(records_of(tmp_path / "ray_results/small")) == 31
+    assert len(records_of(tmp_path / "ray_results/small")) == 27

@@ -112,7 +112,7 @@ class TestSmoke:
         (added,) = set(ledger.glob("*.jsonl")) - set(before)
         records = [json.loads(line) for line in added.read_text().splitlines()]
         assert {record["seed"] for record in records} == {2}
-        assert {record["role"] for record in records} == {"measure", "resubstitution"}
+        assert {record["role"] for record in records} == {"measure"}
 
     def test_the_report_alone_comes_from_the_table_alone(
         self, smoke: tuple[Path, str], tmp_path: Path
