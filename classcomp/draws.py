@@ -57,7 +57,13 @@ class Draws:
         return self._tensors(sample.x, self._flipped(sample.labels, self._rng("noise")))
 
     def more(
-        self, num: int, rng: np.random.Generator, *, split: str = "train", noisy: bool, is_soft: bool
+        self,
+        num: int,
+        rng: np.random.Generator,
+        *,
+        split: str = "train",
+        noisy: bool,
+        is_soft: bool,
     ) -> tuple[
         Float32[Tensor, " num *shape"], Int64[Tensor, " num"], Float32[Tensor, "num classes"] | None
     ]:

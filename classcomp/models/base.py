@@ -207,9 +207,7 @@ class Classifier(Model):
         wanted = batch.labels if batch.targets is None else batch.targets
         return F.cross_entropy(self.training_logits(batch.inputs, generator), wanted)
 
-    def expected_zero_one(
-        self, batch: Batch, generator: torch.Generator
-    ) -> Float[Tensor, ""]:
+    def expected_zero_one(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return the 0-1 risk of the rule that draws its class from the network's probabilities.
 
         1 - E sum_k eta_k(x) p_k(x): with targets for eta it has no label noise, it is

@@ -93,17 +93,13 @@ def trained_phases(num_stages: int, schedule: Schedule) -> tuple[Phase, ...]:
     ]
     if trunk:
         phases.append(Phase(kind="budget", stage=last, num_steps=trunk, **pace))
-    phases.append(
-        Phase(kind="cooldown", stage=last, num_steps=cooling, rates=(1.0, 0.0), **pace)
-    )
+    phases.append(Phase(kind="cooldown", stage=last, num_steps=cooling, rates=(1.0, 0.0), **pace))
     if schedule.most_steps > schedule.budget_steps:
         left = schedule.most_steps - schedule.budget_steps
         slower = {**pace, "pass_steps": max(schedule.pass_steps, MIN_SETTLING_STEPS)}
         phases += [
             Phase(kind="settle", stage=last, num_steps=left, **slower),
-            Phase(
-                kind="final_cooldown", stage=last, num_steps=cooling, rates=(1.0, 0.0), **pace
-            ),
+            Phase(kind="final_cooldown", stage=last, num_steps=cooling, rates=(1.0, 0.0), **pace),
         ]
     return tuple(phases)
 

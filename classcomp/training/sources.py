@@ -63,9 +63,7 @@ class FreshStream:
 
     draw: Callable[
         [int, np.random.Generator],
-        tuple[
-            Float[Tensor, " n *shape"], Int64[Tensor, " n"], Float[Tensor, "n classes"] | None
-        ],
+        tuple[Float[Tensor, " n *shape"], Int64[Tensor, " n"], Float[Tensor, "n classes"] | None],
     ]
     seed: int
 
