@@ -119,9 +119,8 @@ def schedule_of(trial: Trial, batch_size: int) -> Schedule:
 
 def _on_a_sample(trial: Trial, draws: Draws, training: Training) -> Design:
     inputs, labels = draws.training(trial.num_train)
-    if training.batch_size is None:
-        phases = (_fit(trial.num_train),)
-    else:
+    phases: tuple[Phase, ...] = (_fit(trial.num_train),)
+    if training.batch_size is not None:
         phases = trained_phases(training.num_stages, schedule_of(trial, training.batch_size))
     return Design(
         source=Sample(inputs=inputs, labels=labels, seed=trial.streams["order"]),

@@ -74,7 +74,9 @@ def noisy_posterior(
 ) -> Float[np.ndarray, "n classes"]:
     """Class probabilities of labels flipped as by `flip_labels`, from those of clean ones."""
     num_classes = posterior.shape[1]
-    return posterior * (1 - rho * num_classes / (num_classes - 1)) + rho / (num_classes - 1)
+    kept = 1 - rho * num_classes / (num_classes - 1)
+    noised: np.ndarray = posterior * kept + rho / (num_classes - 1)
+    return noised
 
 
 def noisy_risk(risk: float, rho: float, num_classes: int) -> float:

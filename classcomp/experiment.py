@@ -14,6 +14,7 @@ from classcomp.draws import Draws, presenter
 from classcomp.exhibits import exhibit_arrays
 from classcomp.models import (
     TRAINING_HYPERPARAMETERS,
+    Classifier,
     Model,
     build,
     count_parameters,
@@ -112,13 +113,16 @@ class Experiment:
         num_steps = phase.steps_after(self._done)
         if self._trainer is not None:
             num = num_steps * phase.batch_size
-            is_zero_one = phase.loss == "zero_one"
+            loss, stage = None, self._trainer.stage
+            if phase.loss == "zero_one":
+                assert isinstance(stage, Classifier)
+                loss = stage.expected_zero_one
             stats = self._trainer.run_pass(
                 self.design.source.examples(self._place, num),
                 batch_size=phase.batch_size,
                 rate_from=phase.rate_after(self._done),
                 rate_to=phase.rate_after(self._done + num_steps),
-                loss=self._trainer.stage.expected_zero_one if is_zero_one else None,
+                loss=loss,
             )
             self._place += num
             self._step += num_steps

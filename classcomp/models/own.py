@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from classcomp.models.base import ArchitectureConfig, Batch, Classifier
+from classcomp.models.base import ArchitectureConfig, Classifier
 from classcomp.models.loading import kind_of, load_class
 from classcomp.models.widths import count_parameters, nearest_width, parameter_budget
 from classcomp.trial import Network

@@ -6,9 +6,8 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from classcomp.models.base import Batch, Classifier, ImageConfig, check_real
+from classcomp.models.base import Classifier, ImageConfig, check_real
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from classcomp.models.base import Batch, Model, Objective
 
-
 Loss = Callable[[Batch, torch.Generator], Tensor]
 
 

@@ -9,7 +9,7 @@ so that two rules are compared of which neither is one step of a walk around its
 2024 call the schedule WSD; Haegele et al. 2024 find a fifth of the training enough).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 COOLDOWN_SHARE = 0.2
@@ -86,21 +86,24 @@ def trained_phases(num_stages: int, schedule: Schedule) -> tuple[Phase, ...]:
     """The phases of a model that is trained on a sample."""
     last, cooling = num_stages - 1, schedule.cooldown_steps
     trunk = schedule.budget_steps - cooling
-    pace = {"pass_steps": schedule.pass_steps, "batch_size": schedule.batch_size}
-    phases = [
-        Phase(kind="pretrain", stage=stage, num_steps=schedule.budget_steps, **pace)
-        for stage in range(last)
-    ]
+    cooldown = Phase(
+        kind="cooldown",
+        stage=last,
+        num_steps=cooling,
+        pass_steps=schedule.pass_steps,
+        batch_size=schedule.batch_size,
+        rates=(1.0, 0.0),
+    )
+    whole = replace(cooldown, num_steps=schedule.budget_steps, rates=(1.0, 1.0))
+    phases = [replace(whole, kind="pretrain", stage=stage) for stage in range(last)]
     if trunk:
-        phases.append(Phase(kind="budget", stage=last, num_steps=trunk, **pace))
-    phases.append(Phase(kind="cooldown", stage=last, num_steps=cooling, rates=(1.0, 0.0), **pace))
-    if schedule.most_steps > schedule.budget_steps:
-        left = schedule.most_steps - schedule.budget_steps
-        slower = {**pace, "pass_steps": max(schedule.pass_steps, MIN_SETTLING_STEPS)}
-        phases += [
-            Phase(kind="settle", stage=last, num_steps=left, **slower),
-            Phase(kind="final_cooldown", stage=last, num_steps=cooling, rates=(1.0, 0.0), **pace),
-        ]
+        phases.append(replace(whole, kind="budget", num_steps=trunk))
+    phases.append(cooldown)
+    left = schedule.most_steps - schedule.budget_steps
+    if left > 0:
+        slower = max(schedule.pass_steps, MIN_SETTLING_STEPS)
+        phases.append(replace(whole, kind="settle", num_steps=left, pass_steps=slower))
+        phases.append(replace(cooldown, kind="final_cooldown"))
     return tuple(phases)
 
 
