@@ -1,9 +1,10 @@
 """What each role trains on, for how long, and what it is scored on.
 
-A role is a column of PROTOCOL (docs/protocol.md): `search` tries hyperparameters, `measure` is the
-trial as budgeted and trained on to convergence, `best_in_class` bounds the architecture's own
-risk from a fresh stream, `resubstitution` is the classical proxy for it, `ideal` is the measured
-trial with data that never run out, `variance` is a measured trial of a crossed block.
+A role is a column of the protocol (docs/protocol.md): `search` tries hyperparameters, `measure` is
+the trial as budgeted and trained on until it settles, `best_in_class` looks for the architecture's
+best rule, `limit` is the family's own procedure without end of data, `slack` is the search of
+`best_in_class` on a law whose best rule is known to be in reach, `ideal` is the measured trial with
+data that never run out, `variance` is a measured trial of a crossed block.
 """
 
 import json
@@ -13,18 +14,19 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
-from torch import Tensor
 
 from classcomp.distortions import distort
 from classcomp.draws import Draws, Examples
 from classcomp.populations import Population, make
-from classcomp.training.sources import CycledSample, FixedSample, FreshStream, Source
-from classcomp.trial import Trial, head_examples_seed
+from classcomp.training.best_in_class import best_in_class_phases
+from classcomp.training.phases import Phase, Schedule, stream_phases, trained_phases
+from classcomp.training.sources import FreshStream, Sample, Source
+from classcomp.trial import Trial
 
 HEAD_EXAMPLES = 4_096
 """Examples of a stream that a family's classifier on top of its features is fitted on."""
-CHUNK_BATCHES = 64
-"""Minibatches between two reports of a trial that trains on a stream."""
+NUM_REPORTS = 20
+"""Passes that a budget in steps is cut into."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,44 +34,36 @@ class Design:
     """How one trial is trained and scored.
 
     Attributes:
-        source: the training examples by pass.
+        source: the training examples.
         head_examples: what a model is fitted on by other means than gradients, and on what the
             training risk is computed.
-        budget_passes: passes until the budgeted result is taken.
-        max_passes: passes at which convergence is given up; equal to `budget_passes` where the
-            trial ends at its budget.
-        decay: whether the learning rate falls linearly to zero over the budget.
-        tracked: whether training risk is computed after every pass, not at the end alone.
-        validation: scored after every pass (search) or at the end (best in class), or None.
+        phases: of the training.
+        is_tracked: whether training risk is computed after every pass, not at the end alone.
+        validation: scored after every pass of a search; None elsewhere.
+        selection: where U_H is chosen; None where it is not.
         evaluation: scored at the budget and at the end, or None (search never sees it).
     """
 
     source: Source
     head_examples: Examples
-    budget_passes: int
-    max_passes: int
-    decay: bool = False
-    tracked: bool
+    phases: tuple[Phase, ...]
+    is_tracked: bool
     validation: Examples | None = None
-    evaluation: Examples | None
+    selection: Examples | None = None
+    evaluation: Examples | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Steps:
-    """How a family goes through its examples.
+class Training:
+    """How a family is trained.
 
     Attributes:
-        batch_size: examples a step.
-        num_head: examples of a stream that are kept for fitting by other means than gradients.
+        num_stages: of the model.
+        batch_size: of its optimizers; None for a family that is fitted, not trained.
     """
 
-    batch_size: int
-    num_head: int = HEAD_EXAMPLES
-
-    @property
-    def chunk_size(self) -> int:
-        """Examples of a stream between two reports."""
-        return CHUNK_BATCHES * self.batch_size
+    num_stages: int
+    batch_size: int | None
 
 
 @lru_cache(maxsize=16)
@@ -88,130 +82,143 @@ def population_of(trial: Trial, data_dir: str | None) -> Population:
     )
 
 
-def design(trial: Trial, draws: Draws, *, batch_size: int | None) -> Design:
+def design(trial: Trial, draws: Draws, training: Training) -> Design:
     """The training and scoring plan of a trial's role.
 
     Args:
         trial: what is asked.
         draws: from the trial's population.
-        batch_size: of the trial's optimizers; None for a family that is fitted, not trained.
-            Such a family sees all its examples in one pass, and has settled after it.
+        training: how its family is trained. A family that is fitted sees all its examples in one
+            pass, and has settled after it.
 
     Raises:
         ValueError: the role is unknown.
     """
     if trial.role not in DESIGNS:
         raise ValueError(f"role = {trial.role!r}: allowed are {', '.join(DESIGNS)}")
-    if batch_size is not None:
-        return DESIGNS[trial.role](trial, draws, Steps(batch_size=batch_size))
-    at_once = Steps(batch_size=trial.num_train, num_head=trial.num_train)
-    return DESIGNS[trial.role](replace(trial, budget_epochs=1, max_epochs=2), draws, at_once)
+    return DESIGNS[trial.role](trial, draws, training)
 
 
-def _search(trial: Trial, draws: Draws, steps: Steps) -> Design:
-    inputs, labels = draws.training(trial.num_train)
-    return Design(
-        source=FixedSample(inputs=inputs, labels=labels),
-        head_examples=Examples(inputs=inputs, labels=labels),
-        budget_passes=trial.budget_epochs,
-        max_passes=trial.budget_epochs,
-        tracked=True,
-        validation=draws.validation(),
-        evaluation=None,
-    )
+def schedule_of(trial: Trial, batch_size: int) -> Schedule:
+    """A trial's budget in steps.
 
-
-def _measure(trial: Trial, draws: Draws, steps: Steps) -> Design:
-    inputs, labels = draws.training(trial.num_train)
-    return Design(
-        source=FixedSample(inputs=inputs, labels=labels),
-        head_examples=Examples(inputs=inputs, labels=labels),
-        budget_passes=trial.budget_epochs,
-        max_passes=trial.max_epochs,
-        tracked=True,
-        evaluation=draws.evaluation(),
-    )
-
-
-def _best_in_class(trial: Trial, draws: Draws, steps: Steps) -> Design:
-    """One pass over a stream of clean examples, the rate falling to zero."""
-    num = trial.num_train
-    plan = _streamed(trial, draws, steps, num_examples=num, noisy=False)
-    return replace(plan, decay=True, validation=draws.held_out())
-
-
-def _ideal(trial: Trial, draws: Draws, steps: Steps) -> Design:
-    """One pass over fresh data, label noise included, with the steps of T epochs.
-
-    The ideal world of Nakkiran et al. (2021, "The Deep Bootstrap Framework").
+    An epoch is as many whole batches as come nearest to the sample, one at least; no batch is
+    larger than the sample.
     """
-    num = trial.budget_epochs * math.ceil(trial.num_train / steps.batch_size) * steps.batch_size
-    return _streamed(trial, draws, steps, num_examples=num, noisy=True)
+    batch_size = min(batch_size, trial.num_train)
+    if trial.unit == "epochs":
+        pass_steps = max(1, round(trial.num_train / batch_size))
+        budget, most = trial.budget * pass_steps, trial.most * pass_steps
+    else:
+        pass_steps = math.ceil(trial.budget / NUM_REPORTS)
+        budget, most = trial.budget, trial.most
+    return Schedule(
+        budget_steps=budget, most_steps=most, pass_steps=pass_steps, batch_size=batch_size
+    )
+
+
+def _on_a_sample(trial: Trial, draws: Draws, training: Training) -> Design:
+    inputs, labels = draws.training(trial.num_train)
+    phases: tuple[Phase, ...] = (_fit(trial.num_train),)
+    if training.batch_size is not None:
+        phases = trained_phases(training.num_stages, schedule_of(trial, training.batch_size))
+    return Design(
+        source=Sample(inputs=inputs, labels=labels, seed=trial.streams["order"]),
+        head_examples=Examples(inputs=inputs, labels=labels),
+        phases=phases,
+        is_tracked=True,
+    )
+
+
+def _search(trial: Trial, draws: Draws, training: Training) -> Design:
+    num = trial.num_train if trial.num_validation is None else trial.num_validation
+    return replace(_on_a_sample(trial, draws, training), validation=draws.validation(num))
+
+
+def _measure(trial: Trial, draws: Draws, training: Training) -> Design:
+    plan = _on_a_sample(trial, draws, training)
+    return replace(plan, evaluation=draws.evaluation(), selection=draws.selection())
+
+
+def _limit(trial: Trial, draws: Draws, training: Training) -> Design:
+    """The family's own objective on m examples that never come twice, the rate falling to zero."""
+    plan = _streamed(trial, draws, training, num_examples=trial.num_train, noisy=True)
+    return replace(plan, selection=draws.selection())
+
+
+def _best_in_class(trial: Trial, draws: Draws, training: Training) -> Design:
+    """A network of the architecture, trained for the 0-1 risk itself on m clean examples."""
+    plan = _streamed(trial, draws, training, num_examples=trial.num_train, noisy=False)
+    phases = best_in_class_phases(trial.num_train)
+    return replace(plan, phases=phases, selection=draws.selection())
+
+
+def _ideal(trial: Trial, draws: Draws, training: Training) -> Design:
+    """Fresh data, label noise included, with the steps of T.
+
+    The ideal world of Nakkiran et al. (2021, "The Deep Bootstrap Framework"). Its labels are
+    drawn: a posterior to learn from would be another procedure than the measured one.
+    """
+    if training.batch_size is None:
+        return _streamed(trial, draws, training, num_examples=trial.num_train, noisy=True)
+    steps = schedule_of(replace(trial, most=trial.budget), training.batch_size)
+    num = steps.budget_steps * steps.batch_size
+    plan = _streamed(trial, draws, training, num_examples=num, noisy=True, is_soft=False)
+    return replace(plan, phases=trained_phases(training.num_stages, steps))
 
 
 def _streamed(
-    trial: Trial, draws: Draws, steps: Steps, *, num_examples: int, noisy: bool
+    trial: Trial,
+    draws: Draws,
+    training: Training,
+    *,
+    num_examples: int,
+    noisy: bool,
+    is_soft: bool = True,
 ) -> Design:
-    """One pass over `num_examples` examples that never come twice.
+    """`num_examples` examples that never come twice.
 
+    Where the law is known, and `is_soft`, the labels' probabilities are learnt in their place.
     Real images are no stream: there the whole training split is visited, and again only once it
     is used up.
     """
-    seed, chunk = trial.streams["data"], steps.chunk_size
+    rng = np.random.default_rng(trial.streams["head_examples"])
+    num_head = HEAD_EXAMPLES if training.batch_size else num_examples
     source: Source
     if draws.is_law_known:
         source = FreshStream(
-            draw=partial(draws.more, noisy=noisy),
-            seed=seed,
-            num_examples=num_examples,
-            chunk_size=chunk,
+            draw=partial(draws.more, noisy=noisy, is_soft=is_soft), seed=trial.streams["data"]
         )
-        rng = np.random.default_rng(head_examples_seed(trial.streams))
-        head = draws.more(min(num_examples, steps.num_head), rng, noisy=noisy)
+        head = draws.more(min(num_examples, num_head), rng, noisy=noisy, is_soft=False)
     else:
         num = draws.population.num_available("whole_train")
         assert num is not None
-        rng = np.random.default_rng(seed)
-        head = draws.more(num, rng, split="whole_train", noisy=noisy)
-        source = _cycled(*head, seed, num_examples, chunk)
-    passes = math.ceil(num_examples / chunk)
+        head = draws.more(num, rng, split="whole_train", noisy=noisy, is_soft=False)
+        source = Sample(inputs=head[0], labels=head[1], seed=trial.streams["order"])
+    phases = (
+        (_fit(num_head),)
+        if training.batch_size is None
+        else stream_phases(training.num_stages, num_examples, training.batch_size)
+    )
     return Design(
         source=source,
         head_examples=Examples(inputs=head[0], labels=head[1]),
-        budget_passes=passes,
-        max_passes=passes,
-        tracked=False,
+        phases=phases,
+        is_tracked=False,
         evaluation=draws.evaluation(),
     )
 
 
-def _resubstitution(trial: Trial, draws: Draws, steps: Steps) -> Design:
-    # A density learned from the very sample it is scored on would look better than it is.
-    evaluation = replace(draws.evaluation(), log_density=None)
-    inputs, labels = evaluation.inputs, evaluation.labels
-    num_steps = trial.budget_epochs * math.ceil(trial.num_train / steps.batch_size)
-    num_examples = num_steps * steps.batch_size
-    passes = math.ceil(num_examples / steps.chunk_size)
-    order = trial.streams["order"]
-    return Design(
-        source=_cycled(inputs, labels, order, num_examples, steps.chunk_size),
-        head_examples=Examples(inputs=inputs, labels=labels),
-        budget_passes=passes,
-        max_passes=passes,
-        tracked=False,
-        evaluation=evaluation,
-    )
+def _fit(num_examples: int) -> Phase:
+    return Phase(kind="fit", num_steps=1, pass_steps=1, batch_size=num_examples)
 
 
-def _cycled(inputs: Tensor, labels: Tensor, seed: int, num: int, chunk: int) -> CycledSample:
-    return CycledSample(inputs=inputs, labels=labels, seed=seed, num_examples=num, chunk_size=chunk)
-
-
-DESIGNS: dict[str, Callable[[Trial, Draws, Steps], Design]] = {
+DESIGNS: dict[str, Callable[[Trial, Draws, Training], Design]] = {
     "search": _search,
     "measure": _measure,
     "best_in_class": _best_in_class,
-    "resubstitution": _resubstitution,
+    "limit": _limit,
+    "slack": _best_in_class,  # of the teacher's law: see classcomp.experiment
     "ideal": _ideal,
     "variance": _measure,
 }

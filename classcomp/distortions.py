@@ -1,7 +1,7 @@
 """The four ways in which a population is damaged, each with its exact range of severities."""
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from classcomp.populations.base import (
     Population,
@@ -67,6 +67,16 @@ def flip_labels(
     flips = rng.random(len(labels)) < rho
     other = (labels + rng.integers(1, num_classes, size=len(labels))) % num_classes
     return np.where(flips, other, labels)
+
+
+def noisy_posterior(
+    posterior: Float[np.ndarray, "n classes"], rho: float
+) -> Float[np.ndarray, "n classes"]:
+    """Class probabilities of labels flipped as by `flip_labels`, from those of clean ones."""
+    num_classes = posterior.shape[1]
+    kept = 1 - rho * num_classes / (num_classes - 1)
+    noised: np.ndarray = posterior * kept + rho / (num_classes - 1)
+    return noised
 
 
 def noisy_risk(risk: float, rho: float, num_classes: int) -> float:

@@ -8,13 +8,11 @@ import torch
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
-from classcomp.distortions import flip_labels
+from classcomp.distortions import flip_labels, noisy_posterior
 from classcomp.populations import Population
 
 EVALUATION_SIZE = 10_000
 """Examples of the evaluation draw, shared by all trials of a population whose law is known."""
-VALIDATION_SIZE = 2_000
-"""Examples the search scores a proposal on, drawn afresh where the law is known."""
 
 Presenter = Callable[[Float[np.ndarray, " n *point"]], Float32[Tensor, " n *shape"]]
 """From law coordinates to what a family sees, vectors or images."""
@@ -59,16 +57,38 @@ class Draws:
         return self._tensors(sample.x, self._flipped(sample.labels, self._rng("noise")))
 
     def more(
-        self, num: int, rng: np.random.Generator, *, split: str = "train", noisy: bool
-    ) -> tuple[Float32[Tensor, " num *shape"], Int64[Tensor, " num"]]:
-        """`num` training examples, all drawn from `rng`, with or without label noise."""
+        self,
+        num: int,
+        rng: np.random.Generator,
+        *,
+        split: str = "train",
+        noisy: bool,
+        is_soft: bool,
+    ) -> tuple[
+        Float32[Tensor, " num *shape"], Int64[Tensor, " num"], Float32[Tensor, "num classes"] | None
+    ]:
+        """`num` training examples, all drawn from `rng`, with or without label noise.
+
+        With them, where the law is known and `is_soft`, the probabilities of their labels given
+        x, noise included where it is in the labels.
+        """
         sample = self.population.sample(num, rng, split=split)
         labels = self._flipped(sample.labels, rng) if noisy else sample.labels
-        return self._tensors(sample.x, labels)
+        posterior = self.population.posterior(sample.x) if is_soft else None
+        targets = None
+        if posterior is not None:
+            rho = self.population.label_noise if noisy else 0.0
+            noised = noisy_posterior(posterior, rho)
+            targets = torch.from_numpy(noised.astype(np.float32)).to(self.device)
+        return *self._tensors(sample.x, labels), targets
 
-    def validation(self) -> Examples:
-        """Examples the search scores on: as noisy as those a practitioner would hold out."""
-        num = self.population.num_available("validation") or VALIDATION_SIZE
+    def validation(self, num: int) -> Examples:
+        """What a search scores proposals on: as noisy as what a practitioner would hold out.
+
+        Of real images, as many as are held out for it, if those are fewer.
+        """
+        available = self.population.num_available("validation")
+        num = num if available is None else min(num, available)
         sample = self.population.sample(num, self._rng("validation"), split="validation")
         labels = self._flipped(sample.labels, self._rng("validation_noise"))
         inputs, noisy = self._tensors(sample.x, labels)
@@ -86,11 +106,14 @@ class Draws:
             log_density=self.population.log_density(sample.x),
         )
 
-    def held_out(self) -> Examples:
-        """Where the restarts of a best-in-class rule are chosen: never where they are scored."""
-        split = "test" if self.is_law_known else "validation"
-        num = self.population.num_available(split) or EVALUATION_SIZE
-        sample = self.population.sample(num, self._rng("selection"), split=split)
+    def selection(self) -> Examples | None:
+        """Where the best rule of an architecture is chosen, never where it is scored.
+
+        None where the law is unknown: there is no best rule to be known then.
+        """
+        if not self.is_law_known:
+            return None
+        sample = self.population.sample(EVALUATION_SIZE, self._rng("selection"))
         inputs, labels = self._tensors(sample.x, sample.labels)
         return Examples(inputs=inputs, labels=labels, posterior=self.population.posterior(sample.x))
 

@@ -1,40 +1,53 @@
 """One trial, start to end: data, training, scores. Torch, and nothing of Ray."""
 
+import copy
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any
 
 import numpy as np
 import torch
 
-from classcomp.designs import Design, design, population_of
+from classcomp.designs import Design, Training, design, population_of
 from classcomp.draws import Draws, presenter
 from classcomp.exhibits import exhibit_arrays
 from classcomp.models import (
     TRAINING_HYPERPARAMETERS,
+    Classifier,
     Model,
     build,
     count_parameters,
     family_of,
 )
+from classcomp.models.base import Decides
 from classcomp.populations import Population
 from classcomp.scores import score_columns
 from classcomp.tasks import TASKS, Evaluation
-from classcomp.training.convergence import has_settled
+from classcomp.training.best_in_class import LEARNING_RATE, WEIGHT_DECAY
+from classcomp.training.convergence import Reading, has_settled
 from classcomp.training.dynamics import area_under_curve
 from classcomp.training.loop import PassStats, Trainer
-from classcomp.training.phases import COOLDOWN_PASSES, Phase, phases_of
-from classcomp.trial import Outcome, Progress, Trial, head_seed, order_seed
+from classcomp.training.phases import Phase
+from classcomp.trial import Outcome, Progress, Trial
+
+SEEKS_BEST_RULE = ("best_in_class", "slack")
+"""Roles that train a network of the architecture's rules by a procedure that is not the family's"""
+NUM_PREDICTIONS = 1_000
+"""Of the evaluation examples, those whose predicted probabilities are kept."""
+CONVERGED = (
+    *("risk", "excess_risk", "excess_risk_se"),
+    *("excess_cross_entropy", "calibration_error"),
+)
+"""Columns that R_n(inf) has too, as `converged_...`."""
 
 
 class Experiment:
     """A trial that advances pass by pass and can be put down and taken up between passes.
 
-    It goes through the phases of `classcomp.training.phases`: the stages before the last train
-    for the budget each; the last one trains for the budget and is scored (R_n(T)); where the
-    design goes further it trains on until the training risk has settled (`has_settled`), cools
-    down and is scored again (R_n(inf)). A model without objectives is fitted in one pass.
+    It goes through the phases that its design plans (`classcomp.training.phases`). A measured
+    trial leaves the trunk of its trajectory twice: at T for R_n(T), and once it has settled for
+    R_n(inf). A model without objectives is fitted in one pass.
     """
 
     def __init__(
@@ -59,9 +72,8 @@ class Experiment:
         self.task = TASKS[family.task]
         takes_images = _takes_images(trial.family, family.takes, self.population)
         self.model = self._built(takes_images)
-        self._stages = self.model.stages()
-        self._is_fitted_at_once = not self.model.objectives()
-        self._training = {} if self._is_fitted_at_once else _training_part(trial)
+        self._stages = (self.model,) if trial.role in SEEKS_BEST_RULE else self.model.stages()
+        self._training = {} if not self.model.objectives() else _training_part(trial)
         self._draws = Draws(
             population=self.population,
             present=presenter(self.population, takes_images, self.device),
@@ -69,17 +81,25 @@ class Experiment:
             streams=trial.streams,
         )
         self.design: Design = design(
-            trial, self._draws, batch_size=self._training.get("batch_size")
+            trial,
+            self._draws,
+            Training(
+                num_stages=len(self._stages), batch_size=self._training.pop("batch_size", None)
+            ),
         )
-        self._phases = self._planned()
-        self._phase_number = self._done = self._steps = self._seen = 0
-        self._trainer = self._new_trainer()
-        self._head_noise = torch.Generator().manual_seed(head_seed(trial.streams))
+        self._phase_number = self._done = self._step = 0
+        self._steps = self._seen = self._place = 0
+        self._trainer: Trainer | None = None
+        self._head_noise = torch.Generator().manual_seed(trial.streams["head"])
         self._scale = self.task.scale(self.design.head_examples)
+        self._trunk: list[Reading] = []
         self._curves: list[Progress] = []
         self._metrics: dict[str, float | int | bool | None] = {
             "num_parameters": count_parameters(self.model) or None
         }
+        self._kept: dict[str, np.ndarray] = {}
+        self._fork: dict[str, Any] | None = None
+        self._enter_phase()
         self.finished = False
 
     def advance(self) -> Progress:
@@ -89,18 +109,33 @@ class Experiment:
             DivergedError: the training loss is no longer finite.
         """
         assert not self.finished, "a finished trial does not advance"
-        stats = None
+        phase, stats = self._phase, None
+        num_steps = phase.steps_after(self._done)
         if self._trainer is not None:
-            examples = self.design.source.examples(len(self._curves))
-            rate_from, rate_to = self._phase.rates(self._done)
-            stats = self._trainer.run_pass(examples, rate_from=rate_from, rate_to=rate_to)
-            self._steps += stats.num_steps
-            self._seen += stats.num_examples
+            num = num_steps * phase.batch_size
+            loss, stage = None, self._trainer.stage
+            if phase.loss == "zero_one":
+                assert isinstance(stage, Classifier)
+                loss = stage.expected_zero_one
+            stats = self._trainer.run_pass(
+                self.design.source.examples(self._place, num),
+                batch_size=phase.batch_size,
+                rate_from=phase.rate_after(self._done),
+                rate_to=phase.rate_after(self._done + num_steps),
+                loss=loss,
+            )
+            self._place += num
+            self._step += num_steps
+            self._steps += num_steps
+            self._seen += num
         else:
             self._seen += len(self.design.head_examples.labels)
-        self._done += 1
+        self._done += num_steps
         progress = self._record(stats)
         self._curves.append(progress)
+        is_trunk = phase.kind in ("budget", "settle")
+        if is_trunk and stats is not None and progress.train_risk is not None:
+            self._trunk.append(Reading(num_steps, stats.loss, progress.train_risk))
         self._turn_page()
         return progress
 
@@ -115,6 +150,26 @@ class Experiment:
             "cpu_s": cpu_s,
         }
         return Outcome(metrics={**self._metrics, **costs}, curves=tuple(self._curves))
+
+    @property
+    def decisions(self) -> dict[str, np.ndarray]:
+        """What the rules that were scored decide and predict on the evaluation sample.
+
+        budget, converged: classes `(N,)`; log_probabilities, converged_log_probabilities:
+        natural logarithms `(NUM_PREDICTIONS, K)` in float16, of the sample's first examples.
+        """
+        return dict(self._kept)
+
+    @property
+    def law(self) -> dict[str, np.ndarray]:
+        """The evaluation sample's `posterior` `(N, K)`; of real data its `labels` `(N,)`."""
+        examples = self.design.evaluation
+        if examples is None:
+            return {}
+        classes = {"num_classes": np.array(self.population.num_classes)}
+        if examples.posterior is None:
+            return {**classes, "labels": examples.labels.cpu().numpy()}
+        return {**classes, "posterior": examples.posterior}
 
     def exhibits(self) -> dict[str, np.ndarray]:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.
@@ -131,45 +186,45 @@ class Experiment:
             begin = time.perf_counter()
             self._fit_head()
             return (time.perf_counter() - begin) / len(self.design.head_examples.labels)
-        examples = self.design.source.examples(0)
-        num = min(len(examples), 4 * int(self._training["batch_size"]))
-        few = examples.at(torch.arange(num, device=self.device))
+        size = self._phase.batch_size
+        few = self.design.source.examples(0, 4 * size)
         seconds = []
         for _ in range(3):
             begin = time.perf_counter()
-            self._trainer.run_pass(few)
+            self._trainer.run_pass(few, batch_size=size)
             seconds.append(time.perf_counter() - begin)
-        return min(seconds) / num
+        return min(seconds) / len(few)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the rest of the trial depends on: tensors, numbers and strings only."""
         return {
-            "stages": [stage.state_dict() for stage in self._stages],
-            "trainer": self._trainer.state_dict() if self._trainer is not None else None,
-            "head_noise": self._head_noise.get_state(),
-            "cursor": [self._phase_number, self._done, self._steps, self._seen],
+            "now": self._position(),
+            "fork": self._fork,
+            "phase": [self._phase_number, self._done, self._steps, self._seen],
             "clock": list(self._clock()),
             "metrics": dict(self._metrics),
             "curves": [asdict(p) for p in self._curves],
+            "trunk": [astuple(reading) for reading in self._trunk],
+            "kept": {name: torch.from_numpy(array) for name, array in self._kept.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was taken, with the same draws as without the pause."""
-        for stage, weights in zip(self._stages, state["stages"], strict=True):
-            stage.load_state_dict(weights)
-        self._phase_number, self._done, self._steps, self._seen = state["cursor"]
-        self._trainer = self._new_trainer()
-        if self._trainer is not None:
-            self._trainer.load_state_dict(state["trainer"])
-        self._head_noise.set_state(state["head_noise"].cpu())
+        self._phase_number, self._done, self._steps, self._seen = state["phase"]
+        self._enter_phase()
+        self._return_to(state["now"])
+        self._fork = state["fork"]
         self._wall_before, self._cpu_before = state["clock"]
         self._started, self._cpu_started = time.perf_counter(), time.process_time()
         self._metrics = dict(state["metrics"])
         self._curves = [Progress(**p) for p in state["curves"]]
+        self._trunk = [Reading(*reading) for reading in state["trunk"]]
+        self._kept = {name: array.cpu().numpy() for name, array in state["kept"].items()}
 
     def _built(self, takes_images: bool) -> Model:
         shape = self.population.image_shape if takes_images else self.population.vector_shape
         assert shape is not None
+        generator = torch.Generator().manual_seed(self.trial.streams["init"])
         model = build(
             self.trial.family,
             network=self.trial.network,
@@ -177,37 +232,55 @@ class Experiment:
             input_shape=shape,
             num_classes=self.population.num_classes,
             hyperparameters=dict(self.trial.hyperparameters),
-            generator=torch.Generator().manual_seed(self.trial.streams["init"]),
-        ).to(self.device)
+            generator=generator,
+        )
+        if self.trial.role in SEEKS_BEST_RULE:
+            model = model.classifier_of_class(generator)
+        model = model.to(self.device)
         if takes_images:
             model = model.to(memory_format=torch.channels_last)
         assert isinstance(model, self.task.needs)
         return model
 
-    def _planned(self) -> tuple[Phase, ...]:
-        if self._is_fitted_at_once:
-            return (Phase(kind="fit", stage=0, num_passes=1),)
-        return phases_of(
-            len(self._stages),
-            budget_passes=self.design.budget_passes,
-            max_passes=self.design.max_passes,
-            decays=self.design.decay,
-        )
-
     @property
     def _phase(self) -> Phase:
-        return self._phases[self._phase_number]
+        return self.design.phases[self._phase_number]
+
+    def _enter_phase(self) -> None:
+        """Gives a new stage its trainer, and marks where a branch leaves the trunk."""
+        stage = self._stages[self._phase.stage]
+        if self._trainer is None or self._trainer.stage is not stage:
+            self._trainer = self._new_trainer()
+        if self._phase.kind == "cooldown" and self._phase is not self.design.phases[-1]:
+            self._fork = self._position()
 
     def _new_trainer(self) -> Trainer | None:
-        if self._is_fitted_at_once:
+        if self._phase.kind == "fit":
             return None
-        seed = order_seed(self.trial.streams, self._phase.stage)
+        seed = self.trial.streams["loss"]
         return Trainer(
             self._stages[self._phase.stage],
             **self._training,
-            order=torch.Generator().manual_seed(seed),
             noise=torch.Generator(self.device).manual_seed(seed),
         )
+
+    def _position(self) -> dict[str, Any]:
+        """Where the trajectory is: what training from here on depends on."""
+        held = {
+            "stages": [stage.state_dict() for stage in self._stages],
+            "trainer": self._trainer.state_dict() if self._trainer is not None else None,
+            "head_noise": self._head_noise.get_state(),
+            "place": [self._place, self._step],
+        }
+        return copy.deepcopy(held)
+
+    def _return_to(self, position: dict[str, Any]) -> None:
+        for stage, weights in zip(self._stages, position["stages"], strict=True):
+            stage.load_state_dict(weights)
+        if self._trainer is not None:
+            self._trainer.load_state_dict(position["trainer"])
+        self._head_noise.set_state(position["head_noise"].cpu())
+        self._place, self._step = position["place"]
 
     def _clock(self) -> tuple[float, float]:
         wall = self._wall_before + time.perf_counter() - self._started
@@ -215,14 +288,15 @@ class Experiment:
 
     def _record(self, stats: PassStats | None) -> Progress:
         train_risk = validation_risk = None
-        if self._phase.kind != "pretrain" and self.design.tracked:
+        if self._phase.kind != "pretrain" and self.design.is_tracked:
             self._fit_head()
             train_risk = self.task.risk(self.model, self.design.head_examples)
             if self.design.validation is not None:
                 validation_risk = self.task.risk(self.model, self.design.validation)
         return Progress(
-            step=self._steps,
-            epoch=len(self._curves) + 1,
+            phase=self._phase.kind,
+            step=self._step,
+            epoch=max(self._place, self._seen if stats is None else 0) / self.trial.num_train,
             train_loss=stats.loss if stats is not None else None,
             train_risk=train_risk,
             validation_risk=validation_risk,
@@ -231,63 +305,91 @@ class Experiment:
         )
 
     def _turn_page(self) -> None:
-        """Decides what the next pass belongs to, and scores at the ends of phases."""
-        phase = self._phase
-        if phase.kind == "settle":
-            self._settle()
-        elif self._done < phase.num_passes:
-            return
-        elif phase.kind == "pretrain":
+        """Decides what the next pass belongs to, and scores at the ends of branches."""
+        phase, is_last = self._phase, self._phase_number == len(self.design.phases) - 1
+        if phase.kind == "settle" and self._has_settled():
             self._next_phase()
-            self._trainer = self._new_trainer()
-        elif phase.kind == "cooldown":
-            self._score_end(converged=True)
-        else:
+        elif self._done < phase.num_steps:
+            return
+        elif phase.kind == "final_cooldown":
+            self._score_end()
+            self.finished = True
+        elif phase.kind in ("cooldown", "fit") or is_last:
             self._score_budget()
-            if self.design.max_passes == self.design.budget_passes:
-                self.finished = True
-            elif phase.kind == "fit":
-                self._score_end(converged=True)
-            else:
-                self._next_phase()
-                self._settle()
+            self.finished = is_last
+            if not is_last:
+                self._go_on_from_fork()
+            elif phase.kind == "fit" and self.design.is_tracked:
+                self._metrics["converged"] = True
+                self._score_end()
+        else:
+            if phase.kind == "settle":
+                self._metrics["converged"] = False
+            self._next_phase()
 
     def _next_phase(self) -> None:
         self._phase_number += 1
         self._done = 0
+        self._enter_phase()
 
-    def _settle(self) -> None:
-        """Cools down once the training risk has settled and there is room for it."""
-        risks = [p.train_risk for p in self._curves if p.train_risk is not None]
-        left = self._phase.num_passes - self._done
-        if left >= COOLDOWN_PASSES and has_settled(risks, self._scale):
-            self._next_phase()
-            self._metrics["steps_to_converge"] = self._steps
-        elif left == 0:
-            self._score_end(converged=False)
+    def _go_on_from_fork(self) -> None:
+        """Back to where the branch to R_n(T) left the trunk, unless all has settled by then."""
+        assert self._fork is not None
+        if self._has_settled():
+            self._score_end()
+            self.finished = True
+            return
+        self._return_to(self._fork)
+        self._fork = None
+        self._next_phase()
+
+    def _has_settled(self) -> bool:
+        if not has_settled(self._trunk, self._scale):
+            return False
+        self._metrics["converged"] = True
+        self._metrics["steps_to_converge"] = sum(reading.steps for reading in self._trunk)
+        return True
 
     def _score_budget(self) -> None:
         design = self.design
-        if not design.tracked:
+        if not design.is_tracked:
             self._fit_head()
-        if not self._is_fitted_at_once:
-            risks = [p.train_risk for p in self._curves]
-            self._metrics["area_under_curve"] = area_under_curve(risks, design.budget_passes)
         self._metrics["train_risk"] = self.task.risk(self.model, design.head_examples)
+        if design.is_tracked and self._phase.kind != "fit":
+            self._metrics["area_under_curve"] = area_under_curve(self._curves)
         if design.validation is not None:
             self._metrics["validation_risk"] = self.task.risk(self.model, design.validation)
+        if design.selection is not None:
+            self._metrics["selection_risk"] = self.task.risk(self.model, design.selection)
         if design.evaluation is not None:
             evaluation = self._evaluation()
             self._metrics.update(self.task.assess(evaluation).columns)
             self._metrics.update(score_columns(evaluation))
+            self._keep(evaluation, "")
 
-    def _score_end(self, *, converged: bool) -> None:
-        columns = self.task.assess(self._evaluation()).columns
-        kept = ("risk", "excess_risk", "excess_risk_se")
-        self._metrics.update({f"converged_{name}": columns.get(name) for name in kept})
-        self._metrics["converged"] = converged
-        self._metrics["final_train_risk"] = self._curves[-1].train_risk
-        self.finished = True
+    def _score_end(self) -> None:
+        """The same at R_n(inf), of the model as it is now."""
+        design = self.design
+        if design.evaluation is None:  # a search that is fitted at once
+            return
+        evaluation = self._evaluation()
+        columns = {**self.task.assess(evaluation).columns, **score_columns(evaluation)}
+        self._metrics.update({f"converged_{name}": columns.get(name) for name in CONVERGED})
+        if design.selection is not None:
+            risk = self.task.risk(self.model, design.selection)
+            self._metrics["converged_selection_risk"] = risk
+        self._metrics["final_train_risk"] = self.task.risk(self.model, design.head_examples)
+        self._keep(evaluation, "converged")
+
+    def _keep(self, evaluation: Evaluation, branch: str) -> None:
+        """Keeps what the rule decides, so that differences of rules are exact and paired."""
+        if not isinstance(self.model, Decides):
+            return
+        classes, probabilities = evaluation.decisions
+        with np.errstate(divide="ignore"):  # log 0 is minus infinity, and kept as such
+            logs = np.log(probabilities[:NUM_PREDICTIONS]).astype(np.float16)
+        self._kept[branch or "budget"] = classes
+        self._kept[f"{branch}_log_probabilities".lstrip("_")] = logs
 
     def _evaluation(self) -> Evaluation:
         """The model as it is now; what scores draw is theirs and that of all trials."""
@@ -301,7 +403,7 @@ class Experiment:
         )
 
     def _fit_head(self) -> None:
-        if self.model.needs_head or self._is_fitted_at_once:
+        if self.model.needs_head or self._trainer is None:
             examples = self.design.head_examples
             self.model.fit_head(examples.inputs, examples.labels, self._head_noise)
 
@@ -334,6 +436,8 @@ def run(
 
 
 def _training_part(trial: Trial) -> dict[str, Any]:
+    if trial.role in SEEKS_BEST_RULE:
+        return {"learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY, "batch_size": 1}
     return {name: trial.hyperparameters[name] for name in TRAINING_HYPERPARAMETERS}
 
 

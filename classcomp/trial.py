@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 STREAMS = (
-    *("data", "noise", "validation", "validation_noise", "evaluation", "selection"),
-    *("init", "order"),
+    *("data", "noise", "damage", "split", "head_examples", "validation", "validation_noise"),
+    *("evaluation", "selection", "init", "head", "teacher", "order", "loss"),
 )
 """Names of the streams of random numbers that a trial is given seeds for."""
 
@@ -36,11 +36,13 @@ class Trial:
         population_parameters: the law's own.
         distortion: the damage done to it; "none" where there is none.
         severity: of the distortion, in its units.
-        num_train: training examples; of `best_in_class` the stream's length.
-        budget_epochs: T, epochs until the budgeted result.
-        max_epochs: epochs at which convergence is given up.
+        num_train: training examples; on a fresh stream its length.
+        unit: of `budget` and `most`: "epochs" or "steps".
+        budget: T, when the budgeted result is taken.
+        most: when convergence is given up; equal to `budget` where it is not asked for.
         hyperparameters: the training loop's and the family's, by name.
         streams: seeds by the names of `STREAMS`.
+        num_validation: examples that a proposal is scored on; None where nothing is searched.
         network: where the family is a user's own.
     """
 
@@ -52,10 +54,12 @@ class Trial:
     distortion: str = "none"
     severity: float = 0.0
     num_train: int
-    budget_epochs: int
-    max_epochs: int
+    unit: str = "epochs"
+    budget: int
+    most: int
     hyperparameters: Mapping[str, Any]
     streams: Mapping[str, int]
+    num_validation: int | None = None
     network: Network | None = None
 
 
@@ -64,8 +68,10 @@ class Progress:
     """A trial after one pass; a row of `curves.parquet`.
 
     Attributes:
-        step: optimizer steps so far, all stages.
-        epoch: passes so far, all stages.
+        phase: what the pass belonged to: a `kind` of `classcomp.training.phases.Phase`. The two
+            branches of a trajectory leave its trunk at the same step.
+        step: optimizer steps up to there, all stages, along the trunk and the branch.
+        epoch: passes over the training sample up to there.
         train_loss: mean objective over the pass, nats where it is a likelihood; None where the
             family has none.
         train_risk: the task's risk on the (noisy) training sample, or None where it was not
@@ -75,8 +81,9 @@ class Progress:
         wall_s: seconds of computation so far.
     """
 
+    phase: str
     step: int
-    epoch: int
+    epoch: float
     train_loss: float | None
     train_risk: float | None
     validation_risk: float | None
@@ -90,22 +97,3 @@ class Outcome:
 
     metrics: Mapping[str, float | int | bool | None]
     curves: tuple[Progress, ...]
-
-
-# Streams that follow from those of a trial. These sums are the numbers of identity version 1, kept
-# so that no finished trial changes; they are written here and nowhere else.
-
-
-def head_seed(streams: Mapping[str, int]) -> int:
-    """The seed of what a model draws where it is fitted by other means than gradients."""
-    return streams["init"] + 1
-
-
-def order_seed(streams: Mapping[str, int], stage: int) -> int:
-    """The seed of a training stage's order and of the draws in its losses; stages from 0."""
-    return streams["order"] + stage
-
-
-def head_examples_seed(streams: Mapping[str, int]) -> list[int]:
-    """The seed of those examples of an endless stream that a model's head is fitted on."""
-    return [streams["data"], 1, 1]

@@ -93,19 +93,34 @@ class Batch:
         inputs: vectors `(d,)` or images `(C, H, W)`.
         labels: classes from 0.
         index: positions of the examples in the sample or stream they are of.
+        targets: class probabilities to learn in the labels' place, or None. Where they are the
+            posterior, the cross-entropy has the same minimum and a gradient of less noise.
     """
 
     inputs: Float[Tensor, " batch *shape"]
     labels: Int64[Tensor, " batch"]
     index: Int64[Tensor, " batch"]
+    targets: Float[Tensor, "batch classes"] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def part(self, begin: int, end: int) -> "Batch":
+        """Return the examples at the places `[begin, end)` of this batch."""
+        return Batch(
+            inputs=self.inputs[begin:end],
+            labels=self.labels[begin:end],
+            index=self.index[begin:end],
+            targets=None if self.targets is None else self.targets[begin:end],
+        )
+
     def at(self, chosen: Int64[Tensor, " chosen"]) -> "Batch":
         """Return the examples at the places `chosen` of this batch."""
         return Batch(
-            inputs=self.inputs[chosen], labels=self.labels[chosen], index=self.index[chosen]
+            inputs=self.inputs[chosen],
+            labels=self.labels[chosen],
+            index=self.index[chosen],
+            targets=None if self.targets is None else self.targets[chosen],
         )
 
 
@@ -152,6 +167,14 @@ class Model(nn.Module):
     ) -> None:
         """Refit, on a training sample, what gradients do not train; here there is nothing."""
 
+    def classifier_of_class(self, generator: torch.Generator) -> "Classifier":
+        """Return a network of logits that spans the architecture's rules: U_H is sought in it.
+
+        It shares this model's parameters. A two-stage family has a linear head there, drawn from
+        `generator`, in place of what it fits.
+        """
+        raise NotImplementedError
+
     def stages(self) -> tuple["Model", ...]:
         """Return the modules to train one after another, this one last; they share parameters."""
         return (self,)
@@ -172,9 +195,34 @@ class Classifier(Model):
         """Return logits."""
         raise NotImplementedError
 
+    def training_logits(
+        self, inputs: Float[Tensor, " batch *shape"], generator: torch.Generator
+    ) -> Float[Tensor, "batch classes"]:
+        """Return logits as training sees them, its draws from `generator`."""
+        logits: Tensor = self(inputs)
+        return logits
+
     def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Return the mean cross-entropy of a batch, in nats."""
-        return F.cross_entropy(self(batch.inputs), batch.labels)
+        """Return the mean cross-entropy of a batch, in nats, against its targets or labels."""
+        wanted = batch.labels if batch.targets is None else batch.targets
+        return F.cross_entropy(self.training_logits(batch.inputs, generator), wanted)
+
+    def expected_zero_one(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
+        """Return the 0-1 risk of the rule that draws its class from the network's probabilities.
+
+        1 - E sum_k eta_k(x) p_k(x): with targets for eta it has no label noise, it is
+        differentiable, and its infimum is that of the 0-1 risk itself, since sharper logits
+        come as close to the deterministic rule as one likes.
+        """
+        probabilities = self.training_logits(batch.inputs, generator).softmax(dim=1)
+        wanted = batch.targets
+        if wanted is None:
+            wanted = F.one_hot(batch.labels, probabilities.shape[1]).to(probabilities)
+        return 1.0 - (wanted * probabilities).sum(dim=1).mean()
+
+    def classifier_of_class(self, generator: torch.Generator) -> "Classifier":
+        """Return this network."""
+        return self
 
     def predict_proba(
         self, inputs: Float[Tensor, " batch *shape"]

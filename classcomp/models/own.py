@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from classcomp.models.base import ArchitectureConfig, Batch, Classifier
+from classcomp.models.base import ArchitectureConfig, Classifier
 from classcomp.models.loading import kind_of, load_class
 from classcomp.models.widths import count_parameters, nearest_width, parameter_budget
 from classcomp.trial import Network
@@ -181,11 +180,13 @@ class OwnNetwork(Classifier):
             logits: Tensor = self.network(inputs.contiguous())
         return logits
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Return the mean cross-entropy, in nats; dropout and the like are the generator's."""
+    def training_logits(
+        self, inputs: Float[Tensor, " batch *shape"], generator: torch.Generator
+    ) -> Float[Tensor, "batch classes"]:
+        """Return logits; dropout and the like are the generator's."""
         with seeded(generator):
-            logits = self.network(batch.inputs.contiguous())
-        return F.cross_entropy(logits, batch.labels)
+            logits: Tensor = self.network(inputs.contiguous())
+        return logits
 
     def features(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch features"]:
         """Return what the linear layer called last is given, flattened.

@@ -6,9 +6,8 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from classcomp.models.base import Batch, Classifier, ImageConfig, check_real
+from classcomp.models.base import Classifier, ImageConfig, check_real
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,15 +53,18 @@ class PoolingClassifier(Classifier):
         logits: Tensor = self.classifier(self.features(inputs))
         return logits
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Return the mean cross-entropy, in training of features dropped at random.
+    def training_logits(
+        self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
+    ) -> Float[Tensor, "batch classes"]:
+        """Return logits, in training of features dropped at random.
 
         Srivastava et al. (2014), scaled by 1 / (1 - p) in training so that nothing need change
         in evaluation. The draws are the generator's, which nn.Dropout could not be given.
         """
-        features = self.features(batch.inputs)
+        features = self.features(inputs)
         if self.training and self.dropout > 0:
             drawn = torch.rand(features.shape, generator=generator, device=generator.device)
             kept = (drawn >= self.dropout).to(features)
             features = features * kept / (1 - self.dropout)
-        return F.cross_entropy(self.classifier(features), batch.labels)
+        logits: Tensor = self.classifier(features)
+        return logits

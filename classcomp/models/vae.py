@@ -201,6 +201,10 @@ class VAE(Classifier):
         """Return the decoded latent means."""
         return self.decode(self.features(inputs))
 
+    def classifier_of_class(self, generator: torch.Generator) -> Classifier:
+        """Return the encoder's latent means with a linear head."""
+        return LatentClassifier(self, generator)
+
     def pass_through(self, inputs: Float[Tensor, " batch *shape"]) -> None:
         """Send `inputs` through encoder and decoder, without draws."""
         self.reconstruct(inputs)
@@ -319,3 +323,27 @@ class VAE(Classifier):
             for batch in inputs.split(_ENCODING_BATCH):
                 yield self.features(batch).double().cpu()
         self.train(was_training)
+
+
+class LatentClassifier(Classifier):
+    """The encoder of a VAE, trained on labels through a linear layer on its latent means."""
+
+    takes: ClassVar[str] = "any"
+
+    def __init__(self, vae: VAE, generator: torch.Generator) -> None:
+        super().__init__()
+        self.encoder, self.posterior = vae.encoder, vae.posterior
+        self.latent_dim = vae.posterior.out_features // 2
+        self.classifier = nn.Linear(self.latent_dim, vae.num_classes)
+        initialise_layers(self.classifier, generator)
+        self.classifier.to(vae.posterior.weight.device)
+
+    def features(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch latents"]:
+        """Return the latent means."""
+        means: Tensor = self.posterior(self.encoder(inputs))[:, : self.latent_dim]
+        return means
+
+    def forward(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch classes"]:
+        """Return logits."""
+        logits: Tensor = self.classifier(self.features(inputs))
+        return logits

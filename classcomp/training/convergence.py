@@ -1,28 +1,68 @@
 """When a training trajectory counts as settled."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
 
-WINDOW = 10
-TOLERANCE = 0.005
+WINDOW_STEPS = 256
+"""Two windows of this many optimizer steps are compared: steps and not epochs, since an epoch of a
+small sample is a few steps only, within which nothing can move."""
+MIN_WINDOW = 4
+"""Passes that a window holds at least, so that it is a mean."""
+RISK_TOLERANCE = 0.005
+FALL_TOLERANCE = 0.01
+LEVEL_TOLERANCE = 0.003
 
 
-def has_settled(train_risks: Sequence[float], scale: float = 1.0) -> bool:
-    """Whether the training risk has stopped falling.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one pass of the trunk showed.
 
-    Settled means that the mean training risk of the last `WINDOW` epochs lies less than
-    `TOLERANCE` below the mean of the `WINDOW` epochs before, or that the training risk has been
-    exactly zero for `WINDOW` // 2 epochs: no epoch to come can then lower it. Means over windows,
-    since the risk of a single epoch under minibatch noise moves by more than it improves.
+    Attributes:
+        steps: of the pass.
+        loss: mean objective over the pass.
+        risk: the task's risk on the training sample after it.
+    """
+
+    steps: int
+    loss: float
+    risk: float
+
+
+def has_settled(readings: Sequence[Reading], scale: float = 1.0) -> bool:
+    """Whether neither the objective nor the training risk still moves, up or down.
+
+    The means of the last two windows of `WINDOW_STEPS` are compared. The risk has settled where
+    they differ by less than `RISK_TOLERANCE` of `scale`; the objective, where they differ by less
+    than `FALL_TOLERANCE` of how far it has moved in all, or than `LEVEL_TOLERANCE` of where it
+    stands. The first makes the rule blind to the objective's units and zero, the second lets an
+    objective settle that had nothing to learn. Two-sided: a risk that rises has not settled.
 
     Args:
-        train_risks: training risk after each epoch so far, oldest first.
-        scale: what counts as a large risk; the tolerance is a share of it.
+        readings: of the trunk so far, oldest first.
+        scale: what counts as a large risk.
     """
-    zeros = train_risks[-(WINDOW // 2) :]
-    if len(zeros) == WINDOW // 2 and max(zeros) == 0.0 == min(zeros):
-        return True
-    if len(train_risks) < 2 * WINDOW:
+    split = _begin_of_window(readings, len(readings))
+    begin = None if split is None else _begin_of_window(readings, split)
+    if split is None or begin is None:
         return False
-    before = sum(train_risks[-2 * WINDOW : -WINDOW]) / WINDOW
-    after = sum(train_risks[-WINDOW:]) / WINDOW
-    return before - after < TOLERANCE * scale
+    late, early = readings[split:], readings[begin:split]
+    loss, risk = fmean(r.loss for r in late), fmean(r.risk for r in late)
+    losses = [r.loss for r in readings]
+    moved = max(losses) - min(losses)
+    allowed = max(FALL_TOLERANCE * moved, LEVEL_TOLERANCE * abs(loss))
+    return (
+        abs(loss - fmean(r.loss for r in early)) <= allowed
+        and abs(risk - fmean(r.risk for r in early)) < RISK_TOLERANCE * scale
+    )
+
+
+def _begin_of_window(readings: Sequence[Reading], end: int) -> int | None:
+    """Where the window begins that ends before `end`; None where there are too few passes."""
+    begin, steps = end, 0
+    while steps < WINDOW_STEPS or end - begin < MIN_WINDOW:
+        if begin == 0:
+            return None
+        begin -= 1
+        steps += readings[begin].steps
+    return begin

@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 
+from classcomp.trial import Progress
 
-def area_under_curve(train_risks: Sequence[float | None], num_epochs: int) -> float | None:
-    """Mean training risk over epochs 1 to T: the area under the curve over T, in [0, 1].
 
-    The risk after epoch t stands for the epoch's whole width (a Riemann sum of unit steps). Small
-    is fast: 0 where the first epoch already leaves no error, the final risk where nothing moves.
+def area_under_curve(passes: Sequence[Progress]) -> float | None:
+    """Mean training risk up to T: the area under the curve over T, in [0, 1].
+
+    The risk after a pass stands for the pass's whole width (a Riemann sum), in steps. Small is
+    fast: 0 where the first pass already leaves no error, the final risk where nothing moves.
 
     Args:
-        train_risks: 0-1 risk on the training sample after each epoch, oldest first; None where
-            it was not computed (a stage before the last).
-        num_epochs: T.
+        passes: of a trial, up to the end of its branch to T, oldest first. Stages before the last
+            have no training risk and are no part of it.
 
     Returns:
-        None where fewer than T risks are known.
+        None where no pass has a training risk.
     """
-    known = [risk for risk in train_risks if risk is not None][:num_epochs]
-    return sum(known) / num_epochs if len(known) == num_epochs else None
+    area, width, step = 0.0, 0, 0
+    for done in passes:
+        if done.train_risk is not None:
+            area += done.train_risk * (done.step - step)
+            width += done.step - step
+        step = done.step
+    return area / width if width else None

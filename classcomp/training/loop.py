@@ -1,6 +1,7 @@
 """Minibatch training of one stage of a model."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ import torch
 from torch import Tensor
 
 from classcomp.models.base import Batch, Model, Objective
+
+Loss = Callable[[Batch, torch.Generator], Tensor]
 
 
 class DivergedError(RuntimeError):
@@ -45,8 +48,6 @@ class Trainer:
         *,
         learning_rate: float,
         weight_decay: float,
-        batch_size: int,
-        order: torch.Generator,
         noise: torch.Generator,
     ) -> None:
         """Binds optimizers to the objectives of `stage`.
@@ -55,14 +56,10 @@ class Trainer:
             stage: a model with at least one objective.
             learning_rate: AdamW's step size at full rate, of an objective of rate 1.
             weight_decay: decoupled weight decay.
-            batch_size: examples a step; the last batch of a pass may be smaller.
-            order: CPU generator of the order in which examples are visited.
             noise: generator on the examples' device, handed to the objectives' losses.
         """
         self.stage = stage
         self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.order = order
         self.noise = noise
         self.objectives: tuple[Objective, ...] = stage.objectives()
         assert self.objectives, "a model without objectives is fitted, not trained"
@@ -77,35 +74,42 @@ class Trainer:
         ]
 
     def run_pass(
-        self, examples: Batch, *, rate_from: float = 1.0, rate_to: float = 1.0
+        self,
+        examples: Batch,
+        *,
+        batch_size: int,
+        rate_from: float = 1.0,
+        rate_to: float = 1.0,
+        loss: Loss | None = None,
     ) -> PassStats:
-        """Visits every one of N examples once in random order.
+        """Visits N examples once, in their order.
 
         Args:
             examples: of the whole pass.
+            batch_size: examples a step; N is a multiple of it, but for a pass of one step.
             rate_from: share of the learning rate at the pass's start.
             rate_to: share at its end; in between the rate is linear.
+            loss: in place of the one objective's own.
 
         Raises:
             DivergedError: the loss is no longer finite.
         """
         self.stage.train()
         num, device = len(examples), examples.inputs.device
-        permutation = torch.randperm(num, generator=self.order).to(device)
-        num_steps = math.ceil(num / self.batch_size)
+        num_steps = math.ceil(num / batch_size)
         total = torch.zeros((), device=device)
         norms: list[float] = []
         for step in range(num_steps):
-            batch = examples.at(permutation[step * self.batch_size : (step + 1) * self.batch_size])
+            batch = examples.part(step * batch_size, (step + 1) * batch_size)
             rate = rate_from + (rate_to - rate_from) * step / num_steps
             for objective, optimizer in zip(self.objectives, self.optimizers, strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = self.learning_rate * objective.rate * rate
                 optimizer.zero_grad(set_to_none=True)
-                loss = objective.loss(batch, self.noise)
-                loss.backward()
+                value = (loss or objective.loss)(batch, self.noise)
+                value.backward()
                 optimizer.step()
-                total += loss.detach() * len(batch)
+                total += value.detach() * len(batch)
                 if step == num_steps - 1:
                     norms.append(_gradient_norm(objective.parameters))
         mean_loss = float(total) / num
@@ -122,7 +126,6 @@ class Trainer:
         """Everything but the stage's own weights that the next pass depends on."""
         return {
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "order": self.order.get_state(),
             "noise": self.noise.get_state(),
         }
 
@@ -130,7 +133,6 @@ class Trainer:
         """Goes on where `state_dict` was taken."""
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.order.set_state(state["order"].cpu())
         self.noise.set_state(state["noise"].cpu())
 
 

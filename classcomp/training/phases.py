@@ -1,62 +1,123 @@
-"""The parts a trial's training falls into, as data."""
+"""The parts a trial's training falls into, as data.
 
-from dataclasses import dataclass
+    measured    pretrain* ─ budget ┬ cooldown ▶ R_n(T)
+                                   └ settle ─ final_cooldown ▶ R_n(inf)
+    on a stream stream* ▶ one risk
+
+The trunk runs at a constant rate. Each branch ends in a cooldown of its own and of the same length,
+so that two rules are compared of which neither is one step of a walk around its optimum (Hu et al.
+2024 call the schedule WSD; Haegele et al. 2024 find a fifth of the training enough).
+"""
+
+from dataclasses import dataclass, replace
 from typing import Literal
 
-COOLDOWN_PASSES = 10
-"""Epochs over which the rate falls to zero once the training risk has settled, so that the rule
-scored as converged is not one step of a walk around it (Hu et al., 2024, call it WSD)."""
+COOLDOWN_SHARE = 0.2
+"""Of the budget T: the length of every cooldown, in whole passes."""
+CHUNK_STEPS = 64
+"""Between two reports of a trial on a stream."""
+MIN_SETTLING_STEPS = 16
+"""Of a pass on the way to settling: small samples need not be scored after every other step."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phase:
-    """Some passes of one kind.
+    """Some steps of one kind.
 
     Attributes:
-        kind: "pretrain": a stage before the last. "budget": the last stage, up to R_n(T).
-            "settle": on, until the training risk has settled or passes have run out. "cooldown":
-            to R_n(inf). "fit": all that a model does which is fitted, not trained.
+        kind: "pretrain": a stage before the last. "budget": the trunk, until the cooldown to
+            R_n(T). "settle": the trunk from there on, until settled or out of steps. "stream":
+            on examples that never come twice. "fit": all that a model does which is fitted.
         stage: of the model, from 0.
-        num_passes: at most, in "settle"; else exactly.
-        decays: whether the learning rate falls linearly to zero over the phase.
+        num_steps: at most, in "settle"; else exactly.
+        pass_steps: between two reports; the last pass of a phase may be shorter.
+        batch_size: examples a step.
+        rates: shares of the learning rate at the phase's start and end; linear in between.
+        loss: "own": the model's objectives. "zero_one": the expected 0-1 loss of a stochastic
+            rule, which is noise-free given the posterior and differentiable.
+        is_averaged: the weights that stand at the end are a moving average over the phase's.
     """
 
-    kind: Literal["pretrain", "budget", "settle", "cooldown", "fit"]
-    stage: int
-    num_passes: int
-    decays: bool = False
+    kind: Literal["pretrain", "budget", "cooldown", "settle", "final_cooldown", "stream", "fit"]
+    stage: int = 0
+    num_steps: int
+    pass_steps: int
+    batch_size: int
+    rates: tuple[float, float] = (1.0, 1.0)
+    loss: Literal["own", "zero_one"] = "own"
+    is_averaged: bool = False
 
-    def rates(self, done: int) -> tuple[float, float]:
-        """Shares of the learning rate at the start and at the end of the pass after `done`."""
-        if not self.decays:
-            return 1.0, 1.0
-        return 1 - done / self.num_passes, 1 - (done + 1) / self.num_passes
+    def steps_after(self, done: int) -> int:
+        """Steps of the pass that begins after `done` of the phase."""
+        return min(self.pass_steps, self.num_steps - done)
+
+    def rate_after(self, done: int) -> float:
+        """Share of the learning rate after `done` steps."""
+        begin, end = self.rates
+        return begin + (end - begin) * done / self.num_steps
 
 
-def phases_of(
-    num_stages: int, *, budget_passes: int, max_passes: int, decays: bool
-) -> tuple[Phase, ...]:
-    """The phases of a model that is trained.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """How long a measured or searched trial trains.
 
-    Args:
-        num_stages: of the model.
-        budget_passes: of each stage.
-        max_passes: of the last stage, where it is to settle; `budget_passes` where it is not.
-        decays: whether the rate falls to zero over each stage's budget.
+    Attributes:
+        budget_steps: T of the last stage, its cooldown included; as many of any stage before.
+        most_steps: where convergence is given up, its cooldown included; `budget_steps` where the
+            trial ends at its budget.
+        pass_steps: between two reports, up to T.
+        batch_size: examples a step.
     """
-    last = num_stages - 1
-    phases = [
+
+    budget_steps: int
+    most_steps: int
+    pass_steps: int
+    batch_size: int
+
+    @property
+    def cooldown_steps(self) -> int:
+        """Of either branch: a fifth of T's passes, rounded up."""
+        passes = -(-self.budget_steps // self.pass_steps)
+        cooling = -(-passes * COOLDOWN_SHARE // 1)
+        return min(self.budget_steps, int(cooling) * self.pass_steps)
+
+
+def trained_phases(num_stages: int, schedule: Schedule) -> tuple[Phase, ...]:
+    """The phases of a model that is trained on a sample."""
+    last, cooling = num_stages - 1, schedule.cooldown_steps
+    trunk = schedule.budget_steps - cooling
+    cooldown = Phase(
+        kind="cooldown",
+        stage=last,
+        num_steps=cooling,
+        pass_steps=schedule.pass_steps,
+        batch_size=schedule.batch_size,
+        rates=(1.0, 0.0),
+    )
+    whole = replace(cooldown, num_steps=schedule.budget_steps, rates=(1.0, 1.0))
+    phases = [replace(whole, kind="pretrain", stage=stage) for stage in range(last)]
+    if trunk:
+        phases.append(replace(whole, kind="budget", num_steps=trunk))
+    phases.append(cooldown)
+    left = schedule.most_steps - schedule.budget_steps
+    if left > 0:
+        slower = max(schedule.pass_steps, MIN_SETTLING_STEPS)
+        phases.append(replace(whole, kind="settle", num_steps=left, pass_steps=slower))
+        phases.append(replace(cooldown, kind="final_cooldown"))
+    return tuple(phases)
+
+
+def stream_phases(num_stages: int, num_examples: int, batch_size: int) -> tuple[Phase, ...]:
+    """The phases on a stream: every stage sees `num_examples`, its rate falling to zero."""
+    batch_size = min(batch_size, num_examples)
+    return tuple(
         Phase(
-            kind="budget" if stage == last else "pretrain",
+            kind="stream",
             stage=stage,
-            num_passes=budget_passes,
-            decays=decays,
+            num_steps=round(num_examples / batch_size),
+            pass_steps=CHUNK_STEPS,
+            batch_size=batch_size,
+            rates=(1.0, 0.0),
         )
         for stage in range(num_stages)
-    ]
-    if max_passes > budget_passes:
-        left = max_passes - budget_passes
-        phases.append(Phase(kind="settle", stage=last, num_passes=left))
-        cooldown = Phase(kind="cooldown", stage=last, num_passes=COOLDOWN_PASSES, decays=True)
-        phases.append(cooldown)
-    return tuple(phases)
+    )

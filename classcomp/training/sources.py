@@ -1,7 +1,8 @@
-"""Where a training pass gets its examples: a fixed sample, a fresh stream, or a cycled sample.
+"""Where training gets its examples: a sample visited over and over, or a stream without end.
 
-Every source is stateless: pass k depends on k and the seed alone, so that an interrupted trial
-goes on with the examples it would have seen.
+Every source is stateless: what stands at a place depends on the place and the seed alone, so that
+an interrupted trial goes on with the examples it would have seen, and two branches of a trajectory
+see the same ones.
 """
 
 from collections.abc import Callable
@@ -17,85 +18,60 @@ from classcomp.models.base import Batch
 
 
 class Source(Protocol):
-    """Examples by pass."""
+    """An endless sequence of examples."""
 
-    def examples(self, index: int) -> Batch:
-        """The examples of pass `index`, counted from 0."""
+    def examples(self, begin: int, num: int) -> Batch:
+        """The `num` examples from place `begin` on, in the order in which they are visited."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FixedSample:
-    """The same N examples at every pass: a pass is an epoch."""
-
-    inputs: Float[Tensor, " n *shape"]
-    labels: Int64[Tensor, " n"]
-
-    def examples(self, index: int) -> Batch:
-        """The whole sample."""
-        return whole(self.inputs, self.labels)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FreshStream:
-    """Examples never seen before, drawn chunk by chunk.
-
-    Attributes:
-        draw: (number, generator) to inputs and labels.
-        seed: of the stream.
-        num_examples: in the whole stream, all chunks together.
-        chunk_size: examples a pass; the last one gets the rest.
-    """
-
-    draw: Callable[
-        [int, np.random.Generator], tuple[Float[Tensor, " n *shape"], Int64[Tensor, " n"]]
-    ]
-    seed: int
-    num_examples: int
-    chunk_size: int
-
-    def examples(self, index: int) -> Batch:
-        """Chunk `index`; beyond the stream's end (a second stage) it goes on with fresh draws."""
-        stage, within = divmod(index, num_passes(self.num_examples, self.chunk_size))
-        begin = within * self.chunk_size
-        num = min(self.chunk_size, self.num_examples - begin)
-        inputs, labels = self.draw(num, np.random.default_rng([self.seed, index]))
-        place = stage * self.num_examples + begin
-        positions = torch.arange(place, place + num, device=inputs.device)
-        return Batch(inputs=inputs, labels=labels, index=positions)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CycledSample:
-    """One sample visited over and over in newly shuffled rounds, cut into chunks.
+class Sample:
+    """A sample of N visited in rounds, each newly shuffled: a round is an epoch.
 
     Attributes:
         inputs: the sample.
         labels: its classes.
         seed: of the shuffles.
-        num_examples: to be seen in a stage, repetitions counted.
-        chunk_size: examples a pass.
     """
 
     inputs: Float[Tensor, " n *shape"]
     labels: Int64[Tensor, " n"]
     seed: int
-    num_examples: int
-    chunk_size: int
 
-    def examples(self, index: int) -> Batch:
-        """Positions [index, index + 1) * chunk_size of the endless sequence of rounds."""
-        stage, within = divmod(index, num_passes(self.num_examples, self.chunk_size))
-        begin = within * self.chunk_size
-        end = min(begin + self.chunk_size, self.num_examples)
-        size = len(self.inputs)
+    def examples(self, begin: int, num: int) -> Batch:
+        """Places [begin, begin + num) of the rounds one after another."""
+        size = len(self.labels)
+        first, last = begin // size, (begin + num - 1) // size
         rounds = [
-            np.random.default_rng([self.seed, stage, r]).permutation(size)
-            for r in range(begin // size, (end - 1) // size + 1)
+            np.random.default_rng([self.seed, r]).permutation(size) for r in range(first, last + 1)
         ]
-        offset = begin - (begin // size) * size
-        chosen = torch.from_numpy(np.concatenate(rounds)[offset : offset + end - begin])
+        offset = begin - first * size
+        chosen = torch.from_numpy(np.concatenate(rounds)[offset : offset + num])
         return whole(self.inputs, self.labels).at(chosen.to(self.inputs.device))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FreshStream:
+    """Examples never seen before.
+
+    Attributes:
+        draw: (number, generator) to inputs, labels and, where the law is known, class
+            probabilities to train on in the labels' place.
+        seed: of the stream.
+    """
+
+    draw: Callable[
+        [int, np.random.Generator],
+        tuple[Float[Tensor, " n *shape"], Int64[Tensor, " n"], Float[Tensor, "n classes"] | None],
+    ]
+    seed: int
+
+    def examples(self, begin: int, num: int) -> Batch:
+        """Draws of the place's own generator."""
+        inputs, labels, targets = self.draw(num, np.random.default_rng([self.seed, begin]))
+        places = torch.arange(begin, begin + num, device=inputs.device)
+        return Batch(inputs=inputs, labels=labels, index=places, targets=targets)
 
 
 def whole(inputs: Float[Tensor, " n *shape"], labels: Int64[Tensor, " n"]) -> Batch:
@@ -103,8 +79,3 @@ def whole(inputs: Float[Tensor, " n *shape"], labels: Int64[Tensor, " n"]) -> Ba
     return Batch(
         inputs=inputs, labels=labels, index=torch.arange(len(labels), device=labels.device)
     )
-
-
-def num_passes(num_examples: int, chunk_size: int) -> int:
-    """Passes of `chunk_size` that make up `num_examples`."""
-    return -(-num_examples // chunk_size)

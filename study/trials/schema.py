@@ -120,7 +120,8 @@ REQUIRED_NAMES = (
 
 CURVE_COLUMNS = (
     Column("trial_id", "string", "", "the trial"),
-    Column("step", "Int64", COUNT, "optimizer steps so far"),
+    Column("phase", "string", "", "what the pass belonged to; both cooldowns leave one trunk"),
+    Column("step", "Int64", COUNT, "optimizer steps up to there, along trunk and branch"),
     Column("epoch", "Float64", "epochs", "passes over the training sample so far"),
     Column("train_loss", "Float64", "of the family", "mean training objective"),
     Column("train_risk", "Float64", PROBABILITY, "0-1 risk on the training sample"),
@@ -160,9 +161,10 @@ BEST_IN_CLASS_COLUMNS = (
 )
 
 _ERROR_MEANINGS = {
-    "total": "R_n(T) - R* = approximation + estimation + optimization",
-    "approximation": "U - R*, the architecture's fault; null where R* is unknown",
-    "estimation": "R_n(inf) - U, the sample's fault",
+    "total": "R_n(T) - R* = approximation + objective + estimation + optimization",
+    "approximation": "U_H - R*, the architecture's fault; null where R* is unknown",
+    "objective": "U_A - U_H, the fault of what is minimised; null where R* is unknown",
+    "estimation": "R_n(inf) - U_A, the sample's fault",
     "optimization": "R_n(T) - R_n(inf), the optimizer's fault",
     "nominal_approximation": "L - R*, as the field's tutorials have it",
     "nominal_estimation": "R_n(T) - L, as the field's tutorials have it",
