@@ -21,7 +21,7 @@ from classcomp.wording import one_line
 from study.engine import checkpoints
 from study.engine.handover import opened, to_trial
 from study.storage.store import StorageError, Store
-from study.trials.decisions import FOLDER, law_key
+from study.trials.decisions import FOLDER, law_key, pack
 from study.trials.roles import ROLES
 from study.trials.trial import TrialSpec, trial_from_json
 
@@ -34,6 +34,8 @@ SLICE_S = 5.0
 """Seconds between two signs of life of a trial nobody needs to decide about."""
 KEEP_DECISIONS = frozenset({"measure", "best_in_class", "limit", "ideal"})
 """Roles whose rules' decisions on the evaluation sample are kept."""
+RULES = ("budget", "converged")
+"""Arrays of classes among them, which are packed."""
 PAUSES_S = (1.0, 4.0)
 """Before decisions are written once more to a place that did not take them."""
 UNKEPT = "unkept"
@@ -143,16 +145,18 @@ class TrialActor(Trainable):
         """
         if self._spec.role not in KEEP_DECISIONS:
             return
-        decisions = experiment.decisions()
-        if not decisions:  # of a task that decides nothing
+        kept = dict(experiment.decisions)
+        if not kept:  # of a task that decides nothing
             return
-        law = f"{FOLDER}/law-{law_key(self._spec.cell)}.npz"
+        law, num_classes = experiment.law, int(experiment.law["num_classes"])
+        kept |= {name: pack(kept[name], num_classes) for name in RULES if name in kept}
+        law_name = f"{FOLDER}/law-{law_key(self._spec.cell)}.npz"
         try:
             store = opened(self._address)
-            if (self._address, law) not in _WRITTEN_LAWS and store.read(law) is None:
-                _write_patiently(store, law, experiment.law_arrays())
-            _WRITTEN_LAWS.add((self._address, law))
-            _write_patiently(store, f"{FOLDER}/{self._spec.trial_id}.npz", decisions)
+            if (self._address, law_name) not in _WRITTEN_LAWS and store.read(law_name) is None:
+                _write_patiently(store, law_name, law)
+            _WRITTEN_LAWS.add((self._address, law_name))
+            _write_patiently(store, f"{FOLDER}/{self._spec.trial_id}.npz", kept)
         except (OSError, StorageError) as error:
             raise UnkeptError from error
 

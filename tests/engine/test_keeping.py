@@ -24,7 +24,8 @@ from study.trials.trial import TrialSpec, trial_to_json
 
 Make = Callable[..., StudySpec]
 POSTERIOR = np.array([[0.25, 0.75], [1.0, 0.0]])
-PACKED = np.array([0b10_000000], dtype=np.uint8)
+CLASSES = np.array([1, 0])
+LOGS = np.log([[0.25, 0.75]]).astype(np.float16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +58,13 @@ class Idle:
         curves = tuple(Point(step=n, validation_risk=risk) for n, risk in enumerate(self.passes))
         return SimpleNamespace(metrics={"risk": 0.125}, curves=curves)
 
+    @property
     def decisions(self) -> dict[str, np.ndarray]:
-        return {"budget": PACKED}
+        return {"budget": CLASSES, "converged": 1 - CLASSES, "log_probabilities": LOGS}
 
-    def law_arrays(self) -> dict[str, np.ndarray]:
-        return {"posterior": POSTERIOR}
+    @property
+    def law(self) -> dict[str, np.ndarray]:
+        return {"posterior": POSTERIOR, "num_classes": np.array(2)}
 
     def exhibits(self) -> dict[str, np.ndarray]:
         return {"confusion/counts": np.eye(2)}
@@ -124,7 +127,9 @@ def test_decisions_are_kept_of_rules_that_intervals_need(
     law = "law-a664bb7a93cb80b9.npz"
     assert {path.name for path in folder.iterdir()} == {law, f"{trial.trial_id}.npz"}
     with np.load(folder / f"{trial.trial_id}.npz", allow_pickle=False) as held:
-        assert held["budget"].tobytes() == PACKED.tobytes()
+        assert held["budget"].tobytes() == bytes([0b1000_0000])
+        assert held["converged"].tobytes() == bytes([0b0100_0000])
+        assert (held["log_probabilities"] == LOGS).all()
     with np.load(folder / law, allow_pickle=False) as held:
         assert (held["posterior"] == POSTERIOR).all()
 
@@ -136,7 +141,8 @@ def test_a_law_is_kept_once_and_noise_in_labels_is_no_other_law(
     results(clean, tmp_path)
     (law,) = (tmp_path / "decisions").glob("law-*")
     before = law.stat()
-    monkeypatch.setattr(idle, "law_arrays", lambda self: {"posterior": POSTERIOR[::-1]})
+    other = {"posterior": POSTERIOR[::-1], "num_classes": np.array(2)}
+    monkeypatch.setattr(idle, "law", property(lambda self: other))
     for forgetful in (False, True):  # a worker that wrote it, and one that finds it there
         if forgetful:
             worker._WRITTEN_LAWS.clear()
@@ -205,7 +211,7 @@ def test_decisions_that_cannot_be_made_are_a_failed_trial(
     def broken(self: Idle) -> None:
         raise MemoryError("no room for them")
 
-    monkeypatch.setattr(idle, "decisions", broken)
+    monkeypatch.setattr(idle, "decisions", property(broken))
     told = payload(results(trials["measure"], tmp_path)[-1])
     assert (told["status"], told["error"]) == ("failed", "MemoryError: no room for them")
 
