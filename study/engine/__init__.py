@@ -1,1 +1,1 @@
-"""The sweep: Ray Tune, Optuna and one ASHA for each cell. Only this room knows them."""
+"""The sweep: Ray Tune, Optuna and one ASHA for each search. Only this room knows them."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -82,6 +83,34 @@ def test_a_worker_that_dies_is_taken_up_where_it_saved(
         assert [r["report"] for r in after] == [1, 2, 3, 4, 5, 6]
         risks = [r["validation_risk"] for r in quiet]
         assert [r["validation_risk"] for r in after] == risks
+
+
+@pytest.mark.parametrize(("unit", "length"), [("steps", 50), ("steps", 7), ("epochs", 3)])
+def test_a_search_reports_as_often_as_its_scheduler_expects(
+    unit: str, length: int, tmp_path: Path
+) -> None:
+    """What classcomp makes of a budget, against what the rungs of ASHA are counted in."""
+    budget = Budget(unit=unit, to_budget=length, at_most=length)
+    results = results_to_the_end(actor_of(replace(trial_of("search"), budget=budget), tmp_path))
+    assert len(results) == budget.num_reports
+    curves = json.loads(results[-1]["payload"])["curves"]
+    assert [point["validation_risk"] for point in curves] == [r["validation_risk"] for r in results]
+    assert curves[-1]["step"] == (length if unit == "steps" else 2 * length)  # 48 by 32
+
+
+def test_a_measured_trial_leaves_its_decisions(tmp_path: Path) -> None:
+    """Scored again from what is kept, against the metrics that the trial itself reported."""
+    trial = replace(trial_of("measure"), budget=Budget(unit="steps", to_budget=30, at_most=200))
+    (result,) = results_to_the_end(actor_of(trial, tmp_path))
+    metrics = json.loads(result["payload"])["metrics"]
+    (law,) = (tmp_path / "decisions").glob("law-*.npz")
+    posterior = np.load(law)["posterior"]
+    held = np.load(tmp_path / f"decisions/{trial.trial_id}.npz")
+    everyone = np.arange(len(posterior))
+    for name, column in (("budget", "excess_risk"), ("converged", "converged_excess_risk")):
+        decided = np.unpackbits(held[name], count=len(posterior))
+        excess = (posterior.max(axis=1) - posterior[everyone, decided]).mean()
+        assert excess == pytest.approx(metrics[column], abs=1e-9)
 
 
 def count_passes(monkeypatch: pytest.MonkeyPatch) -> list[None]:
