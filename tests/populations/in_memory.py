@@ -1,6 +1,9 @@
 """Real data that lie in memory, for tests."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from classcomp.populations.real import RealData
 from classcomp.populations.staging import Arrays
@@ -16,18 +19,18 @@ class InMemory:
     white: int = 255
 
     @property
-    def shape(self):
-        return self.held.train_images.shape[1:]
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.held.train_images.shape[1:])
 
     @property
-    def num_classes(self):
+    def num_classes(self) -> int:
         return int(self.held.train_labels.max()) + 1
 
-    def arrays(self):
+    def arrays(self) -> Arrays:
         return self.held
 
 
-def held(x, y, num_test, **facts):
+def held(x: np.ndarray, y: np.ndarray, num_test: int, **facts: Any) -> RealData:
     """The last `num_test` examples are the test part."""
     end = len(y) - num_test
     arrays = Arrays(
