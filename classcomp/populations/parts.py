@@ -24,14 +24,23 @@ class Parts:
     """How a real population is divided.
 
     Attributes:
-        num_train: examples outside the test part, those that a search validates on included.
+        num_train: examples outside the test part.
+        num_validation: of those, the ones that a search validates on and no sample is drawn from.
         num_test: examples of the test part.
         is_resplit: whether every split seed has parts of its own, of these sizes.
     """
 
     num_train: int
+    num_validation: int
     num_test: int
     is_resplit: bool
+
+    @property
+    def num_shared(self) -> int:
+        """Examples that the samples of two seeds are both drawn from."""
+        if self.is_resplit:
+            return self.num_train + self.num_test
+        return self.num_train - self.num_validation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

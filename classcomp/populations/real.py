@@ -177,11 +177,13 @@ class RealData:
     @property
     def parts(self) -> Parts:
         """How many examples train and test, imbalance not counted, and who divided them."""
-        sizes = {split: len(self._pool(split).places) for split in ("whole_train", "test")}
+        splits = ("whole_train", "validation", "test")
+        num_train, num_validation, num_test = (len(self._pool(s).labels) for s in splits)
         source = self.source
         return Parts(
-            num_train=sizes["whole_train"],
-            num_test=sizes["test"],
+            num_train=num_train,
+            num_validation=num_validation,
+            num_test=num_test,
             is_resplit=not source.has_test and is_small(source.arrays()),
         )
 

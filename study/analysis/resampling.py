@@ -61,8 +61,9 @@ def difference_interval(
 ) -> Interval:
     """The interval of R(first) - R(second), two rules on one sample, as `risk_interval` does it.
 
-    Only examples on which exactly one of them errs speak. With fewer than 10 of these, `interval` is joined with [lo(first) - hi(second), hi(first) - lo(second)], the ends of
-    two Clopper-Pearson intervals at half the error rate each (Bonferroni): covered is at least
+    Only examples on which exactly one of them errs speak. With fewer than 10 of these, `interval`
+    is joined with [lo(first) - hi(second), hi(first) - lo(second)], the ends of two
+    Clopper-Pearson intervals at half the error rate each (Bonferroni): covered is at least
     `confidence`, and two rules without an error differ by up to 4.4 / num.
 
     Args:
@@ -122,6 +123,31 @@ def expected_overlap(num: int, num_available: int) -> float:
     if not 0 <= num <= num_available or num_available == 0:
         raise ValueError(f"{num} examples out of {num_available}: cannot be drawn")
     return num / num_available
+
+
+def overlap_line(
+    population: str, num: int, *, num_shared: int, num_test: int, is_resplit: bool
+) -> str:
+    """How far two seeds of a population see the same examples, in one line.
+
+    Args:
+        population: its label.
+        num: examples a sample.
+        num_shared: examples that both samples are drawn from.
+        num_test: examples of the test part.
+        is_resplit: whether every seed divides all `num_shared` examples anew.
+    """
+    overlap = expected_overlap(num, num_shared)
+    if not is_resplit:
+        return (
+            f"{population}: samples of {num} out of {num_shared} training examples overlap by "
+            f"{overlap:.0%} on average; all seeds share {num_test} test examples"
+        )
+    tested = expected_overlap(num_test, num_shared)
+    return (
+        f"{population}: {num_shared} examples, divided anew for every seed: samples of {num} "
+        f"overlap by {overlap:.0%} on average, test parts of {num_test} by {tested:.0%}"
+    )
 
 
 def _joined(first: Interval, second: Interval) -> Interval:

@@ -13,6 +13,7 @@ from study.analysis.resampling import (
     clopper_pearson,
     difference_interval,
     expected_overlap,
+    overlap_line,
     resampled_interval,
     risk_interval,
 )
@@ -174,6 +175,17 @@ def test_overlap_is_what_two_draws_share():
     assert np.mean(shared) == pytest.approx(expected_overlap(128, 199), abs=0.003)
     assert expected_overlap(128, 238) == pytest.approx(0.538, abs=5e-4)
     assert (expected_overlap(7, 7), expected_overlap(0, 7)) == (1.0, 0.0)
+
+
+def test_overlap_is_told_in_one_line():
+    assert overlap_line("mine", 128, num_shared=199, num_test=119, is_resplit=False) == (
+        "mine: samples of 128 out of 199 training examples overlap by 64% on average; all seeds "
+        "share 119 test examples"
+    )
+    assert overlap_line("mine", 128, num_shared=357, num_test=119, is_resplit=True) == (
+        "mine: 357 examples, divided anew for every seed: samples of 128 overlap by 36% on "
+        "average, test parts of 119 by 33%"
+    )
 
 
 @pytest.mark.parametrize(("num", "num_available"), [(8, 7), (-1, 7), (0, 0)])

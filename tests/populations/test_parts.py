@@ -44,6 +44,21 @@ def test_a_population_tells_its_parts():
     assert told(make("digits", classes=[3, 8])) == (238, 119, True)
     assert told(make("digits")) == (1198, 599, True)
     assert told(resplit(make("digits", classes=[3, 8]), 5)) == (238, 119, True)
+    assert make("digits", classes=[3, 8]).parts.num_shared == 357
+    assert big(12_000).parts.num_shared == 8_000 - 2 * 667  # of every class a sixth, rounded
+
+
+@pytest.mark.parametrize("num_shared", [357, 199])
+def test_samples_of_two_seeds_overlap_as_told(num_shared):
+    """60 pairs of 128 of 357 digits; a pair's overlap has a deviation below .04: 5 of a mean."""
+    base = make("digits", classes=[3, 8])
+    samples = []
+    for seed in range(120):
+        divided = resplit(base, seed) if num_shared == 357 else base
+        drawn = divided.sample(128, np.random.default_rng(seed), split="train")
+        samples.append(rows(drawn.x))
+    shared = [len(a & b) / 128 for a, b in zip(samples[::2], samples[1::2], strict=True)]
+    assert np.mean(shared) == pytest.approx(128 / num_shared, abs=5 * 0.04 / np.sqrt(60))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**62 - 1])
