@@ -85,16 +85,32 @@ def difference_interval(
     return _joined(interval, Interval(first.lo - second.hi, first.hi - second.lo))
 
 
+def resampled_factor(num: int, *, num_train: int, num_test: int) -> float:
+    """What stands in place of 1/k before the variance over `num` = k seeds: 1/k + n_test/n_train.
+
+    Nadeau and Bengio (2003, "Inference for the generalization error", section 3), for seeds that
+    divide the same few examples anew. `num_train` is all that is outside the test part, also where
+    seeds learn from fewer: what the term stands for is the test examples that seeds share.
+    """
+    if num < 1 or num_train < 1 or num_test < 1:
+        raise ValueError(
+            f"{num} divisions of {num_train} + {num_test} examples: must be at least 1 of each"
+        )
+    return 1 / num + num_test / num_train
+
+
 def resampled_interval(
     values: Sequence[float], *, num_train: int, num_test: int, confidence: float = CONFIDENCE
 ) -> Interval:
     """The interval of a mean over seeds that divide the same few examples anew.
 
-    Their values share examples, so that s^2 / k is far too small a variance. Nadeau and Bengio
-    (2003, "Inference for the generalization error", section 3): (1/k + num_test/num_train) s^2,
-    with Student's t on k - 1 degrees of freedom. For a rule that does not depend on its sample
-    that is exact: the mean over all divisions has the variance of one test sample of
-    num_train + num_test. It holds for differences of risks too, where both are of one division.
+    Their values share examples, so that s^2 / k is far too small a variance: it is
+    `resampled_factor` times s^2, with Student's t on k - 1 degrees of freedom. For a rule that does
+    not depend on its sample that is exact: the mean over all divisions has the variance of one
+    test sample of num_train + num_test. It holds for differences of risks too, where both are of
+    one division. Rules that hang on their sample share more than test examples and are covered
+    less: one nearest neighbour, learning from all 60 of 60 + 30, 93% at 3 seeds, 91% at 10
+    (500 simulated studies each); from 30 of them 95% and more.
 
     Fewer than 2 values: unknown. Values that are all alike give [v, v]: see `risk_interval`.
 
@@ -104,14 +120,12 @@ def resampled_interval(
         num_test: examples of the test part.
         confidence: nominal.
     """
-    if num_train < 1 or num_test < 1:
-        raise ValueError(f"{num_train} + {num_test} examples: must be at least 1 of either")
     if len(values) < 2:
         return Interval(None, None)
     num, centre = len(values), mean(values)
     variance = math.fsum((value - centre) ** 2 for value in values) / (num - 1)
-    error = math.sqrt((1 / num + num_test / num_train) * variance)
-    half = float(scipy.stats.t.ppf((1 + confidence) / 2, num - 1)) * error
+    factor = resampled_factor(num, num_train=num_train, num_test=num_test)
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, num - 1)) * math.sqrt(factor * variance)
     return Interval(centre - half, centre + half)
 
 

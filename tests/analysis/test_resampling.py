@@ -161,7 +161,7 @@ def test_one_seed_says_nothing_of_the_others():
 
 
 def test_parts_without_examples_are_refused():
-    with pytest.raises(ValueError, match="must be at least 1 of either"):
+    with pytest.raises(ValueError, match="must be at least 1 of each"):
         resampled_interval([0.1, 0.2], num_train=238, num_test=0)
 
 
