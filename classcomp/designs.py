@@ -17,7 +17,7 @@ import numpy as np
 
 from classcomp.distortions import distort
 from classcomp.draws import Draws, Examples
-from classcomp.populations import Population, make
+from classcomp.populations import Population, make, resplit
 from classcomp.training.best_in_class import best_in_class_phases
 from classcomp.training.phases import Phase, Schedule, stream_phases, trained_phases
 from classcomp.training.sources import FreshStream, Sample, Source
@@ -77,9 +77,10 @@ def _population(
 def population_of(trial: Trial, data_dir: str | None) -> Population:
     """The distorted population a trial is about."""
     parameters = json.dumps(dict(trial.population_parameters), sort_keys=True)
-    return _population(
+    whole = _population(
         trial.population_name, parameters, trial.distortion, trial.severity, data_dir
     )
+    return resplit(whole, trial.streams["split"])
 
 
 def design(trial: Trial, draws: Draws, training: Training) -> Design:
@@ -123,7 +124,12 @@ def _on_a_sample(trial: Trial, draws: Draws, training: Training) -> Design:
     if training.batch_size is not None:
         phases = trained_phases(training.num_stages, schedule_of(trial, training.batch_size))
     return Design(
-        source=Sample(inputs=inputs, labels=labels, seed=trial.streams["order"]),
+        source=Sample(
+            inputs=inputs,
+            labels=labels,
+            seed=trial.streams["order"],
+            renew=draws.renewal(trial.num_train),
+        ),
         head_examples=Examples(inputs=inputs, labels=labels),
         phases=phases,
         is_tracked=True,
@@ -194,7 +200,8 @@ def _streamed(
         num = draws.population.num_available("whole_train")
         assert num is not None
         head = draws.more(num, rng, split="whole_train", noisy=noisy, is_soft=False)
-        source = Sample(inputs=head[0], labels=head[1], seed=trial.streams["order"])
+        renew = draws.renewal(num, stream="head_examples", split="whole_train")
+        source = Sample(inputs=head[0], labels=head[1], seed=trial.streams["order"], renew=renew)
     phases = (
         (_fit(num_head),)
         if training.batch_size is None

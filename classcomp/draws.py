@@ -10,9 +10,12 @@ from torch import Tensor
 
 from classcomp.distortions import flip_labels, noisy_posterior
 from classcomp.populations import Population
+from classcomp.populations.base import Damage
 
 EVALUATION_SIZE = 10_000
 """Examples of the evaluation draw, shared by all trials of a population whose law is known."""
+RENEWAL_BLOCK = 64
+"""Places of the endless sequence of rounds that one generator serves."""
 
 Presenter = Callable[[Float[np.ndarray, " n *point"]], Float32[Tensor, " n *shape"]]
 """From law coordinates to what a family sees, vectors or images."""
@@ -36,6 +39,39 @@ class Examples:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Renewal:
+    """A fixed sample's inputs with their distortion drawn anew at every visit.
+
+    Visits are the places of an endless sequence of rounds over the sample. What is drawn is a
+    function of seed and place: a trial that goes on after an interruption, or asks for the same
+    places in other portions, sees the same.
+
+    Attributes:
+        damage: of the sample.
+        present: as for every other input.
+        seed: of stream `damage`.
+    """
+
+    damage: Damage
+    present: Presenter
+    seed: int
+
+    def __call__(self, begin: int, chosen: Int64[np.ndarray, " b"]) -> Float32[Tensor, " b *shape"]:
+        """Inputs at places [begin, begin + b), which are examples `chosen` of the sample."""
+        end = begin + len(chosen)
+        x = []
+        for block in range(begin // RENEWAL_BLOCK, -(-end // RENEWAL_BLOCK)):
+            first = block * RENEWAL_BLOCK
+            lo, hi = max(begin, first), min(end, first + RENEWAL_BLOCK)
+            # Whole blocks are drawn, whoever stands in the places that nobody asked for.
+            places = np.zeros(RENEWAL_BLOCK, dtype=np.int64)
+            places[lo - first : hi - first] = chosen[lo - begin : hi - begin]
+            drawn = self.damage(places, np.random.default_rng([self.seed, block]))
+            x.append(drawn[lo - first : hi - first])
+        return self.present(np.concatenate(x))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Draws:
     """Draws from one population, by stream.
 
@@ -55,6 +91,17 @@ class Draws:
         """`num` training examples with the population's label noise."""
         sample = self.population.sample(num, self._rng("data"), split="train")
         return self._tensors(sample.x, self._flipped(sample.labels, self._rng("noise")))
+
+    def renewal(self, num: int, *, stream: str = "data", split: str = "train") -> Renewal | None:
+        """How the sample that a stream begins with looks at every visit.
+
+        That is the sample of `training`; of another stream that of `more`, given a new generator of
+        it. None where it always looks the same.
+        """
+        damage = self.population.sample(num, self._rng(stream), split=split).damage
+        if damage is None:
+            return None
+        return Renewal(damage=damage, present=self.present, seed=self.streams["damage"])
 
     def more(
         self,

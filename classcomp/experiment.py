@@ -21,7 +21,7 @@ from classcomp.models import (
     family_of,
 )
 from classcomp.models.base import Decides
-from classcomp.populations import Population
+from classcomp.populations import Population, RealData
 from classcomp.scores import score_columns
 from classcomp.tasks import TASKS, Evaluation
 from classcomp.training.best_in_class import LEARNING_RATE, WEIGHT_DECAY
@@ -95,7 +95,8 @@ class Experiment:
         self._trunk: list[Reading] = []
         self._curves: list[Progress] = []
         self._metrics: dict[str, float | int | bool | None] = {
-            "num_parameters": count_parameters(self.model) or None
+            "num_parameters": count_parameters(self.model) or None,
+            **_parts_of(self.population),
         }
         self._kept: dict[str, np.ndarray] = {}
         self._fork: dict[str, Any] | None = None
@@ -439,6 +440,18 @@ def _training_part(trial: Trial) -> dict[str, Any]:
     if trial.role in SEEKS_BEST_RULE:
         return {"learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY, "batch_size": 1}
     return {name: trial.hyperparameters[name] for name in TRAINING_HYPERPARAMETERS}
+
+
+def _parts_of(population: Population) -> dict[str, float | int | bool | None]:
+    """Of real data: how many examples can be trained on and are scored on."""
+    if not isinstance(population, RealData):
+        return {}
+    parts = population.parts
+    return {
+        "num_available": parts.num_train,
+        "num_test": parts.num_test,
+        "is_resplit": parts.is_resplit,
+    }
 
 
 def _takes_images(name: str, takes: str, population: Population) -> bool:

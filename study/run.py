@@ -75,9 +75,12 @@ class _Workplace:
 
 def _run(options: argparse.Namespace) -> int:
     from study.planning.preflight import check
+    from study.planning.samples import sample_lines
 
     spec = read_spec(options.study, options.set, options.name)
     spec = check(spec, options.data_dir)
+    for line in sample_lines(spec, options.data_dir):
+        print(line)
     store = open_store(options.results, spec.name)
     ledger = open_ledger(store)
     held = nullcontext() if options.dry_run else ledger.locked()

@@ -23,6 +23,7 @@ from classcomp.populations.real import (
     digits,
     fashion_mnist,
     mnist,
+    resplit,
 )
 
 POPULATIONS: dict[str, Callable[..., Population]] = {
@@ -53,6 +54,7 @@ __all__ = [
     "Sample",
     "carried",
     "make",
+    "resplit",
 ]
 
 

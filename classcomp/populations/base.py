@@ -12,6 +12,19 @@ from jaxtyping import Float, Float32, Float64, Int64
 SPLITS = ("train", "validation", "whole_train", "test")
 
 
+class Damage(Protocol):
+    """The distortion of a sample's x, drawn as often as it is asked for."""
+
+    def __call__(
+        self, chosen: Int64[np.ndarray, " b"], rng: np.random.Generator
+    ) -> Float[np.ndarray, " b *shape"]:
+        """Draw examples `chosen` of the sample anew.
+
+        What `rng` gives to a place of `chosen` depends on how many are chosen, and not on which.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
     """Draws of (x, y).
@@ -19,10 +32,13 @@ class Sample:
     Attributes:
         x: points `(d,)` in float64, or images `(C, H, W)` in float32.
         labels: clean.
+        damage: where x is one draw of a distortion that can be drawn again: real images are
+            there without their noise. None where x is a draw of the law itself.
     """
 
     x: Float[np.ndarray, " n *shape"]
     labels: Int64[np.ndarray, " n"]
+    damage: Damage | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

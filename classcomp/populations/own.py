@@ -17,6 +17,7 @@ from classcomp.populations.image_files import decode_images, list_images
 from classcomp.populations.own_examples import OwnExamples, read_examples
 from classcomp.populations.real import RealData
 from classcomp.populations.staging import (
+    TEST_SHARE,
     Arrays,
     DataUnavailable,
     cache_folder,
@@ -24,8 +25,6 @@ from classcomp.populations.staging import (
     stratified_share,
     write_npz,
 )
-
-TEST_SHARE = 1 / 3  # in every class, where no test part is given
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +37,7 @@ class OwnSource:
         shape: `(C, H, W)` or `(d,)`.
         num_classes: K.
         class_names: K names, or empty.
+        has_test: whether the file holds a test part.
         named: whether the file itself says what `shown` is.
         path: where it lies.
     """
@@ -47,6 +47,7 @@ class OwnSource:
     shape: tuple[int, ...]
     num_classes: int
     class_names: tuple[str, ...]
+    has_test: bool
     named: bool = field(compare=False)
     path: Path = field(compare=False)
 
@@ -73,8 +74,9 @@ def arrays(path: str | Path) -> RealData:
     """Labelled examples in an .npz file: x and y, and perhaps x_test and y_test.
 
     x is `(N, d)` numbers, `(N, H, W)` or `(N, C, H, W)` images of uint8 (divided by 255) or floats
-    (taken as they are); y is `(N,)` whole numbers 0 to K-1. Without a test part a fixed stratified
-    third is split off. The label carries the file's stem and the sha256 of its content.
+    (taken as they are); y is `(N,)` whole numbers 0 to K-1. Without a test part a stratified third
+    is split off: always the same, or each split seed's own (see parts.py). The label carries the
+    file's stem and the sha256 of its content.
 
     Raises:
         ValueError: the file is not there, cannot be read, or does not hold that.
@@ -166,6 +168,7 @@ def _read(path: Path, num_bytes: int, mtime_ns: int) -> tuple[OwnSource, Arrays]
         shape=examples.x.shape[1:],
         num_classes=int(examples.y.max()) + 1,
         class_names=examples.class_names,
+        has_test=examples.x_test is not None,
         named=examples.name is not None,
         path=path,
     )

@@ -6,7 +6,6 @@ Their posterior and Bayes risk are unknown. Draws are without replacement.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations.base import (
+    Population,
     Sample,
     canonical_label,
     check_feature_noise,
@@ -22,18 +22,12 @@ from classcomp.populations.base import (
     check_num,
     check_odds,
     check_overlap,
-    check_split,
     combine_label_noise,
     tilt_prior,
 )
-from classcomp.populations.staging import (
-    DATA_SETS,
-    Arrays,
-    DataUnavailable,
-    load,
-    stage,
-    stratified_share,
-)
+from classcomp.populations.damage import BlendAndNoise, to_floats
+from classcomp.populations.parts import Parts, Pool, is_small, pool
+from classcomp.populations.staging import DATA_SETS, Arrays, DataUnavailable, load, stage
 
 __all__ = [
     "DataSource",
@@ -44,11 +38,11 @@ __all__ = [
     "digits",
     "fashion_mnist",
     "mnist",
+    "resplit",
     "stage",
 ]
 
 NUM_CLASSES = 10
-VALIDATION_SHARE = 1 / 6  # of the training split, in every class
 
 
 class DataSource(Protocol):
@@ -69,6 +63,10 @@ class DataSource(Protocol):
     @property
     def white(self) -> int:
         """The value of a uint8 pixel that becomes 1.0."""
+
+    @property
+    def has_test(self) -> bool:
+        """Whether the data came with a test part, which is then never mixed with the rest."""
 
     def arrays(self) -> Arrays:
         """The data, read once per process.
@@ -97,6 +95,10 @@ class NamedSource:
     def white(self) -> int:
         return DATA_SETS[self.name].white
 
+    @property
+    def has_test(self) -> bool:
+        return DATA_SETS[self.name].has_test
+
     def arrays(self) -> Arrays:
         return load(stage(self.name, self.data_dir))
 
@@ -116,6 +118,7 @@ class RealData:
         blend: overlap s; x becomes (1 - s/2) x + (s/2) x', x' of another class.
         noise: standard deviation of what is added to every pixel or coordinate.
         label_noise: flip probability of training labels.
+        split_seed: which parts it is divided into (see parts.py); None: the data's own.
     """
 
     label: str
@@ -125,6 +128,7 @@ class RealData:
     blend: float = 0.0
     noise: float = 0.0
     label_noise: float = 0.0
+    split_seed: int | None = None
 
     @property
     def num_classes(self) -> int:
@@ -133,7 +137,7 @@ class RealData:
     @property
     def prior(self) -> Float64[np.ndarray, " classes"]:
         """Class shares of the whole training split, imbalance included."""
-        labels = self._pool("whole_train")[2]
+        labels = self._pool("whole_train").labels
         shares = np.bincount(labels, minlength=self.num_classes) / len(labels)
         return tilt_prior(shares, self.odds)
 
@@ -150,25 +154,38 @@ class RealData:
 
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         check_num(num)
-        pool, places, labels = self._pool(split)
+        pool = self._pool(split)
         available = self.num_available(split)
         if num > available:
             raise ValueError(
                 f"{self.label}: {num} examples asked of split {split!r}, which has {available}"
             )
-        candidates = self._rebalanced(labels, rng)
+        candidates = self._rebalanced(pool.labels, rng)
         chosen = rng.permutation(candidates)[:num]
-        x = self._values(pool[places[chosen]])
-        if self.blend > 0:
-            partners = _of_other_classes(labels, labels[chosen], rng)
-            x = (1 - self.blend / 2) * x + self.blend / 2 * self._values(pool[places[partners]])
-        if self.noise > 0:
-            x = x + self.noise * rng.standard_normal(x.shape, dtype=x.dtype)
-        return Sample(x=x, labels=labels[chosen])
+        raw, labels = pool.x[pool.places[chosen]], pool.labels[chosen]
+        if self.blend == 0 and self.noise == 0:
+            return Sample(x=to_floats(raw, self.source.white), labels=labels)
+        damage = BlendAndNoise(
+            raw=raw, white=self.source.white, labels=labels, blend=self.blend, noise=self.noise
+        )
+        return Sample(x=damage(np.arange(num), rng), labels=labels, damage=damage)
 
     def num_available(self, split: str) -> int:
         """Without replacement; under imbalance as many as the scarcer class allows."""
-        return int(self._class_counts(self._pool(split)[2]).sum())
+        return int(self._class_counts(self._pool(split).labels).sum())
+
+    @property
+    def parts(self) -> Parts:
+        """How many examples train and test, imbalance not counted, and who divided them."""
+        splits = ("whole_train", "validation", "test")
+        num_train, num_validation, num_test = (len(self._pool(s).labels) for s in splits)
+        source = self.source
+        return Parts(
+            num_train=num_train,
+            num_validation=num_validation,
+            num_test=num_test,
+            is_resplit=not source.has_test and is_small(source.arrays()),
+        )
 
     def posterior(self, x: Float[np.ndarray, " n *shape"]) -> None:
         return None
@@ -205,15 +222,10 @@ class RealData:
         total = combine_label_noise(self.label_noise, check_label_noise(rho), self.num_classes)
         return replace(self, label_noise=total)
 
-    def _pool(self, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All x of the source's part, the places of this split in it, their labels."""
-        check_split(split)
-        source = self.source
-        return _pool(source.arrays(), source.name, source.num_classes, self.classes, split)
-
-    def _values(self, x: np.ndarray) -> np.ndarray:
-        """Pixels of uint8 in [0, 1], float32; floats as they are."""
-        return x.astype(np.float32) / np.float32(self.source.white) if x.dtype == np.uint8 else x
+    def _pool(self, split: str) -> Pool:
+        source, classes = self.source, self.classes
+        seed = self.split_seed
+        return pool(source.arrays(), source.name, source.num_classes, classes, split, seed)
 
     def _class_counts(self, labels: np.ndarray) -> np.ndarray:
         """`(K,)` examples of each class that resampling to the tilted prior can keep."""
@@ -238,6 +250,16 @@ class RealData:
             for k, count in enumerate(self._class_counts(labels))
         ]
         return np.concatenate(kept)
+
+
+def resplit(population: Population, seed: int) -> Population:
+    """A population with the parts of a split seed, if it is small data that came whole.
+
+    Laws and other data are returned unchanged.
+    """
+    if isinstance(population, RealData) and population.parts.is_resplit:
+        return replace(population, split_seed=check_integer("split seed", seed, low=0))
+    return population
 
 
 def digits(classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None) -> RealData:
@@ -276,35 +298,3 @@ def _real(name: str, classes: Sequence[int] | None, data_dir: str | Path | None)
         source=NamedSource(name=name, data_dir=None if data_dir is None else str(data_dir)),
         classes=classes,
     )
-
-
-@lru_cache(maxsize=64)
-def _pool(
-    arrays: Arrays, name: str, num_classes: int, classes: tuple[int, ...] | None, split: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if split == "test":
-        x, labels = arrays.test_images, arrays.test_labels
-        inside = np.ones(len(labels), dtype=bool)
-    else:
-        x, labels = arrays.train_images, arrays.train_labels
-        # Chosen before classes are, so that every choice of classes has the same validation part.
-        inside = stratified_share(labels, VALIDATION_SHARE, "classcomp", name, "validation")
-        inside = {"train": ~inside, "validation": inside}.get(split, np.ones_like(inside))
-    new_label = np.full(num_classes, -1)
-    kept = range(num_classes) if classes is None else classes
-    new_label[list(kept)] = np.arange(len(kept))
-    places = np.flatnonzero(inside & (new_label[labels] >= 0))
-    relabelled = new_label[labels[places]].astype(np.int64)
-    if len(np.unique(relabelled)) < len(kept):
-        raise DataUnavailable(f"{name}: split {split!r} lacks examples of some class")
-    return x, places, relabelled
-
-
-def _of_other_classes(pool: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """For each of `labels` an index into `pool`, uniform over examples of the other classes."""
-    partners = np.empty(len(labels), dtype=np.int64)
-    for k in np.unique(labels):
-        mine = labels == k
-        others = np.flatnonzero(pool != k)
-        partners[mine] = others[rng.integers(len(others), size=int(mine.sum()))]
-    return partners

@@ -26,6 +26,7 @@ _IDX_FILES = tuple(
     for kind in ("images-idx3", "labels-idx1")
 )
 _CIFAR_FOLDER, _CIFAR_ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
+TEST_SHARE = 1 / 3  # in every class, where data come without a test part
 _SYSTEM_FOLDERS = (Path("/usr/share/datasets"),)
 _UNREADABLE = (OSError, EOFError, ValueError, TypeError, RuntimeError, AssertionError, KeyError)
 
@@ -43,16 +44,18 @@ class DataSet:
         folders: names under which a folder with its files is recognised.
         shape: (C, H, W).
         white: the pixel value that becomes 1.0.
+        has_test: whether it comes with a test part.
     """
 
     reader: str | None
     folders: tuple[str, ...]
     shape: tuple[int, int, int]
     white: int
+    has_test: bool = True
 
 
 DATA_SETS = {
-    "digits": DataSet(reader=None, folders=(), shape=(1, 8, 8), white=16),
+    "digits": DataSet(reader=None, folders=(), shape=(1, 8, 8), white=16, has_test=False),
     "fashion_mnist": DataSet(
         reader="FashionMNIST",
         folders=("FashionMNIST/raw", "FashionMNIST", "fashion-mnist", "fashion_mnist"),
@@ -267,7 +270,7 @@ def _decode_digits() -> Arrays:
         raise DataUnavailable("digits needs scikit-learn: pip install -e '.[sweep]'") from error
     bunch = load_digits()
     images, labels = bunch.images[:, None].astype(np.uint8), bunch.target.astype(np.int64)
-    test = stratified_share(labels, 1 / 3, "classcomp", "digits", "test")
+    test = stratified_share(labels, TEST_SHARE, "classcomp", "digits", "test")
     return Arrays(
         train_images=images[~test],
         train_labels=labels[~test],

@@ -6,7 +6,7 @@ see the same ones.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -33,11 +33,14 @@ class Sample:
         inputs: the sample.
         labels: its classes.
         seed: of the shuffles.
+        renew: (place, positions in the sample) to inputs whose damage is drawn anew; None: they
+            look the same at every visit.
     """
 
     inputs: Float[Tensor, " n *shape"]
     labels: Int64[Tensor, " n"]
     seed: int
+    renew: Callable[[int, np.ndarray], Tensor] | None = None
 
     def examples(self, begin: int, num: int) -> Batch:
         """Places [begin, begin + num) of the rounds one after another."""
@@ -47,8 +50,9 @@ class Sample:
             np.random.default_rng([self.seed, r]).permutation(size) for r in range(first, last + 1)
         ]
         offset = begin - first * size
-        chosen = torch.from_numpy(np.concatenate(rounds)[offset : offset + num])
-        return whole(self.inputs, self.labels).at(chosen.to(self.inputs.device))
+        chosen = np.concatenate(rounds)[offset : offset + num]
+        batch = whole(self.inputs, self.labels).at(torch.from_numpy(chosen).to(self.inputs.device))
+        return batch if self.renew is None else replace(batch, inputs=self.renew(begin, chosen))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -67,7 +67,10 @@ IDENTITY_COLUMNS = (
 )
 METRIC_COLUMNS = (
     Column("num_parameters", "Int64", COUNT, "trainable parameters"),
-    Column("steps", "Int64", COUNT, "optimizer steps within the budget"),
+    Column("num_available", "Int64", "examples", "of real data, that may be trained on"),
+    Column("num_test", "Int64", "examples", "of real data, that are scored on"),
+    Column("is_resplit", "boolean", "", "the real set is divided anew for every seed"),
+    Column("steps", "Int64", COUNT, "optimizer steps taken, both branches together"),
     Column("examples_seen", "Int64", "examples", "training examples seen, repeats counted"),
     Column("wall_s", "Float64", "seconds", "wall time of the trial"),
     Column("cpu_s", "Float64", "seconds", "processor time of the trial"),

@@ -14,7 +14,7 @@ IDENTITY_VERSION = 2
 of a table is no reason for one (see `study.trials.schema.TABLE_VERSION`)."""
 UNDISTORTED = "none"
 DATA_STREAMS = (
-    *("data", "noise", "damage", "split", "head_examples"),
+    *("data", "noise", "damage", "head_examples"),
     *("validation", "validation_noise"),
 )
 
@@ -127,6 +127,8 @@ class TrialSpec:
         data, init, order = self._crossing
         drawn = {name: seed_for(name, self.role, where, data) for name in DATA_STREAMS}
         shared = {name: seed_for(name, where) for name in ("evaluation", "selection")}
+        # Small sets are divided anew for every seed, and alike for all that is paired by it.
+        shared["split"] = seed_for("split", where, data)
         network = (self.role, self.cell.family, self.cell.depth)
         own = {name: seed_for(name, *network, init) for name in ("init", "head", "teacher")}
         visits = {name: seed_for(name, *network, order) for name in ("order", "loss")}

@@ -15,7 +15,7 @@ from PIL import Image
 
 from classcomp.distortions import DISTORTIONS, NEUTRAL, distort
 from classcomp.populations import carried, make, own
-from classcomp.populations.real import VALIDATION_SHARE
+from classcomp.populations.parts import VALIDATION_SHARE
 from tests.populations.own_files import NUM, labels, pixels, points, write, write_folder
 
 SPLITS = ("train", "validation", "whole_train", "test")

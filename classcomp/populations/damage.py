@@ -1,0 +1,58 @@
+"""What happens to the pixels of real examples, drawn anew whenever they are looked at."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int64, Real
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class BlendAndNoise:
+    """A `Damage` (see base.py) of n examples: x becomes (1 - s/2) x + (s/2) x' + noise.
+
+    x' is another example of the sample itself, whatever the pool was that it came from: n examples
+    seen again and again never show more than n. Examples of a sample that holds one class only
+    are their own partners, which leaves them as they are.
+
+    Attributes:
+        raw: as the data hold them: uint8, or floats that are taken as they are.
+        white: the value of a uint8 pixel that becomes 1.0.
+        labels: clean.
+        blend: overlap s.
+        noise: standard deviation of what is added to every pixel or coordinate.
+    """
+
+    raw: Real[np.ndarray, " n *shape"]
+    white: int
+    labels: Int64[np.ndarray, " n"]
+    blend: float
+    noise: float
+
+    def __call__(
+        self, chosen: Int64[np.ndarray, " b"], rng: np.random.Generator
+    ) -> Float[np.ndarray, " b *shape"]:
+        x = to_floats(self.raw[chosen], self.white)
+        if self.blend > 0:
+            partners = self._partners(chosen, rng.random(len(chosen)))
+            other = to_floats(self.raw[partners], self.white)
+            x = (1 - self.blend / 2) * x + self.blend / 2 * other
+        if self.noise > 0:
+            x = x + self.noise * rng.standard_normal(x.shape, dtype=x.dtype)
+        return x
+
+    def _partners(
+        self, chosen: Int64[np.ndarray, " b"], uniform: Float[np.ndarray, " b"]
+    ) -> Int64[np.ndarray, " b"]:
+        """For each of `chosen` an example of another class; itself where there is none."""
+        partners = chosen.copy()
+        for k in np.unique(self.labels[chosen]):
+            mine = self.labels[chosen] == k
+            others = np.flatnonzero(self.labels != k)
+            if len(others) > 0:
+                partners[mine] = others[(uniform[mine] * len(others)).astype(np.int64)]
+        return partners
+
+
+def to_floats(x: Real[np.ndarray, " n *shape"], white: int) -> Float[np.ndarray, " n *shape"]:
+    """Pixels of uint8 in [0, 1], float32; floats as they are."""
+    return x.astype(np.float32) / np.float32(white) if x.dtype == np.uint8 else x
