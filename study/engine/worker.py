@@ -138,7 +138,8 @@ class TrialActor(Trainable):
     def _keep_decisions(self, experiment: "Experiment") -> None:
         """Writes what the trial's rules decide, and once for each law what they are held against.
 
-        Intervals are made of them: a result without is none.
+        Intervals are made of them: a result without is none. A set that is divided anew for every
+        seed has no evaluation sample that rules share, and intervals of another kind.
 
         Raises:
             UnkeptError: the study's place does not take them.
@@ -146,7 +147,7 @@ class TrialActor(Trainable):
         if self._spec.role not in KEEP_DECISIONS:
             return
         kept = dict(experiment.decisions)
-        if not kept:  # of a task that decides nothing
+        if not kept or experiment.outcome.metrics.get("is_resplit"):
             return
         law, num_classes = experiment.law, int(experiment.law["num_classes"])
         kept |= {name: pack(kept[name], num_classes) for name in RULES if name in kept}

@@ -39,7 +39,7 @@ class Point:
 class Idle:
     """An experiment: `num_passes` passes, of which the first `num_silent` report no risk."""
 
-    num_passes, num_silent = 3, 0
+    num_passes, num_silent, is_resplit = 3, 0, False
 
     def __init__(self, trial: Any, *, data_dir: str | None = None) -> None:
         self.passes: list[Any] = []
@@ -56,7 +56,9 @@ class Idle:
     @property
     def outcome(self) -> SimpleNamespace:
         curves = tuple(Point(step=n, validation_risk=risk) for n, risk in enumerate(self.passes))
-        return SimpleNamespace(metrics={"risk": 0.125}, curves=curves)
+        return SimpleNamespace(
+            metrics={"risk": 0.125, "is_resplit": self.is_resplit}, curves=curves
+        )
 
     @property
     def decisions(self) -> dict[str, np.ndarray]:
@@ -152,6 +154,14 @@ def test_a_law_is_kept_once_and_noise_in_labels_is_no_other_law(
         assert (law.stat().st_ino, law.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     results(replace(clean, cell=replace(clean.cell, distortion="overlap", severity=0.1)), tmp_path)
     assert len([*(tmp_path / "decisions").glob("law-*")]) == 2
+
+
+def test_rules_that_share_no_evaluation_sample_are_not_held_against_one(
+    trials: dict[str, TrialSpec], tmp_path: Path, idle: type[Idle]
+) -> None:
+    idle.is_resplit = True
+    assert payload(results(trials["measure"], tmp_path)[-1])["status"] == "done"
+    assert not (tmp_path / "decisions").exists()
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, times: int, folder: str) -> list[str]:
