@@ -182,12 +182,7 @@ def _cells(spec: StudySpec, records: Sequence[Record], room: int) -> list[str]:
         if ROLES[record["role"]].is_in_grid:
             by_cell[cell_of(record)].append(record)
     cells = list(dict.fromkeys([*enumerate_cells(spec), *by_cell]))
-    grid = [role for role in ROLES.values() if role.is_in_grid]
-    usual = sum(len(role.seeds(spec)) for role in grid)
-    planned = dict.fromkeys(cells, usual)
-    if spec.precision is not None:
-        others = sum(len(role.seeds(spec)) for role in grid if not role.is_measured)
-        planned |= {cell: others + n for cell, n in seeds_by_cell(spec, records).items()}
+    planned = _num_planned(spec, records, cells)
     started = [cell for cell in cells if by_cell.get(cell)]
     started.sort(key=lambda cell: len(by_cell[cell]) >= planned[cell])
     if not started:
@@ -201,6 +196,23 @@ def _cells(spec: StudySpec, records: Sequence[Record], room: int) -> list[str]:
     more = [f"{len(started) - room} more begun"] if len(started) > room else []
     more += [f"{len(cells) - len(started)} not begun"] if len(cells) > len(started) else []
     return [*lines, f"cells: {', '.join(more)}"] if more else lines
+
+
+def _num_planned(
+    spec: StudySpec, records: Sequence[Record], cells: Sequence[Cell]
+) -> dict[Cell, int]:
+    """Trials of each cell; a family in which everything is fixed has no search."""
+    searched = {family: bool(spec.space_of(family).space) for family in spec.families}
+    grid = [role for role in ROLES.values() if role.is_in_grid]
+    seeds = seeds_by_cell(spec, records) if spec.precision is not None else {}
+    return {
+        cell: sum(
+            seeds.get(cell, len(role.seeds(spec))) if role.is_measured else len(role.seeds(spec))
+            for role in grid
+            if searched.get(cell.family, True) or not role.is_searched
+        )
+        for cell in cells
+    }
 
 
 def _best(records: Sequence[Record], name: str) -> str:

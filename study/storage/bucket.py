@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from study.storage.store import CARRIED, StorageError, first_line, write_whole
+from study.storage.store import CARRIED, KEPT_WITH_TRIALS, StorageError, first_line, write_whole
 
 
 class BucketStore:
@@ -98,10 +98,11 @@ class BucketStore:
                 target.write_bytes(self.read(f"{folder}/{name}".lstrip("/")) or b"")
 
     def publish(self, workspace: Path, pattern: str = "[!.]*") -> None:
-        """Uploads the workspace, its hidden files left out."""
+        """Uploads the workspace, its hidden files left out, and what workers have put there."""
         for path in sorted(workspace.rglob(pattern)):
-            if path.is_file():
-                self.write(path.relative_to(workspace).as_posix(), path.read_bytes())
+            name = path.relative_to(workspace)
+            if path.is_file() and name.parts[0] not in KEPT_WITH_TRIALS:
+                self.write(name.as_posix(), path.read_bytes())
 
     def _path(self, name: str) -> str:
         return f"{self._prefix.rstrip('/')}/{name}".rstrip("/")

@@ -83,6 +83,23 @@ def test_a_study_lives_in_a_bucket(
     assert capsys.readouterr().out.strip().endswith("/report/index.html")
 
 
+def test_what_workers_put_there_is_fetched_and_not_uploaded_again(results: str) -> None:
+    store = store_of(results)
+    for name in ("decisions/a.npz", "exhibits/a.npz", "study.toml"):
+        store.write(name, b"theirs")
+    with store.workspace() as folder:
+        for kept in ("exhibits", "decisions"):
+            store.fetch(folder, kept)
+        for path in folder.rglob("*"):
+            if path.is_file():
+                assert path.read_bytes() == b"theirs"
+                path.write_bytes(b"mine")
+        assert len([*folder.rglob("*.npz")]) == 2
+        store.publish(folder)
+    assert store.read("study.toml") == b"mine"
+    assert store.read("decisions/a.npz") == store.read("exhibits/a.npz") == b"theirs"
+
+
 def test_the_second_of_two_drivers_is_refused(results: str) -> None:
     store = store_of(results)
     with (
