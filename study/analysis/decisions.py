@@ -5,6 +5,7 @@ anywhere. A file that is not there is no error: a table may travel alone.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,28 @@ TOLERANCE = 1e-5
 """Between a table's mean over the evaluation sample and the decisions'; one is of float32."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Law:
+    """What the evaluation sample of a law is scored with.
+
+    Attributes:
+        posterior: (N, K); None where it is unknown.
+        labels: (N,) where it is.
+        floor: (N,) the Bayes rule's losses; None where they are unknown.
+    """
+
+    num_classes: int
+    num: int
+    posterior: Array | None = None
+    labels: Array | None = None
+    floor: Array | None = None
+
+    def losses(self, decided: Array) -> Array:
+        if self.posterior is None:
+            return np.asarray(decided != self.labels, dtype=np.float64)
+        return np.asarray(1.0 - self.posterior[np.arange(self.num), decided])
 
 
 class Decisions:
@@ -72,7 +95,7 @@ class Decisions:
         return losses
 
     def excess(self, row: Row, branch: str = BUDGET) -> Array | None:
-        """The losses less the floor: their mean is the excess risk. None where either is unknown."""
+        """The losses less the floor, of mean excess risk; None where either is unknown."""
         losses, floor = self.losses(row, branch), self.floor(cell_of(row))
         return None if losses is None or floor is None else losses - floor
 
@@ -105,7 +128,7 @@ class Decisions:
             self._rules[trial_id] = self._read(trial_id)
         return self._rules[trial_id] or {}
 
-    def _law(self, cell: Cell) -> "_Law | None":
+    def _law(self, cell: Cell) -> _Law | None:
         key = law_key(cell)
         if key not in self._laws:
             name = f"law-{key}"
@@ -128,21 +151,6 @@ class Decisions:
             return None
 
 
-class _Law:
-    """What the evaluation sample of a law is scored with."""
-
-    def __init__(self, *, posterior: Array | None, labels: Array | None, num_classes: int) -> None:
-        self.posterior, self.labels, self.num_classes = posterior, labels, num_classes
-        self.num = len(labels if posterior is None else posterior)
-        self.floor = None if posterior is None else 1.0 - posterior.max(axis=1)
-
-    def losses(self, decided: Array) -> Array:
-        if self.posterior is None:
-            return (decided != self.labels).astype(np.float64)
-        losses: Array = 1.0 - self.posterior[np.arange(self.num), decided]
-        return losses
-
-
 def open_decisions(folder: Path | None) -> Decisions | None:
     """The decisions of a study's folder; None where it has none, or there is a table alone."""
     return None if folder is None or not (folder / FOLDER).is_dir() else Decisions(folder)
@@ -157,7 +165,8 @@ def _law_of(arrays: Mapping[str, Array]) -> _Law:
         sums_to_one = np.abs(wide.sum(axis=1) - 1.0) < 1e-3
         if not (sums_to_one.all() and (wide >= 0).all()):  # NaN is neither
             raise ValueError("posterior holds what is no probability")
-        return _Law(posterior=wide, labels=None, num_classes=wide.shape[1])
+        floor = 1.0 - wide.max(axis=1)
+        return _Law(num_classes=wide.shape[1], num=len(wide), posterior=wide, floor=floor)
     num_classes = arrays.get("num_classes")
     if labels is None or num_classes is None or num_classes.shape or num_classes.dtype.kind != "i":
         raise ValueError("it holds neither a posterior nor labels of a number of classes")
@@ -165,7 +174,7 @@ def _law_of(arrays: Mapping[str, Array]) -> _Law:
         raise ValueError(f"labels are of shape {labels.shape} and type {labels.dtype}")
     if labels.min() < 0 or labels.max() >= int(num_classes):
         raise ValueError(f"labels hold what is none of {int(num_classes)} classes")
-    return _Law(posterior=None, labels=labels, num_classes=int(num_classes))
+    return _Law(num_classes=int(num_classes), num=len(labels), labels=labels)
 
 
 def _check_mean(losses: Array, law: _Law, row: Row, branch: str) -> None:
