@@ -21,6 +21,7 @@ import scipy.special
 CONFIDENCE = 0.95
 TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 MIN_SEEDS = 3  # of two values there is no skewness
+ROUNDING = 1e-9  # relative: values that differ by less are equal
 GRID = np.arange(0.0, 3.01, 0.5)
 """Skewness of the reference laws; 2 is the exponential's, and none larger than 3 is believed."""
 NUM_DRAWS = 16_384
@@ -46,10 +47,9 @@ def pooled_skewness(samples: Iterable[Sequence[float]]) -> float:
     found: list[tuple[float, int]] = []
     for sample in samples:
         values = np.asarray(sample, dtype=np.float64)
-        left = values - values.mean() if values.size else values
-        second = float((left**2).mean()) if values.size >= MIN_SEEDS else 0.0
-        if second > 0.0:
-            found.append((float((left**3).mean()) / second**1.5, values.size))
+        if values.size >= MIN_SEEDS and np.ptp(values) > ROUNDING * np.abs(values).max():
+            left = values - values.mean()
+            found.append((float((left**3).mean() / (left**2).mean() ** 1.5), values.size))
     if not found:
         return 0.0
     mean = math.fsum(value for value, _ in found) / len(found)

@@ -9,9 +9,9 @@ fault and their interaction together pass a threshold,
     u_i + a z_s + c v_si > tau,
 
 with z_s of the seed (normal or exponential), v_si of seed and example. The excess risk of such
-rules is E[w] E_s Phi((a z_s - tau) / sqrt(1 + c^2)), a one-dimensional integral. R_n(T) and R_n(inf) of a
-seed share its z and half of its v; restarts have a z of their own; U_H is one rule, without z.
-The landscape gets records and decisions, in memory, and nothing of the above.
+rules is E[w] E_s Phi((a z_s - tau) / sqrt(1 + c^2)), a one-dimensional integral. R_n(T) and
+R_n(inf) of a seed share its z and half of its v; restarts have a z of their own; U_H is one rule,
+without z. The landscape gets records and decisions, in memory, and nothing of the above.
 """
 
 import sys
