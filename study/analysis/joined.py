@@ -38,6 +38,7 @@ class Joined:
         rows: every row, by role and cell; rows of retired roles are left out.
         current: those of their cell's current configuration, by role and cell; of the roles in
             which a cell has one.
+        repeats: how many independent searches a cell has.
         tasks: by family.
         hyperparameters: the hp_ columns.
         streams: rows of the table of U_H and U_A at every m.
@@ -53,6 +54,7 @@ class Joined:
 
     rows: Mapping[str, ByCell]
     current: Mapping[str, ByCell]
+    repeats: int
     tasks: Mapping[str, str | None]
     hyperparameters: Sequence[Column]
     streams: Sequence[Row]
@@ -144,6 +146,7 @@ def join(
     return Joined(
         rows=rows,
         current=current,
+        repeats=repeats,
         tasks=tasks,
         hyperparameters=hyperparameters,
         streams=stream_rows(restarts, current["limit"]),

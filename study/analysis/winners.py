@@ -1,5 +1,6 @@
 """The hyperparameters that every cell was measured with, and where they came from."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import pandas as pd
@@ -7,28 +8,39 @@ import pandas as pd
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
 from study.trials.schema import WINNER_COLUMNS
+from study.trials.seeds import decode_search_seed
 from study.trials.selection import best_row
 from study.trials.trial import Cell
 
 
 def build_winners(joined: Joined) -> pd.DataFrame:
-    """One row per measured cell: WINNER_COLUMNS, then the hp_ columns of the trials table.
+    """One row per measured cell and search: WINNER_COLUMNS, then the hp_ columns of the trials.
 
     Measured trials are those of the cell's current configuration; the proposal that won is the
-    one that they took their hyperparameters from, which a search that goes on may outdo.
+    one that they took their hyperparameters from, which a search that goes on may outdo. Where a
+    cell has several independent searches, seed s is measured with the winner of search s mod R.
     """
-    rows = [_winner(joined, cell) for cell in sorted(joined.current["measure"])]
+    rows = [
+        _winner(joined, cell, repeat, held)
+        for cell, measured in sorted(joined.current["measure"].items())
+        for repeat in range(joined.repeats)
+        if (held := [row for row in measured if row["seed"] % joined.repeats == repeat])
+    ]
     return typed_frame(rows, (*WINNER_COLUMNS, *joined.hyperparameters))
 
 
-def _winner(joined: Joined, cell: Cell) -> Row:
-    measured = joined.current["measure"][cell][0]
-    used = {column.name: measured[column.name] for column in joined.hyperparameters}
-    proposals = joined.rows["search"].get(cell, [])
+def _winner(joined: Joined, cell: Cell, repeat: int, measured: Sequence[Row]) -> Row:
+    used = {column.name: measured[0][column.name] for column in joined.hyperparameters}
+    proposals = [
+        row
+        for row in joined.rows["search"].get(cell, [])
+        if decode_search_seed(row["seed"])[0] == repeat
+    ]
     taken = [row for row in proposals if {name: row[name] for name in used} == used]
     best = best_row(taken) or {}
     return {
         **asdict(cell),
+        "repeat": repeat,
         "task": joined.tasks[cell.family],
         "is_searched": bool(proposals),
         "num_proposals": len(proposals),

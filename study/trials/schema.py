@@ -261,8 +261,11 @@ VARIANCE_COLUMNS = (
 # hp_<name> columns, as the trials table has them, come after these.
 WINNER_COLUMNS = (
     *_cell_columns("task"),
+    Column(
+        "repeat", "Int64", "", "which of the cell's independent searches; seeds s mod R take it"
+    ),
     Column("is_searched", "boolean", "", "a search found them; false: the family's defaults"),
-    Column("num_proposals", "Int64", COUNT, "search trials of the cell, whatever came of them"),
+    Column("num_proposals", "Int64", COUNT, "trials of that search, whatever came of them"),
     Column("num_stopped", "Int64", COUNT, "of those, stopped early"),
     Column("num_failed", "Int64", COUNT, "of those, failed"),
     Column("validation_risk", "Float64", PROBABILITY, "of the proposal that won; null: none did"),

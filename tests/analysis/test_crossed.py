@@ -1,6 +1,7 @@
 """The crossed interval: against arithmetic done another way, and by how often it is right."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_an_interval_holds_its_value_and_moves_with_a_number_added_to_a_row(
     assert crossed_mean(only).value == pytest.approx(found.value + shift / k, abs=1e-9)
 
 
-def covered(intervals: list[tuple[float | None, float | None]], truth: float) -> float:
+def covered(intervals: Sequence[tuple[float | None, float | None]], truth: float) -> float:
     return sum(
         lo is not None and hi is not None and lo <= truth <= hi for lo, hi in intervals
     ) / len(intervals)

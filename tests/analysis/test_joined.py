@@ -144,6 +144,11 @@ def test_seeds_of_several_searches_are_of_several_configurations(make: Make) -> 
     joined = joined_of(*tried, old, *new)
     assert [row["seed"] for row in joined.measured(cell_of(make()))] == [0, 1, 2, 3]
     assert joined.num_superseded == 1
+    winners = to_rows(build_winners(joined))
+    assert [(row["repeat"], row["num_proposals"], row["hp_k"]) for row in winners] == [
+        (0, 2, 0),
+        (1, 1, 1),
+    ]
 
 
 def test_of_the_limits_the_longest_stream_counts_with_all_its_restarts(make: Make) -> None:

@@ -46,7 +46,10 @@ def test_many_cells_show_what_one_does_not() -> None:
 
 
 def test_what_no_cell_shows_is_zero() -> None:
-    for samples in ([], [[]], [[0.1, 0.4]], [[0.2, 0.2, 0.2]], [[0.0, 1.0, 2.0]]):
+    nothing: list[list[list[float]]] = [
+        *([], [[]], [[0.1, 0.4]], [[0.2, 0.2, 0.2]], [[0.0, 1.0, 2.0]])
+    ]
+    for samples in nothing:
         assert pooled_skewness(samples) == 0.0
     single = [0.0, 0.1, 0.5]  # m3 / m2^1.5 = .60 where the normal law's standard error is .5
     ratio = scipy.stats.skew(single) / 0.5
@@ -71,7 +74,8 @@ def test_coverage_of_seeds_alone(num: int, law: str) -> None:
     24,000 cells, this covers .94 to .95 at 3 (48 cells) and .95 from 5 on; SE of a share .0034.
     """
     rng = np.random.default_rng([20261128, num])
-    held, plain = [], []
+    held: list[bool] = []
+    plain: list[bool] = []
     for _ in range(100):
         cells = LAWS[law](rng, (40, num))
         skewness = pooled_skewness(cells)
