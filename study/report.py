@@ -39,7 +39,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     """
     study = read_study(path)
     target = out or (path if path.is_dir() else path.parent)
-    results = build_results(study.trials, study.levels)
+    results = build_results(study.trials, study.levels, study.decisions)
     write_results(results, target, study.levels)
     figures = target / "report" / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie

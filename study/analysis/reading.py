@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from study.analysis.decisions import Decisions, open_decisions
 from study.analysis.files import read_curves, read_trials
 from study.analysis.frames import TableError
 from study.analysis.table import Levels
@@ -21,6 +22,7 @@ class Study:
     Attributes:
         folder: the study's; None where there is a trials table alone.
         provenance: of the runs; empty where there is a trials table alone.
+        decisions: of the rules; None where the folder has none, or there is a table alone.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Study:
     levels: Levels
     curves: pd.DataFrame | None
     provenance: Mapping[str, Any]
+    decisions: Decisions | None = None
 
 
 def read_study(path: Path) -> Study:
@@ -52,6 +55,7 @@ def read_study(path: Path) -> Study:
         levels=levels,
         curves=read_curves(curves_path) if curves_path and curves_path.is_file() else None,
         provenance=provenance,
+        decisions=open_decisions(folder),
     )
 
 
