@@ -43,8 +43,8 @@ def main() -> None:
         population_name="sandwich",
         population_parameters={"gap": 2.0},
         num_train=128,
-        budget_epochs=10,
-        max_epochs=20,
+        budget=10,
+        most=20,
         hyperparameters=SPACES["linear"].defaults,
         streams=dict.fromkeys(STREAMS, 0),
     )

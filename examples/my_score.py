@@ -34,8 +34,8 @@ def main() -> None:
         population_name="two_gaussians",
         population_parameters={"delta": 2.0, "prior": 0.2},
         num_train=128,
-        budget_epochs=10,
-        max_epochs=20,
+        budget=10,
+        most=20,
         hyperparameters=SPACES["linear"].defaults,
         streams=dict.fromkeys(STREAMS, 0),
     )
