@@ -25,7 +25,7 @@ def experiment_of(family: str, role: str) -> Experiment:
             population_name="xor",
             population_parameters={"sigma": 0.5},
             hyperparameters={**SPACES[family].defaults, "batch_size": 16},
-            num_train=20_000 if is_stream else 48,
+            num_train=4_000 if is_stream else 48,
             budget=10,
             most=25 if role == "measure" else 10,
             distortion="label_noise",
