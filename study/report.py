@@ -12,22 +12,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from study import cli
 from study.analysis.exhibits import exhibit_ids, read_exhibits
-from study.analysis.files import write_text
+from study.analysis.files import read_stopping, write_text
 from study.analysis.frames import TableError
 from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results, write_results
 from study.rendering.exhibits import Kind, shown_exhibits, shown_trials
+from study.rendering.findings import find, findings_text
 from study.rendering.page import render_page
 from study.rendering.pictures import write_pictures
+from study.rendering.terminal import render_landscape_text, wrap_findings
 from study.storage.opening import is_address, store_at
 from study.storage.store import KEPT_WITH_TRIALS, StorageError
 
+FINDINGS = "findings.txt"
+SCREEN = 40  # lines of a terminal
+
 
 def write_report(path: Path, out: Path | None = None) -> Path:
-    """Write the results' tables and report/; return report/index.html.
+    """Write the results' tables, findings.txt and report/; return report/index.html.
 
     Args:
         path: a study's folder, or a trials table.
@@ -39,15 +46,36 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     """
     study = read_study(path)
     target = out or (path if path.is_dir() else path.parent)
-    results = build_results(study.trials, study.levels, study.decisions)
+    stopping = read_stopping(path / "trials.parquet" if path.is_dir() else path)
+    results = build_results(
+        study.trials,
+        study.levels,
+        study.decisions,
+        first_stage=None if stopping is None else stopping.first_seeds,
+    )
     write_results(results, target, study.levels)
     figures = target / "report" / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
     exhibits, skipped = _read_exhibits(study)
     pictures = write_pictures(study, results, exhibits, figures)
-    page = render_page(study, results, pictures, skipped)
+    findings = find(study, results)
+    page = render_page(study, results, pictures, skipped, findings)
+    write_text(findings_text(findings), target / FINDINGS)
     return write_text(page, target / "report" / "index.html")
+
+
+def terminal_text(folder: Path, width: int) -> str:
+    """What a terminal shows of a study whose report was written: findings, then the landscape.
+
+    Where all that is longer than a screen, its first lines end it again: they are what was asked.
+    """
+    findings = wrap_findings((folder / FINDINGS).read_text(encoding="utf-8"), width)
+    landscape = render_landscape_text(pd.read_parquet(folder / "landscape.parquet"), width)
+    text = f"{findings}\n{landscape}"
+    headline = findings.partition("\n\n")[0]
+    is_long = text.count("\n") > SCREEN
+    return f"{text}\nIn short\n{headline}\n" if is_long else text
 
 
 def _read_exhibits(study: Study) -> tuple[list[tuple[Kind, Any]], list[str]]:
