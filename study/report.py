@@ -89,32 +89,43 @@ def _read_exhibits(study: Study) -> tuple[list[tuple[Kind, Any]], list[str]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report of a study; return the exit status: 0, or 2 where the input is wrong."""
+    """Write the report of a study, print what was found and where the page is.
+
+    Returns:
+        The exit status: 0, or 2 where the input is wrong.
+    """
     cli.print_whatever_can_be_shown()
     parser = cli.Parser(prog="python -m study.report", description="Write a study's report.")
     parser.add_argument("path", metavar="DIR|trials.parquet", help="DIR may be an S3 address")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: beside)")
     options = parser.parse_args(arguments)
     try:
-        page = _write(options.path, options.out)
+        headline, page = _write(options.path, options.out)
     except (TableError, StorageError, OSError) as error:
         return cli.complain("study.report", cli.reason(error))
+    print(wrap_findings(headline, shutil.get_terminal_size(fallback=(100, SCREEN)).columns))
     print(page)
     return cli.OK
 
 
-def _write(place: str, out: Path | None) -> str:
+def _write(place: str, out: Path | None) -> tuple[str, str]:
+    """Write a report; return what was found, in two lines, and where the page is."""
     if not is_address(place):
-        return str(write_report(Path(place), out))
+        page = write_report(Path(place), out)
+        return _headline(page), str(page)
     store = store_at(place)
     with store.workspace() as folder:
         for kept in KEPT_WITH_TRIALS:
             store.fetch(folder, kept)
         page = write_report(folder, out)
         if out is not None:
-            return str(page)
+            return _headline(page), str(page)
         store.publish(folder)
-        return f"{store.shown}/{page.relative_to(folder)}"
+        return _headline(page), f"{store.shown}/{page.relative_to(folder)}"
+
+
+def _headline(page: Path) -> str:
+    return (page.parents[1] / FINDINGS).read_text(encoding="utf-8").partition("\n\n")[0]
 
 
 if __name__ == "__main__":

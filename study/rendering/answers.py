@@ -17,6 +17,7 @@ from study.rendering.faults import (
     FAULTS,
     NONE,
     OPEN,
+    TIED,
     Verdict,
     plainest,
     populations_of,
@@ -133,13 +134,21 @@ def _line(run: Sequence[tuple[Row, Verdict]], unit: Unit) -> Line:
 
 
 def _fault(found: Verdict) -> str:
-    """Say a verdict: the one fault, those that it may be, none for certain, or none known."""
+    """Say a verdict: the one fault, those that it may be, none for certain, or none known.
+
+    Where it is not one, the largest estimate is named as what it is.
+    """
     if found.kind == NONE:
         return "nobody’s for certain"
-    if found.kind == OPEN:
-        return "not known, since intervals are not"
     words = listed([FAULT_WORDS[name] for name in found.errors], "or")
-    return words if found.kind == CLEAR else f"{words}, not told apart"
+    if found.kind == CLEAR or found.estimate is None:
+        return words
+    estimate = f"(largest estimate: {FAULT_WORDS[found.estimate]})"
+    if found.kind == OPEN:
+        return f"not known, since intervals are not {estimate}"
+    if found.errors == found.known:
+        return f"not told apart {estimate}"
+    return f"{words}, not told apart {estimate}"
 
 
 def _numbers(row: Row, found: Verdict, unit: Unit) -> str:
@@ -169,26 +178,28 @@ def _sentence(families: dict[str, list[Verdict]]) -> str:
     """Say in one clause which part is the largest for whom.
 
     A family is with an error where its verdict is CLEAR for that error at every depth that is
-    known; it changes with depth where it is CLEAR everywhere but not for the same; it has none
-    above zero where that holds at every depth; it is unknown where every depth is OPEN; else it
-    cannot be told, at one depth or more.
+    known; it changes with depth where it is CLEAR everywhere but not for the same. Where all
+    depths are TIED, NONE or OPEN, that is said; where they differ, that it cannot be told at every
+    depth.
     """
     by_error: dict[str, list[str]] = {name: [] for name in FAULTS}
-    changing: list[str] = []
-    tied: list[str] = []
-    none: list[str] = []
-    unknown: list[str] = []
+    others: dict[str, list[str]] = {
+        "which part is the largest changes with depth for {}": [],
+        "which part is the largest cannot be told for {}": [],
+        "which part is the largest cannot be told at every depth for {}": [],
+        "no part is above zero for certain for {}": [],
+        "which part is the largest is not known for {}, since intervals are not": [],
+    }
+    changing, tied, mixed, none, unknown = others.values()
     for family, found in families.items():
         kinds = {one.kind for one in found}
         errors = {name for one in found for name in one.errors}
         if kinds == {CLEAR}:
             (by_error[errors.pop()] if len(errors) == 1 else changing).append(family)
-        elif kinds == {NONE}:
-            none.append(family)
-        elif kinds == {OPEN}:
-            unknown.append(family)
+        elif len(kinds) == 1:
+            {TIED: tied, NONE: none, OPEN: unknown}[kinds.pop()].append(family)
         else:
-            tied.append(family)
+            mixed.append(family)
     clear = [
         f"{FAULT_WORDS[name]} for {_named(held, families)}"
         for name, held in by_error.items()
@@ -198,18 +209,11 @@ def _sentence(families: dict[str, list[Verdict]]) -> str:
     among = f", of those that are known ({listed([e for e in FAULTS if e in known])}),"
     largest = f"the largest part of the error{'' if len(known) == len(FAULTS) else among} is"
     clauses = [f"{largest} {listed(clear)}"] if clear else []
-    for held, words in (
-        (changing, "it changes with depth which one is"),
-        (tied, "it cannot be told, at one depth or more"),
-        (none, "no part is above zero for certain"),
-        (unknown, "the largest part is not known, since intervals are not"),
-    ):
-        if held:
-            clauses.append(f"for {_named(held, families)} {words}")
+    clauses += [words.format(_named(held, families)) for words, held in others.items() if held]
     return "; ".join(clauses)
 
 
 def _named(held: Sequence[str], families: dict[str, list[Verdict]]) -> str:
     if len(held) == len(families) > 1:
-        return f"all {len(held)} families"
+        return "both families" if len(held) == 2 else f"all {len(held)} families"
     return listed(held) if len(held) <= _MOST_NAMES else f"{len(held)} families"

@@ -40,11 +40,13 @@ class Verdict:
             OPEN: an interval is unknown, so nothing can be said. ABSENT: no error is known.
         errors: of FAULTS, in their order.
         known: the errors among which was looked, in their order.
+        estimate: of these the one with the largest value, whatever its interval; none: ABSENT.
     """
 
     kind: str
     errors: tuple[str, ...]
     known: tuple[str, ...]
+    estimate: str | None
 
 
 def is_bound(row: Row) -> bool:
@@ -93,18 +95,20 @@ def verdict(row: Row) -> Verdict:
     """
     known = tuple(name for name in FAULTS if row[name] is not None)
     if not known:
-        return Verdict(kind=ABSENT, errors=(), known=())
+        return Verdict(kind=ABSENT, errors=(), known=(), estimate=None)
+    estimate = max(known, key=lambda name: float(row[name]))
     ranges = {name: believed_range(row, name) for name in known}
     held = {name: found for name, found in ranges.items() if found is not None}
     if len(held) < len(known):
-        return Verdict(kind=OPEN, errors=(), known=known)
+        return Verdict(kind=OPEN, errors=(), known=known, estimate=estimate)
     reached = max(found.lo for found in held.values())
     if "approximation" in held and "objective" in held:
         reached = max(reached, (row["approximation_lo"] + row["objective_lo"]) / 2)
     if reached <= 0.0:
-        return Verdict(kind=NONE, errors=(), known=known)
+        return Verdict(kind=NONE, errors=(), known=known, estimate=estimate)
     errors = tuple(name for name in known if held[name].hi >= reached)
-    return Verdict(kind=CLEAR if len(errors) == 1 else TIED, errors=errors, known=known)
+    kind = CLEAR if len(errors) == 1 else TIED
+    return Verdict(kind=kind, errors=errors, known=known, estimate=estimate)
 
 
 def is_undamaged(row: Row) -> bool:

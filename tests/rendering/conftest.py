@@ -65,14 +65,12 @@ def write_exhibits(records: list[Record], folder: Path) -> None:
             np.savez(folder / "exhibits" / f"{record['trial_id']}.npz", **arrays)
 
 
-def cell_row(
-    family: str = "vgg", depth: int = 1, population: str = "xor(sigma=0.5)", **changes: Any
-) -> Record:
+def cell_row(family: Any = "vgg", depth: Any = 1, **changes: Any) -> Record:
     """Return a row of the landscape: undistorted, settled; an error is `(value, lo, hi)`."""
     row: Record = {
         "family": family,
         "depth": depth,
-        "population": population,
+        "population": "xor(sigma=0.5)",
         "distortion": "label_noise",
         "level": 0,
         "severity": 0.0,

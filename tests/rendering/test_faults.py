@@ -36,6 +36,7 @@ def test_the_one_that_no_other_meets_is_the_largest(error: str) -> None:
 def test_those_that_meet_are_not_told_apart() -> None:
     found = verdict(four(estimation=LARGE, optimization=(0.07, 0.06, 0.081)))
     assert (found.kind, found.errors) == (TIED, ("estimation", "optimization"))
+    assert found.estimate == "estimation"
 
 
 def test_nothing_is_largest_where_nothing_is_above_zero() -> None:

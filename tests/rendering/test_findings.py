@@ -109,7 +109,7 @@ def test_one_family_is_not_all_of_them() -> None:
     (answer,) = answers(landscape_frame(known("vgg")))
     assert answer.sentence.endswith("is the sample’s for vgg")
     (answer,) = answers(landscape_frame(known("vgg"), known("unet")))
-    assert answer.sentence.endswith("is the sample’s for all 2 families")
+    assert answer.sentence.endswith("is the sample’s for both families")
 
 
 def test_depths_of_one_verdict_are_one_line() -> None:
@@ -118,17 +118,22 @@ def test_depths_of_one_verdict_are_one_line() -> None:
     (answer,) = answers(landscape_frame(*rows, tied))
     assert [(line.depths, line.fault) for line in answer.lines] == [
         ("depths 1–3", "the sample’s"),
-        ("depth 4", "the sample’s or the optimizer’s, not told apart"),
+        (
+            "depth 4",
+            "the sample’s or the optimizer’s, not told apart (largest estimate: the sample’s)",
+        ),
     ]
     assert [text[:8] for text in answer.lines[0].numbers] == ["depth 1:", "depth 3:"]
-    assert "for vgg it cannot be told, at one depth or more" in answer.sentence
+    assert answer.sentence.endswith(
+        "which part is the largest cannot be told at every depth for vgg"
+    )
     assert "sample" not in answer.sentence
 
 
 def test_a_verdict_that_changes_with_depth_is_not_given_to_the_family() -> None:
     deep = known("vgg", depth=2, estimation=SMALL, objective=LARGE)
     (answer,) = answers(landscape_frame(known("vgg"), deep))
-    assert answer.sentence.endswith("for vgg it changes with depth which one is")
+    assert answer.sentence.endswith("which part is the largest changes with depth for vgg")
     assert [line.fault for line in answer.lines] == ["the sample’s", "the objective’s"]
 
 
@@ -137,8 +142,10 @@ def test_without_intervals_nothing_is_claimed() -> None:
     null |= dict.fromkeys(("estimation", "optimization"), (0.09, None, None))
     rows = [known("vgg", **null), known("unet", **null)]
     found = found_in(landscape_frame(*rows, known("unet", severity=0.3, level=1, **null)))
-    assert found.headline[0].endswith("not known, since intervals are not.")
-    assert "largest part of the error is" not in found.headline[0]
+    assert found.headline[0] == (
+        "On xor(sigma=0.5) (undistorted, n = 128) which part is the largest is not known for "
+        "both families, since intervals are not."
+    )
     (line, _) = found.answers[0].lines
     assert line.errors == ()
     assert line.numbers[0].startswith("approximation 9.0, objective 9.0, estimation 9.0")
