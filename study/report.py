@@ -39,7 +39,8 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     """
     study = read_study(path)
     target = out or (path if path.is_dir() else path.parent)
-    results = build_results(study.trials, study.levels)
+    first_stage = None if study.stopping is None else study.stopping.first_seeds
+    results = build_results(study.trials, study.levels, study.decisions, first_stage=first_stage)
     write_results(results, target, study.levels)
     figures = target / "report" / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie

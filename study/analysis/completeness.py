@@ -11,6 +11,7 @@ from itertools import product
 
 import pandas as pd
 
+from study.analysis.candidates import any_size
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
 from study.analysis.table import Levels
@@ -79,25 +80,30 @@ def study_grid(joined: Joined, levels: Levels) -> list[Cell]:
 
 
 def study_seeds(joined: Joined) -> list[int]:
-    """The seeds that any cell of the study was measured with, whatever came of it."""
-    return _seeds(joined, "measure")
+    """The seeds that every cell of the study is to be measured with.
+
+    Those that any was, whatever came of it; where cells are measured until their interval is short
+    enough, those they start with.
+    """
+    seeds = _seeds(joined, "measure")
+    return seeds if joined.first_stage is None else seeds[: joined.first_stage]
 
 
 def missing_rows(joined: Joined, levels: Levels) -> pd.DataFrame:
     """The rows that are absent, failed or without a risk; columns as MISSING_COLUMNS.
 
-    Measuring rows are expected for every cell and seed of the grid; best_in_class rows for every
-    law and m, resubstitution rows for every law, sample size and seed, ideal and variance rows
-    for every cell and seed, where the study has any. A search is as long as it is.
+    Measuring rows are expected for every cell and seed of the grid, ideal and variance rows
+    likewise where the study has any; a finished restart of best_in_class and slack for every law
+    and m, of limit for every cell and m, where the population has any, or no other knows better. A
+    search is as long as it is. Real images have no U_H: none is expected.
     """
     grid = study_grid(joined, levels)
     rows: list[Row] = []
     for role in ROLES.values():
-        if role.scope is Scope.LAW:
+        if role.scope is not Scope.CELL:
             rows += _missing_streams(joined, role, grid)
         elif not role.is_searched:
-            laws = sorted({law_of(cell) for cell in grid})
-            rows += _missing_seeds(joined, role, grid if role.scope is Scope.CELL else laws)
+            rows += _missing_seeds(joined, role, grid)
     return typed_frame(rows, MISSING_COLUMNS)
 
 
@@ -106,7 +112,7 @@ def _seeds(joined: Joined, role: str) -> list[int]:
 
 
 def _missing_seeds(joined: Joined, role: Role, cells: Sequence[Cell]) -> list[Row]:
-    seeds = _seeds(joined, role.name)
+    seeds = study_seeds(joined) if role.is_measured else _seeds(joined, role.name)
     missing = []
     for cell in cells:
         held = {row["seed"]: row for row in joined.current[role.name].get(cell, ())}
@@ -118,17 +124,25 @@ def _missing_seeds(joined: Joined, role: Role, cells: Sequence[Cell]) -> list[Ro
 
 
 def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> list[Row]:
-    """The laws and m without a single finished restart."""
+    """The laws (or cells at any sample size) and m without a single finished restart."""
+    is_law = role.scope is Scope.LAW
     held: dict[Cell, list[Row]] = defaultdict(list)
     for cell, rows in joined.rows[role.name].items():
-        held[law_of(cell)] += rows
+        held[law_of(cell) if is_law else cell] += rows
+    sizes: dict[str, set[int]] = defaultdict(set)
+    for cell in held:
+        sizes[cell.population].add(cell.num_train)
+    anywhere = set().union(*sizes.values())
+    real = {cell.population for cell in grid if is_law and joined.is_real(cell.population)}
     missing = []
-    laws = sorted({replace(law_of(cell), num_train=0) for cell in grid})
-    for law, num_stream in product(laws, sorted({cell.num_train for cell in held})):
-        stream = replace(law, num_train=num_stream)
-        why = _why_unusable(held.get(stream, []))
-        if why is not None:
-            missing.append({"role": role.name, **asdict(stream), "seed": None, "why": why})
+    for whole in sorted({any_size(law_of(cell) if is_law else cell) for cell in grid}):
+        if whole.population in real:
+            continue
+        for num_stream in sorted(sizes.get(whole.population, anywhere)):
+            stream = replace(whole, num_train=num_stream)
+            why = _why_unusable(held.get(stream, []))
+            if why is not None:
+                missing.append({"role": role.name, **asdict(stream), "seed": None, "why": why})
     return missing
 
 

@@ -1,32 +1,57 @@
 """The protocol's arithmetic: errors per seed, their means, and 95% intervals.
 
-Rigorous split, per seed s and with U the best rule in its class (docs/protocol.md):
+Rigorous split (docs/protocol.md):
 
-    approximation = U - R*,  estimation = R_n(inf) - U,  optimization = R_n(T) - R_n(inf)
+    approximation = U_H - R*            objective = U_A - U_H
+    estimation = R_n(inf) - U_A         optimization = R_n(T) - R_n(inf)
 
-Their sum is the total R_n(T) - R*. Each keeps its sign; none is clipped at zero.
+U_H is one rule, U_A a mean over restarts, R_n(inf) and R_n(T) means over seeds. The four sum to the
+total R_n(T) - R*. Each keeps its sign; none is clipped at zero.
 
-Intervals: see study.analysis.intervals. U's evaluation noise is common to every n and to all
-label-noise levels of a law, so those rows of the landscape move together.
+Values are the table's; intervals are of the rules' decisions on the evaluation sample, with seeds,
+restarts and examples as crossed random factors (study.analysis.crossed).
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from study.analysis.candidates import Rule
+from study.analysis.crossed import Crossed, combine, crossed_mean, known, rows_component
+from study.analysis.decisions import BUDGET, CONVERGED, Decisions
 from study.analysis.frames import Row
-from study.analysis.intervals import (
-    UNKNOWN,
-    Estimate,
-    Interval,
-    compare,
-    mean,
-    mean_known,
-    seed_interval,
-    widen,
-)
+from study.analysis.intervals import UNKNOWN, Estimate, Z, mean
+from study.trials.schema import ERRORS, NOMINAL_ERRORS
 from study.trials.trial import CELL_NAMES
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """What a cell's errors are computed from.
+
+    Attributes:
+        rows: the measured trials, in order of seed.
+        errors: the seeds' errors, in the same order; columns as SEED_ERROR_COLUMNS.
+        num_expected: how many seeds the study has; see `usable`.
+        best: U_H; None where there is none.
+        limits: the restarts of U_A; empty where there are none.
+        decisions: of the study; None: intervals over examples are unknown.
+        skewness: of the seeds, by error.
+        first_stage: see study.analysis.crossed.rows_component.
+    """
+
+    rows: Sequence[Row]
+    errors: Sequence[Row]
+    num_expected: int
+    best: Rule | None
+    limits: Sequence[Row]
+    decisions: Decisions | None
+    skewness: Mapping[str, float]
+    first_stage: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,31 +66,43 @@ class CellErrors:
     resubstitution_risk: float | None
 
 
-def seed_errors(row: Row, best: Mapping[str, Any]) -> Row:
+def seed_errors(row: Row, best: Rule | None, limits: Sequence[Row]) -> Row:
     """The errors of one measured seed; columns as SEED_ERROR_COLUMNS.
 
-    Where R* is unknown (real data), total and approximation are null and the others are
+    Where R* is unknown (real data), total, approximation and objective are null and the others are
     differences of risks; elsewhere they are differences of excess risks, which carry less noise.
 
     Args:
         row: the trial's, of the trials table.
-        best: U of its law, a row of the table of U; empty where there is none.
+        best: U_H of its law; None where there is none.
+        limits: the restarts of U_A.
     """
-    known = row["excess_risk"] is not None
-    budgeted = row["excess_risk"] if known else row["risk"]
-    converged = row["converged_excess_risk"] if known else row["converged_risk"]
-    floor = best.get("excess_risk") if known else best.get("best_in_class_risk")
+    is_known = row["excess_risk"] is not None
+    budgeted = row["excess_risk"] if is_known else row["risk"]
+    converged = row["converged_excess_risk"] if is_known else row["converged_risk"]
+    limit = limit_mean(limits, "excess_risk" if is_known else "risk")
+    lower, bayes = row["final_train_risk"], row["bayes_risk"]
     # no column holds converged_risk's own noise on real data: risk's, of the same sample, is near
-    noise = row["excess_risk_se"] if known else row["risk_se"]
+    noise = row["excess_risk_se"] if is_known else row["risk_se"]
     return {name: row[name] for name in ("trial_id", *CELL_NAMES, "seed", "risk")} | {
         "converged_risk": row["converged_risk"],
+        "resubstitution_risk": lower,
         "risk_noise": noise,
-        "converged_noise": row["converged_excess_risk_se"] if known else noise,
-        "total": budgeted if known else None,
-        "approximation": floor if known else None,
-        "estimation": _minus(converged, floor),
+        "converged_noise": row["converged_excess_risk_se"] if is_known else noise,
+        "total": budgeted if is_known else None,
+        "approximation": None if best is None else best.excess_risk,
+        "objective": _objective_value(best, limits),
+        "estimation": _minus(converged, limit),
         "optimization": _minus(budgeted, converged),
+        "nominal_approximation": _minus(lower, bayes),
+        "nominal_estimation": _minus(row["risk"], lower),
     }
+
+
+def limit_mean(limits: Sequence[Row], name: str) -> float | None:
+    """The mean over the restarts of U_A; None where there are none, or one does not know."""
+    values = [row[name] for row in limits]
+    return mean(values) if values and None not in values else None
 
 
 def _minus(first: float | None, second: float | None) -> float | None:
@@ -74,107 +111,195 @@ def _minus(first: float | None, second: float | None) -> float | None:
 
 def usable(rows: Sequence[Row], num_expected: int) -> list[Row]:
     """The rows a mean may be taken of: all the study's seeds, else two or more of them."""
-    return list(rows) if len(rows) >= 2 or len(rows) == num_expected else []
+    return list(rows) if len(rows) >= 2 or len(rows) >= num_expected else []
 
 
-def cell_errors(
-    rows: Sequence[Row],
-    *,
-    num_expected: int,
-    best: Mapping[str, Any],
-    resubstituted: Mapping[int, float],
-) -> CellErrors:
+def cell_errors(cell: Measured) -> CellErrors:
     """A cell's errors: means over its seeds.
 
-    All four errors are means over the same seeds, those measured both at T and at convergence, so
-    that they telescope exactly; where there are too few of those, the total alone is a mean over
-    the seeds measured at T.
-
-    Args:
-        rows: the cell's seeds, as `seed_errors` gives them.
-        num_expected: how many seeds the study has; see `usable`.
-        best: U of its law, a row of the table of U; empty where there is none.
-        resubstituted: L's risk by seed; empty where there is none.
+    All errors are means over the same seeds, those measured both at T and at convergence, so that
+    they telescope exactly; where there are too few of those, the total alone is a mean over the
+    seeds measured at T.
     """
+    rows = cell.errors
     if any(row["total"] is not None for row in rows):  # R* is known: a seed must know its excess
         rows = [row for row in rows if row["total"] is not None]
-    split = usable([row for row in rows if row["optimization"] is not None], num_expected)
-    measured = split or usable(rows, num_expected)
-    lower = [resubstituted[seed] for seed in sorted(resubstituted)]
-    errors = {
-        "total": _seed_mean(measured, "total", _noise(measured, "risk_noise")),
-        "approximation": _approximation(rows, best),
-        "estimation": _seed_mean(
-            split, "estimation", _noise(split, "converged_noise"), _best_noise(rows, best)
+    split = usable([row for row in rows if row["optimization"] is not None], cell.num_expected)
+    taken = split or usable(rows, cell.num_expected)
+    lower = usable(
+        [row for row in taken if row["resubstitution_risk"] is not None], cell.num_expected
+    )
+    found = {
+        "total": _estimate(_mean(taken, "total"), _total(cell, taken)),
+        "approximation": _approximation(cell.best),
+        "objective": _objective(cell),
+        "estimation": _estimate(_mean(split, "estimation"), _estimation(cell, split)),
+        "optimization": _estimate(_mean(split, "optimization"), _optimization(cell, split)),
+        "nominal_approximation": _nominal_approximation(cell, lower),
+        "nominal_estimation": _estimate(
+            _mean(lower, "nominal_estimation"), _nominal_estimation(cell, lower)
         ),
-        "optimization": _seed_mean(split, "optimization"),
-        "nominal_estimation": _nominal_estimation(measured, resubstituted),
     }
     return CellErrors(
-        errors=errors,
+        errors=found,
         num_seeds=len(rows),
         estimation_num_seeds=len(split),
-        risk=mean_known(row["risk"] for row in measured),
-        converged_risk=_seed_mean(split, "converged_risk").value,
-        resubstitution_risk=mean_known(lower),
+        risk=_mean(taken, "risk"),
+        converged_risk=_mean(split, "converged_risk"),
+        resubstitution_risk=_mean(lower, "resubstitution_risk"),
     )
 
 
-def nominal_approximation(
-    resubstituted: Mapping[int, float], bayes_risk: float | None, bayes_risk_se: float | None
-) -> Estimate:
-    """L - R*, with R*'s own standard error added to the interval over seeds."""
-    if not resubstituted or bayes_risk is None:
-        return UNKNOWN
-    values = [resubstituted[seed] - bayes_risk for seed in sorted(resubstituted)]
-    return widen(mean(values), seed_interval(values), bayes_risk_se)
+def pooled_samples(cells: Iterable[Sequence[Row]]) -> dict[str, list[list[float]]]:
+    """The seeds' values of every error, a list for each cell, as pooled_skewness takes them.
 
-
-def _seed_mean(rows: Sequence[Row], name: str, *noises: float | None) -> Estimate:
-    values = [row[name] for row in rows]
-    if not values or any(value is None for value in values):
-        return UNKNOWN
-    return widen(mean(values), seed_interval(values), *noises)
-
-
-def _noise(rows: Sequence[Row], name: str) -> float | None:
-    """A bound on the evaluation noise of a mean over seeds: the mean of the seeds' noises.
-
-    The seeds share the evaluation sample, so their noises may be fully correlated; the part that
-    is not is in their spread already.
+    Args:
+        cells: of each cell its seeds' errors.
     """
-    return mean_known(row[name] for row in rows)
+    found: dict[str, list[list[float]]] = {name: [] for name in (*ERRORS, *NOMINAL_ERRORS)}
+    for rows in cells:
+        for name, samples in found.items():
+            samples.append([row[name] for row in rows if row[name] is not None])
+    return found
 
 
-def _best_noise(rows: Sequence[Row], best: Mapping[str, Any]) -> float | None:
-    known = any(row["total"] is not None for row in rows)
-    return best.get("excess_risk_se" if known else "risk_se")
+def significantly_below(cell: Measured) -> bool:
+    """Whether the cell's rules, at T or at convergence, are better than U_H beyond its interval.
+
+    No interval, no such claim.
+    """
+    for branch in (BUDGET, CONVERGED):
+        first, best = _terms(cell, cell.errors, branch), _best_terms(cell)
+        if first is not None and best is not None and first.shape[1:] == best.shape[1:]:
+            found = crossed_mean(first, best, fixed_second=True, first_stage=cell.first_stage)
+            if found.hi is not None and found.hi < 0.0:
+                return True
+    return False
 
 
-def _approximation(rows: Sequence[Row], best: Mapping[str, Any]) -> Estimate:
-    """U - R*, the same for every seed: its only uncertainty is U's evaluation noise."""
-    value, noise = best.get("excess_risk"), best.get("excess_risk_se")
-    if value is None or (rows and rows[0]["approximation"] is None):
-        return UNKNOWN
-    return Estimate(value) if noise is None else widen(value, Interval(value, value), noise)
+def _mean(rows: Sequence[Row], name: str) -> float | None:
+    values = [row[name] for row in rows]
+    return mean(values) if values and None not in values else None
 
 
-def _nominal_estimation(rows: Sequence[Row], resubstituted: Mapping[int, float]) -> Estimate:
-    """R_n(T) - L, paired by seed where L has the same seeds."""
-    if not rows or not resubstituted:
-        return UNKNOWN
-    risks = {row["seed"]: row["risk"] for row in rows}
-    lower = list(resubstituted.values())
-    up, down = mean(list(risks.values())), mean(lower)
-    value = up - down
-    if risks.keys() == resubstituted.keys():
-        paired = compare(risks, resubstituted).difference
-        return Estimate(value, paired.lo, paired.hi)
-    above, below = seed_interval(list(risks.values())), seed_interval(lower)
-    if above.lo is None or above.hi is None or below.lo is None or below.hi is None:
+def _estimate(value: float | None, found: Crossed | None) -> Estimate:
+    """The table's value, with an interval that reaches as far as the decisions' does."""
+    if value is None or found is None or found.lo is None or found.hi is None:
         return Estimate(value)
-    return Estimate(
-        value,
-        value - math.hypot(up - above.lo, below.hi - down),
-        value + math.hypot(above.hi - up, down - below.lo),
+    return Estimate(value, value - (found.value - found.lo), value + (found.hi - found.value))
+
+
+def _total(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
+    terms = _terms(cell, rows, BUDGET)
+    return None if terms is None else _seeds_mean(cell, "total", terms)
+
+
+def _approximation(best: Rule | None) -> Estimate:
+    """U_H - R* of the rule that was chosen: its only uncertainty is the evaluation sample's."""
+    value, error = (None, None) if best is None else (best.excess_risk, best.excess_risk_se)
+    if value is None or error is None:
+        return Estimate(value)
+    return Estimate(value, value - Z * error, value + Z * error)
+
+
+def _objective(cell: Measured) -> Estimate:
+    value = _objective_value(cell.best, cell.limits)
+    limits, best = _limit_terms(cell), _best_terms(cell)
+    if value is None or limits is None or best is None or limits.shape[1:] != best.shape[1:]:
+        return Estimate(value)
+    return _estimate(value, crossed_mean(limits, best, fixed_second=True, largest=1.0))
+
+
+def _objective_value(best: Rule | None, limits: Sequence[Row]) -> float | None:
+    floor = None if best is None else best.excess_risk
+    return _minus(limit_mean(limits, "excess_risk"), floor)
+
+
+def _estimation(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
+    terms, limits = _terms(cell, rows, CONVERGED), _limit_terms(cell)
+    if terms is None or limits is None or terms.shape[1:] != limits.shape[1:]:
+        return None
+    return _seeds_mean(cell, "estimation", terms, limits)
+
+
+def _optimization(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
+    """Both branches of a seed are rules on one sample: the terms are paired by seed as well."""
+    budgeted, converged = _terms(cell, rows, BUDGET), _terms(cell, rows, CONVERGED)
+    if budgeted is None or converged is None:
+        return None
+    return _seeds_mean(cell, "optimization", budgeted - converged)
+
+
+def _nominal_approximation(cell: Measured, rows: Sequence[Row]) -> Estimate:
+    """L - R*: a mean over seeds, each on a training sample of its own; and R*'s own error."""
+    value = _mean(rows, "nominal_approximation")
+    if value is None:
+        return UNKNOWN
+    seeds = rows_component(
+        np.array([row["nominal_approximation"] for row in rows]),
+        skewness=cell.skewness.get("nominal_approximation", 0.0),
+        first_stage=cell.first_stage,
     )
+    if seeds is None:
+        return Estimate(value)
+    return _estimate(value, combine(value, [seeds, known(_bayes_variance(cell))]))
+
+
+def _nominal_estimation(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
+    """R_n(T) - L, paired by seed: L is one number a seed and has no evaluation examples.
+
+    Subtracting it from every term of its seed puts its variance over seeds, and its covariance
+    with R_n(T), into the seeds' part and leaves the examples' and the interaction's as they are.
+    """
+    terms = _terms(cell, rows, BUDGET)
+    if terms is None:
+        return None
+    lower = np.array([row["resubstitution_risk"] for row in rows])
+    return _seeds_mean(
+        cell, "nominal_estimation", terms - lower[:, None], bayes=_bayes_variance(cell)
+    )
+
+
+def _bayes_variance(cell: Measured) -> float:
+    """Of R*: 0 in closed form, and where it is unknown."""
+    return max(((row["bayes_risk_se"] or 0.0) ** 2 for row in cell.rows), default=0.0)
+
+
+def _seeds_mean(
+    cell: Measured, name: str, first: Array, second: Array | None = None, *, bayes: float = 0.0
+) -> Crossed:
+    return crossed_mean(
+        first,
+        second,
+        skewness=cell.skewness.get(name, 0.0),
+        first_stage=cell.first_stage,
+        largest=1.0,
+        others=[known(bayes)],
+    )
+
+
+def _terms(cell: Measured, rows: Sequence[Row], branch: str) -> Array | None:
+    """The terms (k, N) of the seeds' rules, less the Bayes rule's where it is known."""
+    trials = {row["trial_id"]: row for row in cell.rows}
+    return _stacked(cell, [trials[row["trial_id"]] for row in rows], branch)
+
+
+def _limit_terms(cell: Measured) -> Array | None:
+    return _stacked(cell, cell.limits, BUDGET)
+
+
+def _best_terms(cell: Measured) -> Array | None:
+    return None if cell.best is None else _stacked(cell, [cell.best.row], cell.best.branch)
+
+
+def _stacked(cell: Measured, rows: Sequence[Row], branch: str) -> Array | None:
+    if cell.decisions is None or not rows:
+        return None
+    terms: list[Array] = []
+    for row in rows:
+        is_known = row["excess_risk"] is not None
+        found = (cell.decisions.excess if is_known else cell.decisions.losses)(row, branch)
+        if found is None or (terms and found.shape != terms[0].shape):
+            return None
+        terms.append(found)
+    return np.stack(terms)

@@ -77,19 +77,28 @@ def read_exhibit(path: Path) -> Arrays:
         TableError: one line, where it is missing, too large or damaged, or where an array is of
             another dtype or shape than its key says, or holds what is no finite number.
     """
+    arrays = read_arrays(path)
+    lengths: dict[str, int] = {}
+    for key, array in arrays.items():
+        _check_form(key, array, lengths, path)
+    return arrays
+
+
+def read_arrays(path: Path) -> Arrays:
+    """The arrays of a file by key, whatever they are.
+
+    Raises:
+        TableError: one line, where it is missing, too large or damaged.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
         if max(size, path.stat().st_size) > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES // 2**20} MB")
         with np.load(path, allow_pickle=False) as held:
-            arrays: dict[str, Array] = {name: held[name] for name in held.files}
+            return {name: held[name] for name in held.files}
     except _UNREADABLE as error:
         raise TableError(f"{path} cannot be read as npz: {error}") from None
-    lengths: dict[str, int] = {}
-    for key, array in arrays.items():
-        _check_form(key, array, lengths, path)
-    return arrays
 
 
 def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> None:

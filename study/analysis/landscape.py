@@ -1,19 +1,28 @@
 """The landscape: one row per family x depth x population x distortion level x sample size."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
+from study.analysis.candidates import any_size, excess_limit, has_settled
 from study.analysis.completeness import shown_as, study_grid, study_seeds
-from study.analysis.estimates import cell_errors, nominal_approximation
+from study.analysis.estimates import (
+    Measured,
+    cell_errors,
+    limit_mean,
+    pooled_samples,
+    significantly_below,
+)
 from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import mean_known
 from study.analysis.joined import Joined
+from study.analysis.skewness import pooled_skewness
 from study.analysis.table import Levels
 from study.trials.schema import LANDSCAPE_COLUMNS
-from study.trials.trial import Cell
+from study.trials.trial import Cell, law_of
 
 _ORDER = ("population", "distortion", "num_train", "family", "depth", "level")
 
@@ -31,47 +40,98 @@ def build_landscape(joined: Joined, levels: Levels) -> pd.DataFrame:
         levels: for each distortion its severities, in the order of their levels.
     """
     num_seeds = len(study_seeds(joined))
+    skewness = pool_skewness(joined)
+    cells = {
+        cell: _measured(joined, cell, num_seeds, skewness.get(cell.family, {}))
+        for cell in study_grid(joined, levels)
+    }
+    bounds = _bounds(joined, cells)
     rows = []
-    for cell in study_grid(joined, levels):
-        row = _landscape_row(joined, cell, num_seeds)
+    for cell, measured in cells.items():
+        row = _landscape_row(joined, cell, measured)
+        if row["approximation"] is not None:
+            row["approximation_is_bound"] = bounds[any_size(law_of(cell))]
         rows += [{**row, **shown} for shown in shown_as(cell, levels)]
     rows.sort(key=lambda row: tuple(row[name] for name in _ORDER))
     return typed_frame(rows, LANDSCAPE_COLUMNS)
 
 
-def _landscape_row(joined: Joined, cell: Cell, num_seeds: int) -> Row:
-    best, lower = joined.best_of(cell), joined.lower_of(cell)
+def pool_skewness(joined: Joined) -> dict[str, dict[str, float]]:
+    """The skewness of the seeds of every error, by family: all of its cells have it in common.
+
+    Where cells are measured until their interval is short enough, it is not asked for.
+    """
+    if joined.first_stage is not None:
+        return {}
+    cells: dict[str, list[Sequence[Row]]] = defaultdict(list)
+    for cell, rows in sorted(joined.errors.items()):
+        cells[cell.family].append(rows)
+    return {
+        family: {name: pooled_skewness(samples) for name, samples in pooled_samples(held).items()}
+        for family, held in cells.items()
+    }
+
+
+def _measured(
+    joined: Joined, cell: Cell, num_seeds: int, skewness: Mapping[str, float]
+) -> Measured:
+    return Measured(
+        rows=joined.measured(cell),
+        errors=joined.errors.get(cell, ()),
+        num_expected=num_seeds,
+        best=joined.rule_of(cell),
+        limits=joined.limit_of(cell),
+        decisions=joined.decisions,
+        skewness=skewness,
+        first_stage=joined.first_stage,
+    )
+
+
+def _bounds(joined: Joined, cells: Mapping[Cell, Measured]) -> dict[Cell, bool]:
+    """Whether U_H of a law may still fall: its stream has not settled, or a cell is below it."""
+    laws: dict[Cell, list[Measured]] = defaultdict(list)
+    for cell, measured in cells.items():
+        laws[any_size(law_of(cell))].append(measured)
+    return {
+        law: not has_settled(joined.restarts.get(law, {}), joined.decisions)
+        or any(significantly_below(measured) for measured in held)
+        for law, held in laws.items()
+    }
+
+
+def _landscape_row(joined: Joined, cell: Cell, measured: Measured) -> Row:
+    law = any_size(law_of(cell))
+    best, limits = joined.best_of(cell), joined.limit_of(cell)
     searched = joined.rows["search"].get(cell, [])
     tried = joined.current["measure"].get(cell, [])
-    measured = [row for row in tried if row["status"] == "done"]
+    done = [row for row in tried if row["status"] == "done"]
     ideal = [row for row in joined.current["ideal"].get(cell, []) if row["status"] == "done"]
-    bayes_risk, bayes_risk_se = _first(measured, "bayes_risk"), _first(measured, "bayes_risk_se")
-    found = cell_errors(
-        joined.errors.get(cell, []), num_expected=num_seeds, best=best, resubstituted=lower
-    )
-    nominal = nominal_approximation(lower, bayes_risk, bayes_risk_se)
-    errors = {**found.errors, "nominal_approximation": nominal}
+    found = cell_errors(measured)
     return {
         **asdict(cell),
+        **best,
         "task": joined.tasks[cell.family],
-        "num_parameters": _first(measured, "num_parameters"),
+        "num_parameters": _first(done, "num_parameters"),
         "num_seeds": found.num_seeds,
-        "num_missing": num_seeds - found.num_seeds,
+        "num_missing": max(0, measured.num_expected - found.num_seeds),
         "estimation_num_seeds": found.estimation_num_seeds,
         "num_stopped": sum(row["status"] == "stopped" for row in searched),
         "num_failed": sum(row["status"] == "failed" for row in (*searched, *tried)),
-        "share_converged": mean_known(row["converged"] for row in measured),
-        "bayes_risk": bayes_risk,
-        "bayes_risk_se": bayes_risk_se,
+        "share_converged": mean_known(row["converged"] for row in done),
+        "bayes_risk": _first(done, "bayes_risk"),
+        "bayes_risk_se": _first(done, "bayes_risk_se"),
         "risk": found.risk,
         "converged_risk": found.converged_risk,
-        "best_in_class_risk": best.get("best_in_class_risk"),
-        "best_in_class_num_stream": best.get("num_stream"),
+        "approximation_limit": excess_limit(joined.restarts.get(law, {})),
+        "slack": joined.slacks.get(law),
+        "limit_risk": limit_mean(limits, "risk"),
+        "limit_num_stream": _first(limits, "num_train"),
+        "limit_restarts": len(limits) or None,
         "resubstitution_risk": found.resubstitution_risk,
         "ideal_risk": mean_known(row["risk"] for row in ideal),
-        **{name: estimate.value for name, estimate in errors.items()},
-        **{f"{name}_lo": estimate.lo for name, estimate in errors.items()},
-        **{f"{name}_hi": estimate.hi for name, estimate in errors.items()},
+        **{name: estimate.value for name, estimate in found.errors.items()},
+        **{f"{name}_lo": estimate.lo for name, estimate in found.errors.items()},
+        **{f"{name}_hi": estimate.hi for name, estimate in found.errors.items()},
     }
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from study.analysis.files import read_curves, read_trials
+from study.analysis.decisions import Decisions, open_decisions
+from study.analysis.files import Stopping, read_curves, read_stopping, read_trials
 from study.analysis.frames import TableError
 from study.analysis.table import Levels
 
@@ -21,6 +22,8 @@ class Study:
     Attributes:
         folder: the study's; None where there is a trials table alone.
         provenance: of the runs; empty where there is a trials table alone.
+        decisions: of the rules; None where the folder has none, or there is a table alone.
+        stopping: how the number of its seeds was found; None: it was fixed.
     """
 
     name: str
@@ -29,6 +32,8 @@ class Study:
     levels: Levels
     curves: pd.DataFrame | None
     provenance: Mapping[str, Any]
+    decisions: Decisions | None = None
+    stopping: Stopping | None = None
 
 
 def read_study(path: Path) -> Study:
@@ -52,6 +57,8 @@ def read_study(path: Path) -> Study:
         levels=levels,
         curves=read_curves(curves_path) if curves_path and curves_path.is_file() else None,
         provenance=provenance,
+        decisions=open_decisions(folder),
+        stopping=read_stopping(trials_path),
     )
 
 

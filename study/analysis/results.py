@@ -1,5 +1,6 @@
 """Every table that is computed from a study's trials, and the files they are written to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pandas as pd
 
 from study.analysis.comparisons import build_comparisons
 from study.analysis.completeness import missing_rows
+from study.analysis.decisions import Decisions
 from study.analysis.files import write_csv, write_table
 from study.analysis.joined import build_best_in_class, join
 from study.analysis.landscape import build_landscape
@@ -16,6 +18,10 @@ from study.analysis.variance import build_variance
 from study.analysis.winners import build_winners
 
 WRITTEN_WITH_ROWS = ("winners", "comparisons", "learning_curves", "variance")
+WITHOUT_DECISIONS = (
+    "There is no folder decisions/: values are as the trials table has them, and intervals that "
+    "need the rules' decisions on the evaluation sample are empty."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +30,7 @@ class Results:
 
     Attributes:
         num_superseded: trials of a configuration that is no longer their cell's.
+        notes: what the intervals are without, a line each.
     """
 
     landscape: pd.DataFrame
@@ -34,11 +41,26 @@ class Results:
     variance: pd.DataFrame
     missing: pd.DataFrame
     num_superseded: int
+    notes: Sequence[str] = ()
 
 
-def build_results(trials: pd.DataFrame, levels: Levels) -> Results:
-    """Every table of a study."""
-    joined = join(trials)
+def build_results(
+    trials: pd.DataFrame,
+    levels: Levels,
+    decisions: Decisions | None = None,
+    *,
+    first_stage: int | None = None,
+) -> Results:
+    """Every table of a study.
+
+    Args:
+        trials: the trials table.
+        levels: for each distortion its severities, in the order of their levels.
+        decisions: of the study; None: intervals over evaluation examples are unknown.
+        first_stage: the number of seeds that a cell starts with, where it is measured until its
+            interval is short enough; None where every cell has as many seeds.
+    """
+    joined = join(trials, decisions, first_stage=first_stage)
     return Results(
         landscape=build_landscape(joined, levels),
         best_in_class=build_best_in_class(joined),
@@ -48,6 +70,7 @@ def build_results(trials: pd.DataFrame, levels: Levels) -> Results:
         variance=build_variance(joined),
         missing=missing_rows(joined, levels),
         num_superseded=joined.num_superseded,
+        notes=(WITHOUT_DECISIONS,) if decisions is None else tuple(decisions.skipped),
     )
 
 

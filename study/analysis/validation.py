@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.frames import TableError, to_rows
-from study.trials.roles import ROLES
+from study.trials.roles import RETIRED, ROLES
 from study.trials.schema import (
     CLASSIFICATION,
     COUNT,
@@ -38,8 +38,8 @@ def validate_trials(trials: pd.DataFrame) -> None:
     if repeated.size:
         trial_id = trials["trial_id"].iloc[repeated[0]]
         raise TableError(f"trial_id {trial_id} appears more than once")
-    for name, allowed in (("role", ROLES), ("status", STATUSES)):
-        is_wrong = ~trials[name].isin(list(allowed)).to_numpy(dtype=bool)
+    for name, allowed, gone in (("role", ROLES, RETIRED), ("status", STATUSES, ())):
+        is_wrong = ~trials[name].isin([*allowed, *gone]).to_numpy(dtype=bool)
         _refuse_first(trials, name, is_wrong, "one of " + ", ".join(allowed))
     _refuse_first(trials, "num_train", _numbers(trials, "num_train") < 1, "at least 1")
     _check_ranges(trials)

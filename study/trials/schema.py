@@ -146,21 +146,27 @@ SEED_ERROR_COLUMNS = (
     Column("seed", "Int64", "", "the seed"),
     Column("risk", "Float64", PROBABILITY, "R_n(T)"),
     Column("converged_risk", "Float64", PROBABILITY, "R_n(inf)"),
+    Column("resubstitution_risk", "Float64", PROBABILITY, "L"),
     Column("risk_noise", "Float64", STANDARD_ERROR, "evaluation noise of R_n(T)"),
     Column("converged_noise", "Float64", STANDARD_ERROR, "evaluation noise of R_n(inf)"),
-    *(Column(name, "Float64", RISK_DIFFERENCE, "of this seed; see landscape") for name in ERRORS),
+    *(
+        Column(name, "Float64", RISK_DIFFERENCE, "of this seed; see landscape")
+        for name in ERRORS + NOMINAL_ERRORS
+    ),
 )
 
 BEST_IN_CLASS_COLUMNS = (
     *_cell_columns(without="num_train"),
+    Column("role", "string", "", "best_in_class: U_H at this m; limit: U_A at this m"),
     Column("num_stream", "Int64", "examples", "m, fresh examples the restarts trained on"),
-    Column("best_in_class_risk", "Float64", PROBABILITY, "U at this m"),
-    Column("risk_se", "Float64", STANDARD_ERROR, "of best_in_class_risk"),
-    Column("excess_risk", "Float64", RISK_DIFFERENCE, "U - R*; null where R* is unknown"),
-    Column("excess_risk_se", "Float64", STANDARD_ERROR, "of excess_risk"),
-    Column("validation_risk", "Float64", PROBABILITY, "of the chosen restart, on its own draw"),
-    Column("restarts", "Int64", COUNT, "finished restarts it was chosen from"),
-    Column("trial_id", "string", "", "the chosen restart"),
+    Column("restarts", "Int64", COUNT, "finished restarts"),
+    Column("risk", "Float64", PROBABILITY, "of the best restart by selection; limit: their mean"),
+    Column("risk_se", "Float64", STANDARD_ERROR, "of risk over the examples; limit: null"),
+    Column("excess_risk", "Float64", RISK_DIFFERENCE, "risk - R*; null where R* is unknown"),
+    Column("excess_risk_se", "Float64", STANDARD_ERROR, "of it over the examples; limit: null"),
+    Column("restart_sd", "Float64", RISK_DIFFERENCE, "standard deviation of the restarts' risks"),
+    Column("selection_risk", "Float64", PROBABILITY, "of the best restart; limit: null"),
+    Column("trial_id", "string", "", "the best restart; limit: null"),
 )
 
 _ERROR_MEANINGS = {
@@ -190,14 +196,21 @@ LANDSCAPE_COLUMNS = (
     Column("estimation_num_seeds", "Int64", COUNT, "seeds in estimation and optimization"),
     Column("num_stopped", "Int64", COUNT, "search trials the search stopped early"),
     Column("num_failed", "Int64", COUNT, "search and measuring trials that failed"),
-    Column("share_converged", "Float64", PROBABILITY, "of seeds whose training risk settled"),
+    Column("share_converged", "Float64", PROBABILITY, "of seeds that settled in time"),
     Column("bayes_risk", "Float64", PROBABILITY, "R*; null on real data"),
     Column("bayes_risk_se", "Float64", STANDARD_ERROR, "of R*"),
     Column("risk", "Float64", PROBABILITY, "R_n(T), mean over seeds"),
     Column("converged_risk", "Float64", PROBABILITY, "R_n(inf), mean over seeds"),
-    Column("best_in_class_risk", "Float64", PROBABILITY, "U, from above, at the largest m"),
-    Column("best_in_class_num_stream", "Int64", "examples", "that m"),
-    Column("resubstitution_risk", "Float64", PROBABILITY, "L, nominally from below"),
+    Column("best_in_class_risk", "Float64", PROBABILITY, "U_H, best rule found; null on real data"),
+    Column("best_in_class_role", "string", "", "of the trial that found it"),
+    Column("best_in_class_num_stream", "Int64", "examples", "its m; null: a measured rule won"),
+    Column("approximation_is_bound", "boolean", "", "U_H may fall further; false: it has settled"),
+    Column("approximation_limit", "Float64", RISK_DIFFERENCE, "c - R*, U(m) = c + k/m; nominal"),
+    Column("slack", "Float64", RISK_DIFFERENCE, "what the search for U_H left on a teacher"),
+    Column("limit_risk", "Float64", PROBABILITY, "U_A, mean over restarts at the largest m"),
+    Column("limit_num_stream", "Int64", "examples", "that m"),
+    Column("limit_restarts", "Int64", COUNT, "finished restarts in it"),
+    Column("resubstitution_risk", "Float64", PROBABILITY, "L, on the seed's own training sample"),
     Column("ideal_risk", "Float64", PROBABILITY, "R_ideal(T), mean over seeds; null: not asked"),
     *(column for name in ERRORS + NOMINAL_ERRORS for column in _error_columns(name)),
 )

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from study.trials.trial import IDENTITY_VERSION
+
 Record = dict[str, Any]
 
 LEVELS = {"label_noise": [0.0, 0.1, 0.2], "imbalance": [0.5, 0.8]}
@@ -18,7 +20,7 @@ NAMES = ("family", "depth", "population", "distortion", "severity", "num_train",
 def make_record(role: str = "measure", status: str = "done", **changes: Any) -> Record:
     """Return a record as the ledger holds it; changes go to its keys, else to its metrics."""
     record: Record = {
-        "schema": 1,
+        "schema": IDENTITY_VERSION,
         "role": role,
         "status": status,
         "error": None,
@@ -65,6 +67,9 @@ def _risks(rng: np.random.Generator, base: float, excess: float, gap: float) -> 
         "converged_excess_risk": converged,
         "converged_excess_risk_se": 0.0006,
         "train_risk": 0.03,
+        "selection_risk": 0.6,
+        "converged_selection_risk": 0.6,
+        "final_train_risk": 0.03 + 0.002 * float(rng.standard_normal()),
         "num_parameters": 1234,
         "wall_s": 2.5,
     }
@@ -105,29 +110,31 @@ def study_records(num_seeds: int = 4, num_train: tuple[int, ...] = (256,)) -> li
                 metrics = _risks(rng, 0.04, excess, 0.01 - 0.02 * severity)
                 if real:
                     metrics |= {
-                        name: None for name in metrics if "bayes" in name or "excess" in name
+                        name: None
+                        for name in metrics
+                        if "bayes" in name or "excess" in name or "selection" in name
                     }
                 curve = _curve(rng, 0.02 * (1 + number), 15 + 5 * cell["seed"])
                 records.append(make_record(**cell, **metrics, curves=curve))
-            if distortion == "label_noise":
+            for stream, restart in product((20000, 40000), (0, 1)):
+                u = approximation + 0.01 + 0.05 * severity + 100 / stream + 0.001 * restart
+                known = {"excess_risk": u, "selection_risk": 0.5}
+                metrics = {"risk": 0.04 + u, **({} if real else known)}
+                held = {"num_train": stream, "seed": restart}
+                records.append(make_record("limit", **named, **law, **held, **metrics))
+            if distortion == "label_noise" or real:
                 continue
             for stream, restart in product((20000, 40000), (0, 1)):
                 u = approximation + 100 / stream + 0.001 * restart
                 metrics = {
                     "risk": 0.04 + u,
                     "risk_se": 0.002,
-                    "excess_risk": None if real else u,
-                    "excess_risk_se": None if real else 0.0004,
-                    "validation_risk": 0.04 + u,
+                    "excess_risk": u,
+                    "excess_risk_se": 0.0004,
+                    "selection_risk": 0.04 + u,
                 }
-                records.append(
-                    make_record(
-                        "best_in_class", **named, **law, num_train=stream, seed=restart, **metrics
-                    )
-                )
-            for cell in cells:
-                lower = 0.03 + 0.002 * float(rng.standard_normal())
-                records.append(make_record("resubstitution", **cell, risk=lower))
+                held = {"num_train": stream, "seed": restart}
+                records.append(make_record("best_in_class", **named, **law, **held, **metrics))
     failed = {"family": "resnet", "depth": 3, "population": "xor(sigma=0.5)"}
     for record in records:
         held = {name: record[name] for name in failed} == failed and record["role"] == "measure"

@@ -167,8 +167,15 @@ def test_a_wrong_record_is_refused(changes: Record, words: str, make: Make) -> N
 
 def test_another_schema_is_refused(make: Make) -> None:
     with pytest.raises(TableError) as error:
-        build_trials([{**make(), "schema": 2}], {})
-    assert "schema is 2, this program reads 1" in one_line(error)
+        build_trials([{**make(), "schema": 1}], {})
+    assert "schema is 1, this program reads 2" in one_line(error)
+
+
+def test_a_retired_role_is_read(make: Make) -> None:
+    """Old tables hold rows of it; nothing new is of it, and nobody is told to use it."""
+    trials = build_trials([make("resubstitution", risk=0.1), make()], {})
+    assert set(trials["role"]) == {"resubstitution", "measure"}
+    assert list(trials["role"]) == ["measure", "resubstitution"]
 
 
 def test_a_repeated_trial_id_is_refused(make: Make, tmp_path: Path) -> None:

@@ -1,0 +1,262 @@
+"""U_H, the best rule that anything found in an architecture, and U_A, what its procedure tends to.
+
+Every rule that was trained in H is a candidate for U_H: restarts of `best_in_class` at every m, the
+limits of the family's own procedure, and both branches of every measured trial, at all sample sizes
+and noise levels of the law. The one with the smallest risk on the selection draw is taken, and its
+risk on the evaluation draw, which chose nothing, is U_H.
+"""
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from study.analysis.decisions import BUDGET, COLUMNS, CONVERGED, Decisions
+from study.analysis.frames import Row
+from study.analysis.intervals import mean, mean_known
+from study.trials.roles import ROLES
+from study.trials.trial import Cell, law_of
+
+ByCell = Mapping[Cell, list[Row]]
+
+QUARTER = 4
+"""By how much shorter a stream must be whose risk says whether U_H has settled."""
+MIN_STREAMS = 3  # that a limit is fitted to
+_SELECTION = {BUDGET: "selection_risk", CONVERGED: "converged_selection_risk"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """A rule that was trained: a trial's, at the end of one of its branches.
+
+    Attributes:
+        row: the trial's, of the trials table.
+        branch: BUDGET or CONVERGED.
+    """
+
+    row: Row
+    branch: str = BUDGET
+
+    @property
+    def role(self) -> str:
+        """Of its trial."""
+        return str(self.row["role"])
+
+    @property
+    def risk(self) -> float | None:
+        """On the evaluation draw."""
+        risk: float | None = self.row[COLUMNS[self.branch][0]]
+        return risk
+
+    @property
+    def excess_risk(self) -> float | None:
+        """On the evaluation draw, above the Bayes risk; None where that is unknown."""
+        excess: float | None = self.row[COLUMNS[self.branch][1]]
+        return excess
+
+    @property
+    def excess_risk_se(self) -> float | None:
+        """Its standard error over the evaluation examples."""
+        name = "excess_risk_se" if self.branch == BUDGET else "converged_excess_risk_se"
+        error: float | None = self.row[name]
+        return error
+
+    @property
+    def num_stream(self) -> int | None:
+        """The length m of its stream; None where it was trained on a sample."""
+        return None if ROLES[self.role].is_measured else int(self.row["num_train"])
+
+
+def any_size(cell: Cell) -> Cell:
+    """The cell at any sample size."""
+    return replace(cell, num_train=0)
+
+
+def done(rows: Iterable[Row]) -> list[Row]:
+    """The finished trials that have a risk."""
+    return [row for row in rows if row["status"] == "done" and row["risk"] is not None]
+
+
+def last_finished(rows: Sequence[Row]) -> Row:
+    """The row of the trial that finished last."""
+    return max(rows, key=lambda row: (row["finished_at"] or "", row["trial_id"]))
+
+
+def best_rules(rows: Mapping[str, ByCell]) -> dict[Cell, Rule]:
+    """U_H by law, at any sample size; laws whose Bayes risk is unknown (real data) have none.
+
+    Of candidates with one and the same selection risk the first counts: by role, branch (the
+    budget's first), sample size, severity, seed and trial_id. An edited network of the same name
+    is another architecture: the one that finished last competes. Tables from before the selection
+    draw was shared have candidates of `best_in_class` alone, chosen as they were then.
+
+    Args:
+        rows: every trial, by role and cell.
+    """
+    laws: dict[Cell, list[Row]] = defaultdict(list)
+    for name, role in ROLES.items():
+        if role.is_candidate:
+            for cell, held in rows[name].items():
+                laws[any_size(law_of(cell))] += done(held)
+    found = {}
+    for law, held in laws.items():
+        source = last_finished(held)["source"] if held else None
+        rule = _best(row for row in held if row["source"] == source)
+        if rule is not None:
+            found[law] = rule
+    return found
+
+
+def best_restarts(restarts: ByCell) -> dict[Cell, tuple[Rule, list[Row]]]:
+    """The best restart of every law at every m, and all its finished restarts."""
+    groups: dict[Cell, list[Row]] = defaultdict(list)
+    for cell, rows in restarts.items():
+        groups[law_of(cell)] += done(rows)
+    chosen = {stream: _best(rows, is_known=False) for stream, rows in groups.items()}
+    return {
+        stream: (rule, groups[stream])
+        for stream, rule in sorted(chosen.items())
+        if rule is not None
+    }
+
+
+def largest_limits(limits: ByCell) -> dict[Cell, list[Row]]:
+    """The restarts of U_A at the largest m, by cell at any sample size."""
+    found: dict[Cell, list[Row]] = {}
+    for cell in sorted(limits):
+        if rows := done(limits[cell]):
+            found[any_size(cell)] = rows  # in order of m: the largest stays
+    return found
+
+
+def stream_rows(restarts: Mapping[Cell, tuple[Rule, list[Row]]], limits: ByCell) -> list[Row]:
+    """Rows of the table of U_H and U_A at every m, so that a reader sees whether they settled."""
+    rows: list[Row] = []
+    for stream, (rule, held) in restarts.items():
+        rows.append(
+            _stream(stream, "best_in_class", held)
+            | {
+                "risk": rule.risk,
+                "risk_se": rule.row["risk_se"],
+                "excess_risk": rule.excess_risk,
+                "excess_risk_se": rule.excess_risk_se,
+                "selection_risk": _score(rule),
+                "trial_id": rule.row["trial_id"],
+            }
+        )
+    for cell in sorted(limits):
+        if held := done(limits[cell]):
+            excess = [row["excess_risk"] for row in held]
+            means = {"risk": mean_known(row["risk"] for row in held)}
+            means["excess_risk"] = None if None in excess else mean_known(excess)
+            rows.append(_stream(cell, "limit", held) | means)
+    return sorted(rows, key=lambda row: (*(row[name] for name in _ORDER), row["num_stream"]))
+
+
+_ORDER = ("family", "depth", "population", "distortion", "severity", "role")
+
+
+def has_settled(streams: Mapping[int, Rule], decisions: Decisions | None) -> bool:
+    """Whether a stream four times as long left U_H where it was, within its standard error.
+
+    The difference is paired, example by example. Where nothing says so it has not: there is no
+    stream a quarter as long, or no decisions.
+
+    Args:
+        streams: the best restart by m.
+        decisions: of the study.
+    """
+    shorter = [m for m in streams if streams and m * QUARTER <= max(streams)]
+    if not shorter or decisions is None:
+        return False
+    pair = [decisions.losses(streams[m].row) for m in (max(streams), max(shorter))]
+    if pair[0] is None or pair[1] is None or pair[0].shape != pair[1].shape:
+        return False
+    moved = pair[0] - pair[1]
+    return bool(abs(moved.mean()) <= moved.std(ddof=1) / math.sqrt(moved.size))
+
+
+def excess_limit(streams: Mapping[int, Rule]) -> float | None:
+    """c - R* of U_H(m) = c + kappa / m by least squares, from three m on.
+
+    An extrapolation: estimation falls as kappa / n where the model is regular, and nobody says
+    that a network's does.
+
+    Args:
+        streams: the best restart by m.
+    """
+    known = {m: rule.excess_risk for m, rule in streams.items() if rule.excess_risk is not None}
+    if len(known) < MIN_STREAMS:
+        return None
+    inverse = np.array([1 / m for m in known])
+    design = np.column_stack([np.ones_like(inverse), inverse / inverse.max()])
+    return float(np.linalg.lstsq(design, np.array(list(known.values())), rcond=None)[0][0])
+
+
+def slacks(rows: ByCell) -> dict[Cell, float]:
+    """What the search for U_H leaves where the Bayes rule is in H, by law at any sample size.
+
+    The best restart at the longest stream, as U_H is the best of what there is.
+    """
+    found = {}
+    for stream, (rule, _) in best_restarts(rows).items():  # in order of m
+        if rule.excess_risk is not None:
+            found[any_size(stream)] = rule.excess_risk
+    return found
+
+
+def _stream(cell: Cell, role: str, held: Sequence[Row]) -> Row:
+    risks = [row["risk"] for row in held]
+    return {
+        **asdict(cell),
+        "role": role,
+        "num_stream": cell.num_train,
+        "restarts": len(held),
+        "restart_sd": statistics.stdev(risks, mean(risks)) if len(risks) > 1 else None,
+    }
+
+
+def _best(rows: Iterable[Row], *, is_known: bool = True) -> Rule | None:
+    """The rule with the smallest selection risk, in the order of `best_rules`.
+
+    Args:
+        rows: finished trials.
+        is_known: whether only rules compete whose excess risk is known.
+    """
+    rules = [
+        rule
+        for row in rows
+        for rule in (Rule(row=row), Rule(row=row, branch=CONVERGED))
+        if rule.risk is not None and (rule.excess_risk is not None or not is_known)
+    ]
+    scored = [(score, rule) for rule in rules if (score := _drawn(rule)) is not None]
+    if not scored:
+        scored = [(score, rule) for rule in rules if (score := _drawn_once(rule)) is not None]
+    return min(scored, key=lambda pair: (pair[0], *_order(pair[1])))[1] if scored else None
+
+
+def _score(rule: Rule) -> float | None:
+    drawn = _drawn(rule)
+    return _drawn_once(rule) if drawn is None else drawn
+
+
+def _drawn(rule: Rule) -> float | None:
+    score: float | None = rule.row[_SELECTION[rule.branch]]
+    return score
+
+
+def _drawn_once(rule: Rule) -> float | None:
+    """The score of a restart of version 1 and 2, on a draw that measured trials never saw."""
+    is_restart = rule.role != "measure" and rule.branch == BUDGET
+    score: float | None = rule.row["validation_risk"] if is_restart else None
+    return score
+
+
+def _order(rule: Rule) -> tuple[int, bool, int, float, int, str]:
+    row = rule.row
+    place = list(ROLES).index(rule.role)
+    numbers = (row["num_train"], row["severity"], row["seed"])
+    return (place, rule.branch == CONVERGED, *numbers, row["trial_id"])

@@ -1,0 +1,198 @@
+"""Means over crossed random factors: seeds and restarts by evaluation examples.
+
+Every rule of a population is scored on one evaluation sample, so that a mean over seeds and
+examples has two sources of noise that neither averages the other's away. With A_si the terms of
+seed s at example i, B_ji those of restart j, and D_i the mean over seeds of A less that of B,
+
+    V = s2(A_s.)/k + s2(B_j.)/K + s2(D_i)/N - s2_int(A)/(kN) - s2_int(B)/(KN)
+
+is unbiased for the variance of mean(A) - mean(B): each of the first three holds the interactions
+once, and they count once for A and once for B (Searle, Casella and McCulloch 1992, chapter 4).
+
+The half-width squared is the mean of two: Satterthwaite's (1946), t^2 of the pooled degrees of
+freedom times V, which falls short where three seeds meet many examples, and Banerjee's (1960), the
+sum of every component times its own t^2, which covers at least 95% whatever the mixture. Skewed
+seeds stretch one side and shrink the other, as far as they are of the sum (Zou and Donner 2008).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from study.analysis.skewness import CONFIDENCE, t_quantiles
+
+FEW = 20
+"""Examples that differ: with fewer, their own spread says little of the examples' noise."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crossed:
+    """A mean over crossed factors; all but the value None where a factor's spread is unknown.
+
+    Attributes:
+        degrees_of_freedom: Satterthwaite's (1946) of the variance; infinite where nothing varies.
+    """
+
+    value: float
+    standard_error: float | None = None
+    degrees_of_freedom: float | None = None
+    lo: float | None = None
+    hi: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Component:
+    """A part of a mean's variance.
+
+    Attributes:
+        degrees_of_freedom: that the variance is known to; infinite where it is known.
+        below: how far, in standard errors, the mean may lie above the truth; `above` likewise.
+    """
+
+    variance: float
+    degrees_of_freedom: float
+    below: float
+    above: float
+
+
+def known(variance: float) -> Component:
+    """A component whose variance is known."""
+    return _symmetric(variance, math.inf)
+
+
+def rows_component(
+    values: Array,
+    *,
+    interaction: float = 0.0,
+    skewness: float = 0.0,
+    first_stage: int | None = None,
+) -> Component | None:
+    """What seeds add to the variance of their mean; None where their spread is unknown.
+
+    Args:
+        values: (k,) one mean a seed.
+        interaction: what of the mean's variance is counted elsewhere. Where there is more of it
+            than of spread the component is zero, so that V is never below the examples' part.
+        skewness: of the seeds; see study.analysis.skewness.
+        first_stage: the number of seeds, the first ones, whose spread decided how many there are
+            (Stein 1945): the variance is theirs, and the skewness is not asked.
+    """
+    k = len(values)
+    spread = values if first_stage is None else values[:first_stage]
+    num = len(spread)
+    if num < 2:
+        return None
+    variance = max(0.0, float(spread.var(ddof=1)) / k - interaction)
+    lower, upper = t_quantiles(num, skewness if num == k else 0.0)
+    return Component(variance=variance, degrees_of_freedom=num - 1, below=upper, above=-lower)
+
+
+def crossed_mean(
+    first: Array,
+    second: Array | None = None,
+    *,
+    fixed_first: bool = False,
+    fixed_second: bool = False,
+    skewness: float = 0.0,
+    first_stage: int | None = None,
+    largest: float = 0.0,
+    others: Sequence[Component] = (),
+) -> Crossed:
+    """mean(first) - mean(second) with its interval over rows and columns.
+
+    Columns are evaluation examples, common to both, and random; a whole test split is a sample of
+    its law too. Rows are seeds (or restarts) of a rule, random and independent between first and
+    second. Where rows are paired (two families on the same data), hand over their differences as
+    `first` alone. A number that is added to a row changes that row's mean and nothing else.
+
+    Args:
+        first: (k, N) terms, by seed and example.
+        second: (K, N) terms of what is subtracted; None: nothing.
+        fixed_first: the rows of first are the rules that are meant, and no sample of others.
+        fixed_second: likewise of second, such as the one rule that was chosen.
+        skewness: of the rows of first.
+        first_stage: of the rows of first; see `rows_component`.
+        largest: by how much an example can differ. Where fewer than FEW of them do, two more are
+            supposed to, as in Agresti and Coull's (1998) interval: 0 of N is no proof of 0.
+        others: further components of the variance.
+
+    Returns:
+        The difference. Of a random factor of one row the spread is unknown, and so is the interval.
+    """
+    if first.ndim != 2 or (second is not None and second.shape[1:] != first.shape[1:]):
+        raise ValueError("terms are (seeds, examples), of the same examples")
+    parts = [first] if second is None else [first, second]
+    columns = [terms.mean(axis=0, dtype=np.float64) for terms in parts]
+    difference = columns[0] if second is None else columns[0] - columns[1]
+    num = difference.size
+    value = math.fsum(difference) / num
+    rows = []
+    if not fixed_first:
+        rows.append(_crossed_rows(first, columns[0], skewness, first_stage))
+    if second is not None and not fixed_second:
+        rows.append(_crossed_rows(second, columns[1], 0.0, None))
+    if None in rows or num < 2:
+        return Crossed(value=value)
+    variance = float(difference.var(ddof=1)) / num
+    if np.count_nonzero(difference - np.median(difference)) < FEW:
+        variance += 2 * (largest / num) ** 2
+    examples = _symmetric(variance, num - 1)
+    return combine(value, [*(row for row in rows if row is not None), examples, *others])
+
+
+def combine(value: float, components: Sequence[Component]) -> Crossed:
+    """A value with the interval of its variance's components; see the module."""
+    held = [component for component in components if component.variance > 0.0]
+    if not held:
+        return Crossed(
+            value=value, standard_error=0.0, degrees_of_freedom=math.inf, lo=value, hi=value
+        )
+    variance = math.fsum(component.variance for component in held)
+    inverse = math.fsum(c.variance**2 / c.degrees_of_freedom for c in held) / variance**2
+    freedom = 1 / inverse if inverse > 0 else math.inf
+    apart = math.fsum(c.variance * _t_quantile(c.degrees_of_freedom) ** 2 for c in held)
+    # a half-width squared, and the share of it that each side has more or less
+    half = (variance * _t_quantile(freedom) ** 2 + apart) / 2
+    below = math.fsum(c.variance * c.below**2 for c in held) / apart
+    above = math.fsum(c.variance * c.above**2 for c in held) / apart
+    return Crossed(
+        value=value,
+        standard_error=math.sqrt(variance),
+        degrees_of_freedom=freedom,
+        lo=value - math.sqrt(half * below),
+        hi=value + math.sqrt(half * above),
+    )
+
+
+def _crossed_rows(
+    terms: Array, columns: Array, skewness: float, first_stage: int | None
+) -> Component | None:
+    k, num = terms.shape
+    if k < 2 or num < 2:
+        return None
+    means = terms.mean(axis=1, dtype=np.float64)
+    left = terms - means[:, None] - columns + means.mean()
+    interaction = float((left**2).sum()) / ((k - 1) * (num - 1))
+    return rows_component(
+        means, interaction=interaction / (k * num), skewness=skewness, first_stage=first_stage
+    )
+
+
+def _symmetric(variance: float, degrees_of_freedom: float) -> Component:
+    reach = _t_quantile(degrees_of_freedom)
+    return Component(
+        variance=variance, degrees_of_freedom=degrees_of_freedom, below=reach, above=reach
+    )
+
+
+def _t_quantile(degrees_of_freedom: float) -> float:
+    level = (1 + CONFIDENCE) / 2
+    if math.isinf(degrees_of_freedom):
+        return float(scipy.special.ndtri(level))
+    return float(scipy.special.stdtrit(degrees_of_freedom, level))  # as scipy.stats.t, and fast

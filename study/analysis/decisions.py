@@ -1,0 +1,186 @@
+"""What a study's rules decided on the evaluation sample, and what that costs example by example.
+
+The files are of study.trials.decisions; they are read with suspicion, since they may come from
+anywhere. A file that is not there is no error: a table may travel alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.analysis.exhibits import read_arrays
+from study.analysis.frames import Row, TableError, is_null
+from study.trials.decisions import FOLDER, law_key, unpack
+from study.trials.trial import Cell, cell_of
+
+BUDGET, CONVERGED = "budget", "converged"
+"""The branches of a trial: R_n(T) and R_n(inf)."""
+COLUMNS = {
+    BUDGET: ("risk", "excess_risk"),
+    CONVERGED: ("converged_risk", "converged_excess_risk"),
+}
+TOLERANCE = 1e-5
+"""Between a table's mean over the evaluation sample and the decisions'; one is of float32."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Law:
+    """What the evaluation sample of a law is scored with.
+
+    Attributes:
+        posterior: (N, K); None where it is unknown.
+        labels: (N,) where it is.
+        floor: (N,) the Bayes rule's losses; None where they are unknown.
+    """
+
+    num_classes: int
+    num: int
+    posterior: Array | None = None
+    labels: Array | None = None
+    floor: Array | None = None
+
+    def losses(self, decided: Array) -> Array:
+        if self.posterior is None:
+            return np.asarray(decided != self.labels, dtype=np.float64)
+        return np.asarray(1.0 - self.posterior[np.arange(self.num), decided])
+
+
+class Decisions:
+    """The decisions of a study's folder; files are read as they are asked for, and kept.
+
+    Attributes:
+        skipped: a line for each file that cannot be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Reads nothing yet.
+
+        Args:
+            folder: the study's.
+        """
+        self.skipped: list[str] = []
+        self._folder = folder / FOLDER
+        self._rules: dict[str, Mapping[str, Array] | None] = {}
+        self._laws: dict[str, _Law | None] = {}
+        self._refused: set[tuple[str, str]] = set()
+
+    def losses(self, row: Row, branch: str = BUDGET) -> Array | None:
+        """The terms (N,) whose mean is a rule's 0-1 risk on the evaluation sample.
+
+        1 - eta_h(x_i)(x_i), or whether h errs where the law is unknown.
+
+        Args:
+            row: the trial's, of the trials table.
+            branch: BUDGET or CONVERGED.
+
+        Returns:
+            None where the decisions are not there or cannot be used.
+        """
+        law, packed = self._law(cell_of(row)), self._rule(row["trial_id"]).get(branch)
+        if law is None or packed is None or (row["trial_id"], branch) in self._refused:
+            return None
+        path = self._folder / f"{row['trial_id']}.npz"
+        try:
+            losses = law.losses(unpack(packed, law.num, law.num_classes))
+            _check_mean(losses, law, row, branch)
+        except ValueError as error:
+            self._refused.add((row["trial_id"], branch))
+            self.skipped.append(f"{path}: {branch}: {error}")
+            return None
+        return losses
+
+    def excess(self, row: Row, branch: str = BUDGET) -> Array | None:
+        """The losses less the floor, of mean excess risk; None where either is unknown."""
+        losses, floor = self.losses(row, branch), self.floor(cell_of(row))
+        return None if losses is None or floor is None else losses - floor
+
+    def floor(self, cell: Cell) -> Array | None:
+        """The Bayes rule's terms (N,), 1 - max_k eta_k(x_i); None where the law is unknown."""
+        law = self._law(cell)
+        return None if law is None else law.floor
+
+    def posterior(self, cell: Cell) -> Array | None:
+        """The law's posterior (N, K) on the evaluation sample; None where it is unknown."""
+        law = self._law(cell)
+        return None if law is None else law.posterior
+
+    def log_probabilities(self, row: Row, branch: str = BUDGET) -> Array | None:
+        """The natural logs (M, K) of what a rule predicts on the first M examples; float64."""
+        name = "log_probabilities" if branch == BUDGET else f"{branch}_log_probabilities"
+        found, law = self._rule(row["trial_id"]).get(name), self._law(cell_of(row))
+        if found is None or law is None or (row["trial_id"], name) in self._refused:
+            return None
+        is_whole = found.ndim == 2 and found.shape[1] == law.num_classes and len(found) <= law.num
+        if found.dtype.kind != "f" or not is_whole or np.isnan(found).any():
+            self._refused.add((row["trial_id"], name))
+            path = self._folder / f"{row['trial_id']}.npz"
+            self.skipped.append(f"{path}: {name}: no (M, {law.num_classes}) logs of probabilities")
+            return None
+        return found.astype(np.float64)
+
+    def _rule(self, trial_id: str) -> Mapping[str, Array]:
+        if trial_id not in self._rules:
+            self._rules[trial_id] = self._read(trial_id)
+        return self._rules[trial_id] or {}
+
+    def _law(self, cell: Cell) -> _Law | None:
+        key = law_key(cell)
+        if key not in self._laws:
+            name = f"law-{key}"
+            arrays = self._read(name)
+            try:
+                self._laws[key] = None if arrays is None else _law_of(arrays)
+            except ValueError as error:
+                self._laws[key] = None
+                self.skipped.append(f"{self._folder / name}.npz: {error}")
+        return self._laws[key]
+
+    def _read(self, name: str) -> Mapping[str, Array] | None:
+        path = self._folder / f"{name}.npz"
+        if not path.is_file():
+            return None
+        try:
+            return read_arrays(path)
+        except TableError as error:
+            self.skipped.append(str(error))
+            return None
+
+
+def open_decisions(folder: Path | None) -> Decisions | None:
+    """The decisions of a study's folder; None where it has none, or there is a table alone."""
+    return None if folder is None or not (folder / FOLDER).is_dir() else Decisions(folder)
+
+
+def _law_of(arrays: Mapping[str, Array]) -> _Law:
+    posterior, labels = arrays.get("posterior"), arrays.get("labels")
+    if posterior is not None:
+        if posterior.ndim != 2 or posterior.dtype.kind != "f" or min(posterior.shape) < 1:
+            raise ValueError(f"posterior is of shape {posterior.shape} and type {posterior.dtype}")
+        wide = posterior.astype(np.float64)
+        sums_to_one = np.abs(wide.sum(axis=1) - 1.0) < 1e-3
+        if not (sums_to_one.all() and (wide >= 0).all()):  # NaN is neither
+            raise ValueError("posterior holds what is no probability")
+        floor = 1.0 - wide.max(axis=1)
+        return _Law(num_classes=wide.shape[1], num=len(wide), posterior=wide, floor=floor)
+    num_classes = arrays.get("num_classes")
+    if labels is None or num_classes is None or num_classes.shape or num_classes.dtype.kind != "i":
+        raise ValueError("it holds neither a posterior nor labels of a number of classes")
+    if labels.ndim != 1 or labels.dtype.kind != "i" or not labels.size:
+        raise ValueError(f"labels are of shape {labels.shape} and type {labels.dtype}")
+    if labels.min() < 0 or labels.max() >= int(num_classes):
+        raise ValueError(f"labels hold what is none of {int(num_classes)} classes")
+    return _Law(num_classes=int(num_classes), num=len(labels), labels=labels)
+
+
+def _check_mean(losses: Array, law: _Law, row: Row, branch: str) -> None:
+    """Refuses decisions of another rule or sample than the table's: their means differ."""
+    risk, excess = COLUMNS[branch]
+    name, found = (risk, losses) if law.floor is None else (excess, losses - law.floor)
+    told = row[name]
+    if is_null(told) or abs(told - float(found.mean())) > TOLERANCE:
+        raise ValueError(f"{name} is {told} in the table and {found.mean():.6g} by the decisions")

@@ -1,0 +1,148 @@
+"""Decisions of a study's folder: what they give, and what is said of files that cannot be used."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from study.analysis.decisions import CONVERGED, Decisions, open_decisions
+from study.analysis.frames import Row, to_rows
+from study.analysis.table import build_trials
+from study.trials.decisions import law_key, pack
+from study.trials.trial import cell_of
+
+Make = Callable[..., dict[str, Any]]
+
+POSTERIOR = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.3, 0.3, 0.4]])
+DECIDED = np.array([0, 2, 1])  # losses .3 .6 .7 of a floor .3 .5 .6: excess 0 .1 .1
+
+
+def row_of(make: Make, **metrics: Any) -> Row:
+    (row,) = to_rows(build_trials([make(trial_id="t", **metrics)], {}))
+    return row
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make: Make) -> Path:
+    (tmp_path / "decisions").mkdir()
+    logs = np.log(POSTERIOR[:2]).astype(np.float16)
+    packed = pack(DECIDED, 3)
+    np.savez(tmp_path / "decisions" / "t.npz", budget=packed, log_probabilities=logs)
+    np.savez(law_path(tmp_path, make), posterior=POSTERIOR)
+    return tmp_path
+
+
+def law_path(folder: Path, make: Make) -> Path:
+    return folder / "decisions" / f"law-{law_key(cell_of(make()))}.npz"
+
+
+def test_losses_are_the_posterior_s(folder: Path, make: Make) -> None:
+    decisions, row = Decisions(folder), row_of(make, excess_risk=0.2 / 3)
+    assert decisions.losses(row) == pytest.approx([0.3, 0.6, 0.7])
+    assert decisions.excess(row) == pytest.approx([0.0, 0.1, 0.1])
+    assert decisions.floor(cell_of(row)) == pytest.approx([0.3, 0.5, 0.6])
+    assert decisions.posterior(cell_of(row)) == pytest.approx(POSTERIOR)
+    logs = decisions.log_probabilities(row)
+    assert logs is not None
+    assert logs.dtype == np.float64
+    assert np.exp(logs) == pytest.approx(POSTERIOR[:2], rel=2e-3)
+    # label noise corrupts a sample: the law is the same
+    noisy = {**row, "distortion": "label_noise", "severity": 0.2}
+    assert decisions.losses(noisy) is not None
+    assert decisions.skipped == []
+
+
+def test_what_is_not_there_is_no_error(folder: Path, make: Make, tmp_path: Path) -> None:
+    decisions, row = Decisions(folder), row_of(make, excess_risk=0.2 / 3)
+    assert decisions.losses(row, CONVERGED) is None
+    assert decisions.log_probabilities(row, CONVERGED) is None
+    assert decisions.losses({**row, "trial_id": "other"}) is None
+    assert decisions.excess({**row, "population": "elsewhere"}) is None
+    assert decisions.skipped == []
+    assert open_decisions(None) is None
+    assert open_decisions(tmp_path / "decisions") is None
+    assert open_decisions(folder) is not None
+
+
+def test_decisions_that_do_not_fit_the_table_are_another_rule_s(folder: Path, make: Make) -> None:
+    decisions = Decisions(folder)
+    for told in (0.05, None):
+        row = row_of(make, excess_risk=told)
+        decisions = Decisions(folder)
+        assert decisions.losses(row) is None
+        assert decisions.losses(row) is None
+        (line,) = decisions.skipped  # once, however often they are asked for
+        assert f"excess_risk is {told} in the table and 0.0666667 by the decisions" in line
+
+
+def test_real_data_is_scored_with_labels(folder: Path, make: Make) -> None:
+    np.savez(law_path(folder, make), labels=np.array([0, 2, 2]), num_classes=3)
+    decisions, row = Decisions(folder), row_of(make, risk=1 / 3)
+    assert decisions.losses(row) == pytest.approx([0, 0, 1])
+    assert decisions.excess(row) is decisions.floor(cell_of(row)) is None
+
+
+PACKED = pack(DECIDED, 3)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"budget": PACKED[:0]}, "0 bytes of uint8 are not 3 decisions"),
+        ({"budget": PACKED.astype(np.int64)}, "bytes of int64 are not 3 decisions"),
+        ({"budget": np.array([0xFF], dtype=np.uint8)}, "class 3 is none of 3"),
+        ({"budget": np.array([object()])}, "cannot be read as npz"),
+    ],
+)
+def test_a_malformed_file_is_one_line(
+    folder: Path, make: Make, arrays: dict[str, Any], words: str
+) -> None:
+    np.savez(folder / "decisions" / "t.npz", **arrays)
+    decisions = Decisions(folder)
+    assert decisions.losses(row_of(make, excess_risk=0.2 / 3)) is None
+    (line,) = decisions.skipped
+    assert words in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"posterior": POSTERIOR * 2}, "what is no probability"),
+        ({"posterior": np.where(POSTERIOR > 0.6, np.nan, POSTERIOR)}, "what is no probability"),
+        ({"posterior": POSTERIOR[0]}, "posterior is of shape (3,)"),
+        ({"labels": np.array([0, 1, 2])}, "neither a posterior nor labels"),
+        ({"labels": np.array([0, 1, 3]), "num_classes": 3}, "none of 3 classes"),
+        ({"labels": np.array([0.0, 1.0]), "num_classes": 3}, "labels are of shape (2,)"),
+    ],
+)
+def test_a_malformed_law_is_one_line(
+    folder: Path, make: Make, arrays: dict[str, Any], words: str
+) -> None:
+    np.savez(law_path(folder, make), **arrays)
+    decisions, row = Decisions(folder), row_of(make, excess_risk=0.2 / 3)
+    assert decisions.losses(row) is decisions.floor(cell_of(row)) is None
+    (line,) = decisions.skipped
+    assert words in line or "no finite number" in line
+    assert "\n" not in line
+
+
+def test_a_torn_file_is_one_line(folder: Path, make: Make) -> None:
+    path = folder / "decisions" / "t.npz"
+    whole = path.read_bytes()
+    for kept in (0, 10, len(whole) // 2):
+        path.write_bytes(whole[:kept])
+        decisions = Decisions(folder)
+        assert decisions.losses(row_of(make, excess_risk=0.2 / 3)) is None
+        (line,) = decisions.skipped
+        assert "cannot be read as npz" in line
+        assert "\n" not in line
+
+
+def test_log_probabilities_of_a_wrong_shape_are_refused(folder: Path, make: Make) -> None:
+    np.savez(folder / "decisions" / "t.npz", log_probabilities=np.zeros((2, 2)))
+    decisions = Decisions(folder)
+    assert decisions.log_probabilities(row_of(make)) is None
+    assert "no (M, 3) logs of probabilities" in decisions.skipped[0]
