@@ -155,8 +155,9 @@ def _limit(trial: Trial, draws: Draws, training: Training) -> Design:
 def _best_in_class(trial: Trial, draws: Draws, training: Training) -> Design:
     """A network of the architecture, trained for the 0-1 risk itself on m clean examples."""
     plan = _streamed(trial, draws, training, num_examples=trial.num_train, noisy=False)
-    phases = best_in_class_phases(trial.num_train)
-    return replace(plan, phases=phases, selection=draws.selection())
+    if training.batch_size is not None:
+        plan = replace(plan, phases=best_in_class_phases(trial.num_train))
+    return replace(plan, selection=draws.selection())
 
 
 def _ideal(trial: Trial, draws: Draws, training: Training) -> Design:

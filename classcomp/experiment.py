@@ -321,7 +321,6 @@ class Experiment:
             if not is_last:
                 self._go_on_from_fork()
             elif phase.kind == "fit" and self.design.is_tracked:
-                self._metrics["converged"] = True
                 self._score_end()
         else:
             if phase.kind == "settle":
@@ -373,6 +372,8 @@ class Experiment:
         design = self.design
         if design.evaluation is None:  # a search that is fitted at once
             return
+        if self._phase.kind == "fit":
+            self._metrics["converged"] = True
         evaluation = self._evaluation()
         columns = {**self.task.assess(evaluation).columns, **score_columns(evaluation)}
         self._metrics.update({f"converged_{name}": columns.get(name) for name in CONVERGED})

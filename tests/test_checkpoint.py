@@ -3,32 +3,36 @@
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from classcomp.experiment import Experiment
 from classcomp.models import FAMILIES
-from classcomp.trial import STREAMS, Trial
 from search_spaces import SPACES
+from tests.small_trial import finish, trial_of
+
+STREAMED = ("best_in_class", "limit")
 
 
 def experiment_of(family: str, role: str) -> Experiment:
-    is_long = role in ("best_in_class", "resubstitution")  # counted in chunks of a stream
-    trial = Trial(
-        role=role,
-        family=family,
-        depth=1,
-        population_name="xor",
-        population_parameters={"sigma": 0.5},
-        budget_epochs=2,
-        streams={name: number for number, name in enumerate(STREAMS, start=7)},
-        hyperparameters=dict(SPACES[family].defaults),
-        num_train=20_000 if is_long else 48,
-        max_epochs=14 if role == "measure" else 2,
-        distortion="none" if is_long else "label_noise",
-        severity=0.0 if is_long else 0.2,
+    """A trial of which every phase has passes to be interrupted between: an epoch is 3 steps."""
+    is_stream = role in STREAMED
+    return Experiment(
+        trial_of(
+            role,
+            family=family,
+            population_name="xor",
+            population_parameters={"sigma": 0.5},
+            hyperparameters={**SPACES[family].defaults, "batch_size": 16},
+            num_train=4_000 if is_stream else 48,
+            budget=10,
+            most=25 if role == "measure" else 10,
+            distortion="label_noise",
+            severity=0.2,
+        ),
+        device="cpu",
     )
-    return Experiment(trial, device="cpu")
 
 
 def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
@@ -45,47 +49,79 @@ def result_of(experiment: Experiment) -> tuple[dict[str, Any], list[tuple[Any, .
     outcome = experiment.outcome
     metrics = {k: v for k, v in outcome.metrics.items() if k not in ("wall_s", "cpu_s")}
     curve = [
-        (p.step, p.epoch, p.train_loss, p.train_risk, p.validation_risk, p.gradient_norm)
+        (p.phase, p.step, p.epoch, p.train_loss, p.train_risk, p.validation_risk, p.gradient_norm)
         for p in outcome.curves
     ]
     return metrics, curve
 
 
-def finish(experiment: Experiment) -> Experiment:
-    while not experiment.finished:
-        experiment.advance()
-    return experiment
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_taken_up_in_the_middle_of_each_phase(family: str) -> None:
-    """After the first pass (of a first stage, where there is one), and again near the end."""
+    """Also in the cooldown to R_n(T), when the way back to the trunk is still to be gone."""
     quiet = finish(experiment_of(family, "measure"))
-    num_passes = len(quiet.outcome.curves)
-    paused = experiment_of(family, "measure")
-    for _ in range(num_passes):
-        paused.advance()
-        if len(paused.outcome.curves) in (1, 3, num_passes - 2):
+    paused, interrupted = experiment_of(family, "measure"), []
+    while not paused.finished:
+        phase = paused.advance().phase
+        if phase not in interrupted:
+            interrupted.append(phase)
             state = through_a_file(paused.state_dict())
+            assert (state["fork"] is not None) == (phase == "cooldown")
             paused = experiment_of(family, "measure")
             paused.load_state_dict(state)
-    assert paused.finished
+    kinds = ["budget", "cooldown", "settle", "final_cooldown"]
+    assert interrupted == (["pretrain"] if len(quiet.model.stages()) > 1 else []) + kinds
     assert result_of(paused) == result_of(quiet)
     for name, weights in quiet.model.state_dict().items():
         assert torch.equal(paused.model.state_dict()[name], weights), name
+    assert paused.decisions.keys() == quiet.decisions.keys()
+    for name, array in quiet.decisions.items():
+        np.testing.assert_array_equal(paused.decisions[name], array)
 
 
-@pytest.mark.parametrize("role", ["search", "best_in_class", "resubstitution"])
+def test_taken_up_between_two_phases() -> None:
+    """After the last pass of each: the next one's beginning is in the state."""
+    quiet, ends = experiment_of("linear", "measure"), []
+    phases = iter(quiet.design.phases[:-1])
+    phase, done = next(phases), 0
+    while not quiet.finished:
+        done += phase.steps_after(done)
+        quiet.advance()
+        if done == phase.num_steps and len(ends) < 3:
+            ends.append(through_a_file(quiet.state_dict()))
+            phase, done = next(phases, phase), 0
+    assert [state["curves"][-1]["phase"] for state in ends] == ["budget", "cooldown", "settle"]
+    for state in ends:
+        taken_up = experiment_of("linear", "measure")
+        taken_up.load_state_dict(state)
+        assert result_of(finish(taken_up)) == result_of(quiet)
+
+
+@pytest.mark.parametrize("role", ["search", "ideal", *STREAMED])
 def test_every_role(role: str) -> None:
     quiet = finish(experiment_of("linear", role))
     paused = experiment_of("linear", role)
-    paused.advance()
+    for _ in range(len(quiet.outcome.curves) - 1):
+        paused.advance()
     assert not paused.finished
+    assert paused.outcome.curves
     state = through_a_file(paused.state_dict())
     taken_up = experiment_of("linear", role)
     taken_up.load_state_dict(state)
     assert result_of(finish(taken_up)) == result_of(quiet)
+
+
+def test_a_state_can_be_taken_up_twice() -> None:
+    begun = experiment_of("linear", "measure")
+    while begun.advance().phase != "cooldown":
+        pass
+    state = begun.state_dict()
+    results = []
+    for _ in range(2):
+        taken_up = experiment_of("linear", "measure")
+        taken_up.load_state_dict(state)
+        results.append(result_of(finish(taken_up)))
+    assert results[0] == results[1] == result_of(finish(begun))
 
 
 def test_the_clock_goes_on() -> None:

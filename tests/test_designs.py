@@ -1,45 +1,46 @@
-"""What each role trains on: the optional roles."""
+"""What each role trains on."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
+import pytest
 import torch
 
-from classcomp.designs import Design, design, population_of
+from classcomp.designs import Design, Training, design, population_of
 from classcomp.draws import Draws, presenter
 from classcomp.experiment import run
+from classcomp.models.base import Batch
 from classcomp.trial import Trial
-from search_spaces import SPACES
-from study.engine.handover import to_trial
-from study.trials.seeds import encode_variance_seed
-from study.trials.trial import Cell, TrialSpec
+from tests.small_trial import experiment_of, trial_of
 
 BATCH, NUM_TRAIN, EPOCHS = 32, 100, 5
+TRAINED = {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": BATCH}
 
 
 def trial(
-    role: str, population: str = "xor", rho: float = 0.3, seed: int = 0, **parameters: object
+    role: str,
+    population: str = "xor",
+    rho: float = 0.3,
+    *,
+    seeds: Mapping[str, int] = MappingProxyType({}),
+    **parameters: object,
 ) -> Trial:
-    cell = Cell(
-        family="linear",
-        depth=1,
-        population=population,
+    return trial_of(
+        role,
+        streams={**trial_of().streams, **seeds},
+        population_name=population,
+        population_parameters=parameters,
         distortion="label_noise" if rho else "none",
         severity=rho,
         num_train=NUM_TRAIN,
+        budget=EPOCHS,
+        most=EPOCHS,
+        hyperparameters=TRAINED,
     )
-    spec = TrialSpec(
-        role=role,
-        cell=cell,
-        population_name=population,
-        population_parameters=parameters,
-        seed=seed,
-        budget_epochs=EPOCHS,
-        max_epochs=EPOCHS,
-        hyperparameters={**SPACES["linear"].defaults, "batch_size": BATCH},
-    )
-    return to_trial(spec, ".")
 
 
-def designed(asked: Trial, batch_size: int | None = BATCH) -> Design:
+def designed(asked: Trial, training: Training | None = None) -> Design:
     population, device = population_of(asked, None), torch.device("cpu")
     draws = Draws(
         population=population,
@@ -47,52 +48,135 @@ def designed(asked: Trial, batch_size: int | None = BATCH) -> Design:
         device=device,
         streams=asked.streams,
     )
-    return design(asked, draws, batch_size=batch_size)
+    return design(asked, draws, training or Training(num_stages=1, batch_size=BATCH))
 
 
-def passes(found: Design) -> tuple[torch.Tensor, torch.Tensor]:
-    parts = [found.source.examples(index) for index in range(found.budget_passes)]
-    return torch.cat([p.inputs for p in parts]), torch.cat([p.labels for p in parts])
+def visited(found: Design) -> Batch:
+    """All that the phases visit, pass by pass as a trial asks for it."""
+    parts, place = [], 0
+    for phase in found.phases:
+        done = 0
+        while done < phase.num_steps:
+            steps = phase.steps_after(done)
+            parts.append(found.source.examples(place, steps * phase.batch_size))
+            place += steps * phase.batch_size
+            done += steps
+    targets = [part.targets for part in parts if part.targets is not None]
+    return Batch(
+        inputs=torch.cat([part.inputs for part in parts]),
+        labels=torch.cat([part.labels for part in parts]),
+        index=torch.cat([part.index for part in parts]),
+        targets=torch.cat(targets) if targets else None,
+    )
+
+
+def share_against_bayes(asked: Trial, batch: Batch) -> float:
+    """Of labels that are not the likeliest class of the clean law."""
+    eta = population_of(asked, None).posterior(batch.inputs.double().numpy())
+    assert eta is not None
+    return float((batch.labels.numpy() != eta.argmax(axis=1)).mean())
 
 
 def test_ideal_never_sees_an_example_twice_and_sees_its_noise() -> None:
     asked = trial("ideal")
-    found = designed(asked)
-    inputs, labels = passes(found)
-    assert len(inputs) == EPOCHS * 4 * BATCH  # ceil(100 / 32) steps an epoch
-    assert len(inputs.unique(dim=0)) == len(inputs)
-    assert not found.decay
-    assert found.max_passes == found.budget_passes
-    population = population_of(asked, None)
-    eta = population.posterior(inputs.double().numpy())
-    assert eta is not None
-    # 640 labels flipped with probability .3: disagreement with Bayes is .3 + .4 R* = .318
-    wrong = float((labels.numpy() != eta.argmax(axis=1)).mean())
-    assert abs(wrong - 0.318) < 4.5 * np.sqrt(0.318 * 0.682 / len(labels))
+    batch = visited(designed(asked))
+    assert len(batch) == EPOCHS * 3 * BATCH  # as many whole batches as come nearest to 100
+    assert len(batch.inputs.unique(dim=0)) == len(batch)
+    assert batch.targets is None  # it learns from labels, as the measured trial does
+    # 480 labels flipped with probability .3: disagreement with Bayes is .3 + .4 R* = .318
+    wrong = share_against_bayes(asked, batch)
+    assert abs(wrong - 0.318) < 4.5 * np.sqrt(0.318 * 0.682 / len(batch))
 
 
-def test_ideal_takes_the_steps_of_the_measured_trial() -> None:
-    ideal = run(trial("ideal"))
-    measured = run(trial("measure"))
-    assert ideal.metrics["steps"] == measured.metrics["steps"] == EPOCHS * 4
+def test_ideal_takes_the_steps_and_the_rates_of_the_measured_trial() -> None:
+    ideal, measured = designed(trial("ideal")), designed(trial("measure"))
+    assert ideal.phases == measured.phases
+    metrics = run(trial("ideal")).metrics
+    assert metrics["steps"] == run(trial("measure")).metrics["steps"] == EPOCHS * 3
     for name in ("risk", "excess_risk", "excess_risk_se", "balanced_risk", "noisy_risk"):
-        assert ideal.metrics[name] is not None
-    assert "converged_risk" not in ideal.metrics
+        assert metrics[name] is not None
+    assert "converged_risk" not in metrics
 
 
 def test_ideal_on_real_images_uses_up_the_training_split_before_repeating() -> None:
     asked = trial("ideal", "digits", 0.0, classes=[3, 8])
-    inputs, _ = passes(designed(asked))
+    inputs = visited(designed(asked)).inputs
     available = population_of(asked, None).num_available("whole_train")
     assert available is not None
-    assert len(inputs) == EPOCHS * 4 * BATCH > available
+    assert len(inputs) == EPOCHS * 3 * BATCH > available
     first = inputs[:available]
     assert len(first.unique(dim=0)) == len(designed(asked).head_examples.inputs.unique(dim=0))
 
 
+def test_the_limit_learns_the_posterior_of_noisy_labels() -> None:
+    asked = trial("limit", sigma=0.5)
+    batch = visited(designed(asked))
+    assert len(batch) == 3 * BATCH
+    assert batch.targets is not None
+    # By hand: class 0 of XOR is around (1, 1) and (-1, -1), standard deviations are .5.
+    x, y = batch.inputs.double().numpy().T
+    log_ratio = np.log(np.cosh((x + y) / 0.25)) - np.log(np.cosh((x - y) / 0.25))
+    same = 1 / (1 + np.exp(-log_ratio))
+    rows = batch.targets.double().numpy()
+    by_hand = 0.7 * np.column_stack((same, 1 - same)) + 0.3 * np.column_stack((1 - same, same))
+    np.testing.assert_allclose(rows, by_hand, atol=1e-5)
+    assert rows.min() >= 0.3 - 1e-6
+
+
+def test_labels_of_the_limit_are_noisy_and_those_of_the_best_rule_are_not() -> None:
+    many = {"num_train": 8_000}
+    wrong = []
+    for role in ("limit", "best_in_class"):
+        found = experiment_of(
+            role,
+            population_name="xor",
+            population_parameters={"sigma": 0.5, "rendering": "none"},
+            distortion="label_noise",
+            severity=0.3,
+            **many,
+        )
+        batch = found.design.source.examples(0, 8_000)
+        wrong.append(share_against_bayes(trial(role, sigma=0.5), batch))
+    # R* = .0445; noisy .3 + .4 R* = .318. Standard errors are .0052 and .0023.
+    assert wrong[0] == pytest.approx(0.318, abs=0.023)
+    assert wrong[1] == pytest.approx(0.0445, abs=0.011)
+
+
+def test_no_batch_is_larger_than_the_sample() -> None:
+    """As was: a batch of 64 of 20 examples. Nor smaller than it is said to be: no batch of one."""
+    for num in (20, 33, 65):
+        asked = trial_of(num_train=num, hyperparameters={**TRAINED, "batch_size": 32}, most=40)
+        found = designed(asked)
+        for phase in found.phases:
+            assert phase.batch_size == min(32, num)
+            batch = found.source.examples(0, phase.steps_after(0) * phase.batch_size)
+            assert len(batch) % phase.batch_size == 0
+
+
+def test_a_search_is_scored_on_as_many_as_are_asked_for() -> None:
+    few = trial_of("search", num_validation=30)
+    assert len(designed(few).validation.labels) == 30
+    assert len(designed(trial_of("search")).validation.labels) == 64  # as the cell's own sample
+    assert designed(few).evaluation is None
+
+
+def test_the_selection_draw_is_not_the_evaluation_draw() -> None:
+    found = designed(trial("measure"))
+    both = torch.cat([found.selection.inputs, found.evaluation.inputs])
+    assert len(both.unique(dim=0)) == len(both) == 20_000
+    digits = designed(trial("measure", "digits", 0.0, classes=[3, 8]))
+    assert digits.selection is None
+    assert digits.evaluation is not None
+
+
+def test_an_unknown_role_is_one_clear_line() -> None:
+    with pytest.raises(ValueError, match="role = 'resubstitution': allowed are search, measure"):
+        designed(trial("resubstitution"))
+
+
 def test_trials_of_a_block_share_what_their_seeds_share() -> None:
     def outcome(data: int, init: int, order: int) -> Trial:
-        return trial("variance", seed=encode_variance_seed(data, init, order))
+        return trial("variance", seeds={"data": data, "init": init, "order": order})
 
     same = designed(outcome(1, 0, 0)).head_examples, designed(outcome(1, 1, 1)).head_examples
     assert torch.equal(same[0].inputs, same[1].inputs)

@@ -32,8 +32,8 @@ def trial(network, **changes):
         population_name="two_gaussians",
         population_parameters={"delta": 2.0, "rendering": "none"},
         num_train=64,
-        budget_epochs=3,
-        max_epochs=14,
+        budget=3,
+        most=14,
         hyperparameters={
             "learning_rate": 3e-3,
             "weight_decay": 1e-4,

@@ -1,5 +1,6 @@
 """Minibatch training of one stage of a model."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,8 +132,10 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was taken."""
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+        # Copied: an optimizer keeps the tensors it is given, and moves them in place.
+        saved = copy.deepcopy(state["optimizers"])
+        for optimizer, held in zip(self.optimizers, saved, strict=True):
+            optimizer.load_state_dict(held)
         self.noise.set_state(state["noise"].cpu())
 
 

@@ -1,6 +1,6 @@
 """The hyperparameters that every cell was measured with, and where they came from."""
 
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import pandas as pd
@@ -14,41 +14,35 @@ from study.trials.trial import Cell
 
 
 def build_winners(joined: Joined) -> pd.DataFrame:
-    """One row per measured cell and independent search: WINNER_COLUMNS, then the hp_ columns.
+    """One row per measured cell and search: WINNER_COLUMNS, then the hp_ columns of the trials.
 
-    Of the seeds that take a search's winner those count that finished last; the proposal that won
-    is the one that they took their hyperparameters from, which a search that goes on may outdo.
+    Measured trials are those of the cell's current configuration; the proposal that won is the
+    one that they took their hyperparameters from, which a search that goes on may outdo. Where a
+    cell has several independent searches, seed s is measured with the winner of search s mod R.
     """
-    proposals = [row for held in joined.rows["search"].values() for row in held]
-    num_searches = max((decode_search_seed(row["seed"])[0] for row in proposals), default=0) + 1
     rows = [
-        row
-        for cell in sorted(joined.rows["measure"])
-        for row in _winners(joined, cell, num_searches)
+        _winner(joined, cell, repeat, held)
+        for cell, measured in sorted(joined.current["measure"].items())
+        for num in [joined.repeats if cell in joined.rows["search"] else 1]
+        for repeat in range(num)
+        if (held := [row for row in measured if row["seed"] % num == repeat])
     ]
     return typed_frame(rows, (*WINNER_COLUMNS, *joined.hyperparameters))
 
 
-def _winners(joined: Joined, cell: Cell, num_searches: int) -> list[Row]:
-    proposals: dict[int, list[Row]] = defaultdict(list)
-    for row in joined.rows["search"].get(cell, []):
-        proposals[decode_search_seed(row["seed"])[0]].append(row)
-    measured: dict[int, list[Row]] = defaultdict(list)
-    for row in joined.rows["measure"][cell]:
-        measured[row["seed"] % num_searches if proposals else 0].append(row)
-    return [
-        {**asdict(cell), "repeat": repeat, **_winner(joined, measured[repeat], proposals[repeat])}
-        for repeat in sorted(measured)
+def _winner(joined: Joined, cell: Cell, repeat: int, measured: Sequence[Row]) -> Row:
+    used = {column.name: measured[0][column.name] for column in joined.hyperparameters}
+    proposals = [
+        row
+        for row in joined.rows["search"].get(cell, [])
+        if decode_search_seed(row["seed"])[0] == repeat
     ]
-
-
-def _winner(joined: Joined, measured: list[Row], proposals: list[Row]) -> Row:
-    last = max(measured, key=lambda row: (row["finished_at"] or "", row["trial_id"]))
-    used = {column.name: last[column.name] for column in joined.hyperparameters}
     taken = [row for row in proposals if {name: row[name] for name in used} == used]
     best = best_row(taken) or {}
     return {
-        "task": joined.tasks[last["family"]],
+        **asdict(cell),
+        "repeat": repeat,
+        "task": joined.tasks[cell.family],
         "is_searched": bool(proposals),
         "num_proposals": len(proposals),
         "num_stopped": sum(row["status"] == "stopped" for row in proposals),
