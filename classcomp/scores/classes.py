@@ -92,6 +92,34 @@ def excess_cross_entropy(
     return mean_of(terms.sum(axis=1))
 
 
+def calibration_error(
+    posterior: Float[np.ndarray, "n classes"],
+    probabilities: Float[np.ndarray, "n classes"],
+    num_bins: int = 50,
+) -> float:
+    """How far predicted probabilities are from what they predict, as a root mean square.
+
+    sqrt of the mean over classes k of E (E[eta_k | p_k] - p_k)^2, Kumar, Liang and Ma's (2019)
+    marginal calibration error with the posterior in the labels' place. The outer mean is over bins
+    of p_k that hold equally many examples; from a bin's squared mean of eta_k - p_k the square of
+    its standard error is taken, which leaves the sum unbiased for bins as they are. What remains:
+    what E[eta_k | p_k] - p_k does within a bin is not seen, so that it errs low, by less the more
+    bins there are; and a sum below zero counts as zero, so that for a perfect rule it errs high,
+    by up to (2 / bins)^(1/4) s / sqrt(n), s the standard deviation of eta_k - p_k and n a bin's
+    examples.
+    """
+    gaps = np.asarray(posterior, np.float64) - np.asarray(probabilities, np.float64)
+    check_not_empty(gaps)
+    num = len(gaps)
+    if num < 2:
+        return math.nan
+    squares = []
+    for order, gap in zip(np.argsort(probabilities, axis=0, kind="stable").T, gaps.T, strict=True):
+        bins = np.array_split(gap[order], min(num_bins, num // 2))
+        squares.append(sum(len(b) * (b.mean() ** 2 - b.var(ddof=1) / len(b)) for b in bins) / num)
+    return math.sqrt(max(0.0, float(np.mean(squares))))
+
+
 def class_distribution_divergence(
     prior: Float[np.ndarray, " classes"], probabilities: Float[np.ndarray, "n classes"]
 ) -> float:

@@ -1,65 +1,283 @@
-"""Families against each other, cell by cell, over the seeds they share."""
+"""Families against each other: over all cells of a population, and cell by cell.
 
+Families see the same samples and are scored on the same examples, so that differences are taken
+seed by seed and example by example. What no table holds is in a study's decisions; without them
+there are differences and no intervals.
+"""
+
+import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
+import scipy.optimize
+import scipy.special
 
+from study.analysis.crossed import Component, Crossed, combine
 from study.analysis.frames import Row, typed_frame
-from study.analysis.intervals import compare, holm, mean_known, mean_p_value, widen
+from study.analysis.intervals import CONFIDENCE, holm, mean_known
 from study.analysis.joined import Joined
+from study.analysis.moderated import Array, fit_prior
+from study.analysis.moments import Part, crossed_parts
 from study.trials.schema import COMPARISON_COLUMNS
 from study.trials.trial import Cell
 
 LEVEL = 0.05
+SMALLEST_P = 1e-15  # smaller ones are given as this
+CELL, POPULATION = "cell", "population"
+"""What a row is about: the two families in one cell, or on average over a population's cells."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Meeting:
+    """Two families of a task in one cell.
+
+    Attributes:
+        cell: with an empty family.
+        rows: their trials, by seed; the same seeds for both.
+    """
+
+    task: str | None
+    first: str
+    second: str
+    cell: Cell
+    rows: dict[int, tuple[Row, Row]]
+
+    @property
+    def names(self) -> Row:
+        return {"task": self.task, "first": self.first, "second": self.second}
+
+    def differences(self, seeds: Sequence[int]) -> Array:
+        """Risk of the first minus the second, by seed."""
+        return np.array([self.rows[s][0]["risk"] - self.rows[s][1]["risk"] for s in seeds])
 
 
 def build_comparisons(joined: Joined) -> pd.DataFrame:
-    """The table of every two families of a task in every cell; columns as COMPARISON_COLUMNS.
+    """The table of every two families of a task; columns as COMPARISON_COLUMNS.
 
-    Families see the same samples, so that differences are taken seed by seed. Interval and
-    p-value include the evaluation noise of both rules, taken as uncorrelated, which is an upper
-    bound (study.analysis.intervals.widen). An undistorted cell is one row, however many
-    distortions show it; the correction (Holm 1979) runs over all rows of a task.
+    Rows of scope "population" are means over the cells in which both families are, within each
+    seed that all of these cells have, and then over seeds. Rows of scope "cell" have moderated
+    intervals and p-values (`moderated_tests`). An undistorted cell is one row, however many
+    distortions show it. Holm's (1979) correction runs over all rows of a task and a scope.
     """
-    meetings: dict[Cell, dict[str, Sequence[Row]]] = defaultdict(dict)
-    for cell, rows in joined.errors.items():
-        meetings[replace(cell, family="")][cell.family] = rows
-    rows = [
-        asdict(meeting) | {"task": joined.tasks[first]} | _comparison(first, second, families)
-        for meeting, families in sorted(meetings.items())
-        for first, second in combinations(sorted(families), 2)
-        if joined.tasks[first] == joined.tasks[second]
-    ]
-    rows = [row for row in rows if row["num_pairs"]]
-    for task in set(joined.tasks.values()):
-        _correct([row for row in rows if row["task"] == task])
+    meetings = _meetings(joined)
+    rows = _population_rows(joined, meetings)
+    for task in sorted({meeting.task for meeting in meetings}, key=str):
+        rows += _cell_rows(joined, [m for m in meetings if m.task == task])
+    groups: dict[tuple[str, str | None], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["scope"], row["task"]].append(row)
+    for group in groups.values():
+        _correct(group)
     return typed_frame(rows, COMPARISON_COLUMNS)
 
 
-def _comparison(first: str, second: str, families: Mapping[str, Sequence[Row]]) -> Row:
-    held = [{row["seed"]: row for row in families[name]} for name in (first, second)]
-    shared = sorted(held[0].keys() & held[1].keys())
-    risks = [{seed: rows[seed]["risk"] for seed in shared} for rows in held]
-    noises = [mean_known(rows[seed]["risk_noise"] for seed in shared) for rows in held]
-    found = compare(*risks)
-    named = {"first": first, "second": second, "num_pairs": found.num_pairs}
-    if found.difference.value is None:
-        return named
-    wide = widen(found.difference.value, found.difference.interval, *noises)
-    return named | {
-        "difference": wide.value,
-        "difference_lo": wide.lo,
-        "difference_hi": wide.hi,
-        "probability_first_better": found.probability_better,
-        "p_value": mean_p_value([risks[0][seed] - risks[1][seed] for seed in shared], *noises),
+def moderated_tests(samples: Sequence[Array], noises: Sequence[Part], sizes: Array) -> list[Row]:
+    """Means over few seeds, tested with variances that are shrunk over all of them.
+
+    Smyth's (2004) moderated t over the seeds, its prior linear in log n, and beside it the
+    evaluation examples' part of the variance, which is known too well to be shrunk.
+
+    Args:
+        samples: (k,) a test's values by seed, two or more.
+        noises: the examples' parts of study.analysis.moments.crossed_parts.
+        sizes: (G,) n of the tests.
+    """
+    counts = np.array([len(values) for values in samples], dtype=np.float64)
+    variances = np.array([values.var(ddof=1) for values in samples])
+    prior = fit_prior(variances, counts - 1, np.log(sizes)[:, None])
+    shrunk = prior.moderate(variances, counts - 1)
+    return [
+        _test_columns(
+            float(values.mean()),
+            float(moderated) / len(values),
+            prior.degrees_of_freedom + len(values) - 1,
+            examples,
+        )
+        for values, examples, moderated in zip(samples, noises, shrunk, strict=True)
+    ]
+
+
+def share_interval(wins: float, num: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The interval of a probability from `wins` of `num` seeds (Clopper and Pearson 1934).
+
+    It covers at least as often as it says, whatever the number of seeds. A tie is half a win: the
+    beta quantiles are taken at that, and cover no less, since ties make a share less variable.
+    """
+    tail = (1 - confidence) / 2
+    lo = 0.0 if wins == 0 else float(scipy.special.betaincinv(wins, num - wins + 1, tail))
+    hi = 1.0 if wins == num else float(scipy.special.betaincinv(wins + 1, num - wins, 1 - tail))
+    return lo, hi
+
+
+def _meetings(joined: Joined) -> list[_Meeting]:
+    measured: dict[Cell, dict[str, dict[int, Row]]] = defaultdict(dict)
+    for cell in joined.current["measure"]:
+        by_seed = {row["seed"]: row for row in joined.measured(cell)}
+        measured[replace(cell, family="")][cell.family] = by_seed
+    found = []
+    for cell, families in sorted(measured.items()):
+        for first, second in combinations(sorted(families), 2):
+            of_first, of_second, task = families[first], families[second], joined.tasks[first]
+            rows = {s: (of_first[s], of_second[s]) for s in sorted(of_first) if s in of_second}
+            if rows and task == joined.tasks[second]:
+                found.append(_Meeting(task=task, first=first, second=second, cell=cell, rows=rows))
+    return found
+
+
+def _population_rows(joined: Joined, meetings: Sequence[_Meeting]) -> list[Row]:
+    groups: dict[tuple[str, ...], list[_Meeting]] = defaultdict(list)
+    for meeting in meetings:
+        key = (str(meeting.task), meeting.cell.population, meeting.first, meeting.second)
+        groups[key].append(meeting)
+    rows = []
+    for _, held in sorted(groups.items()):
+        seeds = sorted(set.intersection(*(set(meeting.rows) for meeting in held)))
+        if not seeds:
+            continue
+        differences = np.mean([meeting.differences(seeds) for meeting in held], axis=0)
+        row = held[0].names | {
+            "scope": POPULATION,
+            "population": held[0].cell.population,
+            "num_cells": len(held),
+            **_seed_columns(differences),
+        }
+        terms = _mean_terms(joined, held, seeds)
+        parts = None if terms is None else crossed_parts([terms[None]])
+        if parts is not None:
+            row |= _test_columns(row["difference"], _variance(parts[0]), len(seeds) - 1, parts[1])
+        rows.append(row)
+    return rows
+
+
+def _mean_terms(joined: Joined, meetings: Sequence[_Meeting], seeds: Sequence[int]) -> Array | None:
+    """The mean over cells of the differences (k, N); None where one of them lacks decisions.
+
+    Laws of a population are drawn from one stream, so that example i of one goes with example i
+    of another; the mean over cells is one more function of example i.
+    """
+    total: Array | None = None
+    for meeting in meetings:
+        terms = _terms(joined, meeting, seeds)
+        if terms is None or (total is not None and total.shape != terms.shape):
+            return None
+        total = terms if total is None else total + terms
+    return None if total is None else total / len(meetings)
+
+
+def _terms(joined: Joined, meeting: _Meeting, seeds: Sequence[int]) -> Array | None:
+    """Differences (k, N) of the losses; None without decisions of every rule."""
+    if joined.decisions is None:
+        return None
+    rows = []
+    for first, second in (meeting.rows[seed] for seed in seeds):
+        losses = joined.decisions.losses(first), joined.decisions.losses(second)
+        if losses[0] is None or losses[1] is None:
+            return None
+        rows.append(losses[0] - losses[1])
+    return np.array(rows)
+
+
+def _agreement(joined: Joined, meeting: _Meeting) -> float | None:
+    """On how many of the examples both decide the same; mean over seeds."""
+    if joined.decisions is None:
+        return None
+    shares = []
+    for first, second in meeting.rows.values():
+        said = joined.decisions.classes(first), joined.decisions.classes(second)
+        if said[0] is not None and said[1] is not None:
+            shares.append(float((said[0] == said[1]).mean()))
+    return mean_known(shares)
+
+
+def _cell_rows(joined: Joined, meetings: Sequence[_Meeting]) -> list[Row]:
+    """The rows of one task's cells."""
+    rows, tested, samples, noises = [], [], [], []
+    for meeting in meetings:
+        seeds = sorted(meeting.rows)
+        differences = meeting.differences(seeds)
+        row = asdict(meeting.cell) | meeting.names | {"scope": CELL, "num_cells": 1}
+        row |= _seed_columns(differences) | {"agreement": _agreement(joined, meeting)}
+        rows.append(row)
+        terms = _terms(joined, meeting, seeds)
+        parts = None if terms is None else crossed_parts([terms[None]])
+        if parts is not None:
+            tested.append(row)
+            samples.append(differences)
+            noises.append(parts[1])
+    if tested:
+        sizes = np.array([row["num_train"] for row in tested], dtype=np.float64)
+        for row, columns in zip(tested, moderated_tests(samples, noises, sizes), strict=True):
+            row |= columns
+    return rows
+
+
+def _seed_columns(differences: Array) -> Row:
+    """What the table of trials says by itself."""
+    num = len(differences)
+    wins = float((differences < 0).sum() + (differences == 0).sum() / 2)
+    lo, hi = share_interval(wins, num)
+    return {
+        "num_pairs": num,
+        "difference": float(differences.mean()),
+        "probability_first_better": wins / num,
+        "probability_first_better_lo": lo,
+        "probability_first_better_hi": hi,
     }
 
 
+def _variance(part: Part) -> float:
+    return max(0.0, float(part.covariance[0, 0]))
+
+
+def _test_columns(value: float, seeds: float, freedom: float, examples: Part) -> Row:
+    """Of a mean whose variance is a seeds' part, known to `freedom`, and an examples' part."""
+    parts = [(seeds, freedom), (_variance(examples), examples.degrees_of_freedom)]
+    found = combine(value, [_component(*part) for part in parts])
+    return {
+        "difference_lo": found.lo,
+        "difference_hi": found.hi,
+        "standard_error": found.standard_error,
+        "degrees_of_freedom": found.degrees_of_freedom,
+        "p_value": _p_value(value, found, parts),
+    }
+
+
+def _component(variance: float, freedom: float) -> Component:
+    reach = _quantile(freedom, 1 - CONFIDENCE)
+    return Component(variance=variance, degrees_of_freedom=freedom, below=reach, above=reach)
+
+
+def _p_value(value: float, found: Crossed, parts: Sequence[tuple[float, float]]) -> float | None:
+    """One minus the confidence at which the interval ends at 0 (study.analysis.crossed.combine).
+
+    SMALLEST_P where it is no larger; None where nothing varies and the mean is not 0.
+    """
+    if not found.standard_error or found.degrees_of_freedom is None:
+        return 1.0 if value == 0.0 else None
+    variance, pooled = found.standard_error**2, found.degrees_of_freedom
+
+    def excess(log_level: float) -> float:
+        level = math.exp(log_level)
+        apart = sum(v * _quantile(freedom, level) ** 2 for v, freedom in parts)
+        return (variance * _quantile(pooled, level) ** 2 + apart) / 2 - value**2
+
+    smallest = math.log(SMALLEST_P)
+    if excess(smallest) <= 0.0:
+        return SMALLEST_P
+    return math.exp(float(scipy.optimize.brentq(excess, smallest, 0.0, rtol=1e-10)))
+
+
+def _quantile(freedom: float, level: float) -> float:
+    """Student's t that is exceeded on either side together with probability `level`."""
+    return -float(scipy.special.stdtrit(freedom, level / 2))
+
+
 def _correct(rows: Sequence[Row]) -> None:
-    """Adds to one task's rows what the number of tests leaves of their p-values."""
-    for row, adjusted in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+    """Adds to rows what their number leaves of their p-values."""
+    for row, adjusted in zip(rows, holm([row.get("p_value") for row in rows]), strict=True):
         row["p_holm"] = adjusted
         row["significant"] = None if adjusted is None else adjusted < LEVEL

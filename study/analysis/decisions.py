@@ -94,6 +94,13 @@ class Decisions:
             return None
         return losses
 
+    def classes(self, row: Row, branch: str = BUDGET) -> Array | None:
+        """The classes (N,) that a rule decides for; None where `losses` are."""
+        law = self._law(cell_of(row))
+        if law is None or self.losses(row, branch) is None:
+            return None
+        return unpack(self._rule(row["trial_id"])[branch], law.num, law.num_classes)
+
     def excess(self, row: Row, branch: str = BUDGET) -> Array | None:
         """The losses less the floor, of mean excess risk; None where either is unknown."""
         losses, floor = self.losses(row, branch), self.floor(cell_of(row))

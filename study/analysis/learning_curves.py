@@ -1,42 +1,67 @@
 """Learning curves: how R_n(inf) falls with the sample size n, fitted as c + a n^-b.
 
-Weighted least squares on a cell's means, the weights one over their squared standard errors. For
-a given b the model is linear in c and a, so that only b is searched for. A bootstrap over seeds
-gives the intervals: a seed is resampled with all its sample sizes, since they share their data
-stream, and every replicate is fitted again.
+Weighted least squares on a cell's means (study.analysis.power_law). Two fits: with c free, where
+there are five sizes or more; and with U_A as a point at n = infinity, from three sizes on.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from study.analysis.completeness import shown_as
+from study.analysis.decisions import BUDGET, CONVERGED
 from study.analysis.frames import Row, typed_frame
-from study.analysis.intervals import BOOTSTRAP_SEED, expanded_level, mean_known
+from study.analysis.intervals import mean_known
 from study.analysis.joined import Joined
+from study.analysis.moments import crossed_parts
+from study.analysis.power_law import (
+    RATES,
+    Accepted,
+    Array,
+    Means,
+    PowerLaw,
+    distance_interval,
+    fit_power_law,
+    lack_of_fit,
+    rate_interval,
+    reference,
+    with_exact_zero,
+)
 from study.analysis.table import Levels
 from study.trials.schema import LEARNING_CURVE_COLUMNS
-from study.trials.trial import Cell
+from study.trials.trial import Cell, cell_of
 
 MIN_SIZES = 3
-RATES = (0.05, 4.0)  # where b is looked for
-NUM_RATES = 400
-NUM_REPLICATES = 1999
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
+MIN_FREE_SIZES = 5  # three parameters, and something left to see whether the law holds
+MARGIN = 0.005
+"""Of c - U_A: half a point of risk."""
+TWO_ONE_SIDED = 0.90
+"""Confidence of the interval that two one-sided tests at 5% are (Schuirmann 1987)."""
+LARGEST_WEIGHT = 1e4  # of U_A's point, in that of the best known mean: more changes nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PowerLaw:
-    """c + a (n / reference)^-b, one fit for each row of means: every field is `(B,)`."""
+class _Curve:
+    """What a learning curve is fitted to.
 
-    c: Array
-    a: Array
-    b: Array
+    Attributes:
+        measured: (S) by sample size, k trials of the same seeds.
+        limit: the restarts of U_A.
+        bayes_risk: R*; None where it is unknown.
+    """
+
+    sizes: Array
+    measured: Sequence[Sequence[Row]]
+    limit: Sequence[Row]
+    bayes_risk: float | None
+
+    @property
+    def risks(self) -> Array:
+        """R_n(inf), (S, k)."""
+        return np.array([[row["converged_risk"] for row in rows] for rows in self.measured])
 
 
 def build_learning_curves(joined: Joined, levels: Levels) -> pd.DataFrame:
@@ -49,153 +74,171 @@ def build_learning_curves(joined: Joined, levels: Levels) -> pd.DataFrame:
         joined: the trials.
         levels: for each distortion its severities, in the order of their levels.
     """
-    curves: dict[Cell, dict[int, dict[int, Row]]] = defaultdict(dict)
-    for cell, errors in joined.errors.items():
-        settled = {row["seed"]: row for row in errors if row["converged_risk"] is not None}
+    held: dict[Cell, dict[int, dict[int, Row]]] = defaultdict(dict)
+    for cell in joined.current["measure"]:
+        found = {row["seed"]: row for row in joined.measured(cell)}
+        settled = {s: row for s, row in found.items() if row["converged_risk"] is not None}
         if settled:
-            curves[replace(cell, num_train=0)][cell.num_train] = settled
+            held[replace(cell, num_train=0)][cell.num_train] = settled
     rows = []
-    for cell, sizes in sorted(curves.items()):
-        fitted = _fit_cell(sizes, joined.best_of(cell))
+    for cell, by_size in sorted(held.items()):
+        curve = _curve(by_size, joined.limit_of(cell))
+        fitted = None if curve is None else _fit(joined, curve)
         if fitted is not None:
             rows += [{**asdict(cell), **fitted, **shown} for shown in shown_as(cell, levels)]
     return typed_frame(rows, LEARNING_CURVE_COLUMNS)
 
 
-def fit_power_law(
-    sizes: Array, means: Array, weights: Array, *, asymptote: Array | None = None
-) -> PowerLaw:
-    """Fits c + a (n / reference)^-b to every row of means, reference the sizes' geometric mean.
-
-    Args:
-        sizes: (S,) sample sizes n.
-        means: (B, S) mean risks.
-        weights: (S,) of the squares.
-        asymptote: (B,) c where it is known; None: it is fitted.
-
-    Returns:
-        The least squares fit with b within RATES.
-    """
-    scaled = sizes / np.exp(np.log(sizes).mean())
-    grid = np.geomspace(*RATES, NUM_RATES)
-    centre = means.mean(axis=1) if asymptote is None else asymptote
-    losses = _losses(grid, scaled, means - centre[:, None], weights, is_free=asymptote is None)
-    rate = _minimiser(np.log(grid), losses)
-    c, a = _solve(rate, scaled, means, weights, asymptote)
-    return PowerLaw(c=c, a=a, b=rate)
-
-
-def _losses(grid: Array, scaled: Array, y: Array, weights: Array, *, is_free: bool) -> Array:
-    """The weighted sums of squares (G, B) left over at every rate of the grid."""
-    root = np.sqrt(weights)
-    x = scaled ** -grid[:, None] * root
-    design = np.stack([np.broadcast_to(root, x.shape), x] if is_free else [x], axis=-1)
-    basis = np.linalg.qr(design).Q
-    weighted = y * root
-    explained: Array = ((weighted @ basis) ** 2).sum(axis=2)
-    total: Array = (weighted**2).sum(axis=1)
-    return total - explained
-
-
-def _minimiser(log_grid: Array, losses: Array) -> Array:
-    """The rates (B,) of least loss: of the grid, moved to the parabola's vertex."""
-    nearest = losses.argmin(axis=0)
-    inner = np.clip(nearest, 1, len(log_grid) - 2)
-    left, middle, right = (
-        np.take_along_axis(losses, (inner + step)[None], axis=0)[0] for step in (-1, 0, 1)
-    )
-    curvature = left - 2 * middle + right
-    is_vertex = (nearest == inner) & (curvature > 0)
-    shift = np.where(is_vertex, (left - right) / np.where(is_vertex, 2 * curvature, 1.0), 0.0)
-    rate: Array = np.exp(log_grid[nearest] + shift * (log_grid[1] - log_grid[0]))
-    return rate
-
-
-def _solve(
-    rate: Array, scaled: Array, means: Array, weights: Array, asymptote: Array | None
-) -> tuple[Array, Array]:
-    """c and a, each (B,), by weighted least squares at given rates (B,)."""
-    x = scaled ** -rate[:, None]
-    if asymptote is not None:
-        y = means - asymptote[:, None]
-        return asymptote, (weights * x * y).sum(axis=1) / (weights * x**2).sum(axis=1)
-    x_mean = (x * weights).sum(axis=1, keepdims=True) / weights.sum()
-    y_mean = (means * weights).sum(axis=1, keepdims=True) / weights.sum()
-    x_in, y_in = x - x_mean, means - y_mean
-    a: Array = (weights * x_in * y_in).sum(axis=1) / (weights * x_in**2).sum(axis=1)
-    return (y_mean - a[:, None] * x_mean)[:, 0], a
-
-
-def _fit_cell(held: Mapping[int, Mapping[int, Row]], best: Mapping[str, Any]) -> Row | None:
+def _curve(held: Mapping[int, Mapping[int, Row]], limit: Sequence[Row]) -> _Curve | None:
     sizes = sorted(held)
     seeds = sorted(set.intersection(*(set(held[size]) for size in sizes)))
     if len(sizes) < MIN_SIZES or not seeds:
         return None
-    risks = np.array([[held[n][seed]["converged_risk"] for n in sizes] for seed in seeds])
-    noises = np.array(
-        [mean_known(held[n][seed]["converged_noise"] for seed in seeds) or 0.0 for n in sizes]
+    measured = [[held[size][seed] for seed in seeds] for size in sizes]
+    return _Curve(
+        sizes=np.array(sizes, dtype=np.float64),
+        measured=measured,
+        limit=limit,
+        bayes_risk=mean_known(row["bayes_risk"] for rows in measured for row in rows),
     )
-    upper = best.get("best_in_class_risk")
-    known = best.get("excess_risk_se")
-    upper_noise = (best.get("risk_se") if known is None else known) or 0.0
-    replicates = _replicates(risks, noises)
-    upper_draws = None
-    if upper is not None:
-        shifts = np.random.default_rng([BOOTSTRAP_SEED, 2]).standard_normal(len(replicates))
-        shifts[0] = 0.0
-        upper_draws = upper + upper_noise * shifts
-    found = _fitted(np.array(sizes, dtype=float), replicates, _weights(risks), upper_draws)
-    row: Row = {"num_sizes": len(sizes), "num_seeds": len(seeds), "best_in_class_risk": upper}
-    for name, values in found.items():
-        row |= _interval(name, values, len(seeds))
-    if row.get("c_minus_best_lo") is not None:
-        row["agrees"] = row["c_minus_best_lo"] <= 0.0 <= row["c_minus_best_hi"]
-    return row
 
 
-def _fitted(
-    sizes: Array, replicates: Array, weights: Array, upper: Array | None
-) -> dict[str, Array]:
-    """Every fitted quantity by replicate, the first of which is the data's own."""
-    fit = fit_power_law(sizes, replicates, weights)
-    reference = np.exp(np.log(sizes).mean())
-    found = {"c": fit.c, "a": fit.a * reference**fit.b, "b": fit.b}
-    if upper is not None:
-        anchored = fit_power_law(sizes, replicates, weights, asymptote=upper)
-        found |= {"c_minus_best": fit.c - upper, "rate": anchored.b}
+def _fit(joined: Joined, curve: _Curve) -> Row | None:
+    if len(curve.sizes) < MIN_FREE_SIZES and not curve.limit:
+        return None
+    found: Row = {
+        "num_sizes": len(curve.sizes),
+        "num_seeds": len(curve.measured[0]),
+        "bayes_risk": curve.bayes_risk,
+        "limit_risk": mean_known(row["risk"] for row in curve.limit),
+    }
+    terms = _terms(joined, curve.measured, CONVERGED)
+    limit_terms = _terms(joined, [curve.limit], BUDGET) if curve.limit else None
+    risks = curve.risks
+    free = Means(
+        sizes=curve.sizes,
+        risks=risks.mean(axis=1),
+        weights=mean_weights(curve.sizes, risks),
+        parts=None if terms is None else crossed_parts([terms]),
+    )
+    if len(curve.sizes) >= MIN_FREE_SIZES:
+        found |= _free_columns(free, _floor(curve))
+    if curve.limit:
+        parts = None
+        if terms is not None and limit_terms is not None:
+            parts = crossed_parts([terms, limit_terms])
+        anchored = _with_limit(free, np.array([row["risk"] for row in curve.limit]))
+        found |= _anchored_columns(replace(anchored, parts=parts), found.get("c"))
     return found
 
 
-def _replicates(risks: Array, noises: Array) -> Array:
-    """(1 + replicates, S) means: the data's own first, then of seeds drawn with repeats.
+def _terms(joined: Joined, groups: Sequence[Sequence[Row]], branch: str) -> Array | None:
+    """Losses, less the Bayes rule's where it is known, (S, k, N); None where one is unknown."""
+    if joined.decisions is None:
+        return None
+    found = []
+    for rows in groups:
+        losses = [joined.decisions.losses(row, branch) for row in rows]
+        known = [terms for terms in losses if terms is not None]
+        if len(known) < len(losses) or len({len(terms) for terms in known}) > 1:
+            return None
+        floor = joined.decisions.floor(cell_of(rows[0]))
+        found.append(np.array(known) - (0.0 if floor is None else floor))
+    return np.array(found)
 
-    The evaluation sample is common to all seeds and sizes: a replicate's noise is one draw, taken
-    to move every size by its own standard error in the same direction.
+
+def mean_weights(sizes: Array, risks: Array) -> Array:
+    """One over the squared standard errors (S,) of the means of risks (S, k).
+
+    The logs of the variances are put on a straight line over log n: a variance from three seeds
+    is wrong by factors, and a mean that looks exact by luck would draw the curve to itself. Equal
+    weights where a size shows no variance.
     """
-    num = len(risks)
-    own: Array = risks.mean(axis=0, keepdims=True)
-    if num < 2:
-        return own
-    rng = np.random.default_rng([BOOTSTRAP_SEED, 1])
-    drawn = rng.integers(num, size=(NUM_REPLICATES, num))
-    shifts = rng.standard_normal((NUM_REPLICATES, 1)) * noises
-    return np.concatenate([own, risks[drawn].mean(axis=1) + shifts])
+    num = risks.shape[1]
+    variances = risks.var(axis=1, ddof=1) / num if num > 1 else np.zeros(len(sizes))
+    if variances.min() <= 0.0:
+        return np.ones(len(sizes))
+    logs = np.log(sizes / reference(sizes))
+    slope = float(logs @ np.log(variances) / (logs @ logs))
+    weights: Array = np.exp(-np.log(variances).mean() - slope * logs)
+    return weights
 
 
-def _weights(risks: Array) -> Array:
-    """One over the squared standard errors; equal ones where some size shows none."""
-    if len(risks) < 2:
-        return np.ones(risks.shape[1])
-    variances: Array = risks.var(axis=0, ddof=1) / len(risks)
-    smallest = float(variances.min())
-    return np.ones_like(variances) if smallest <= 0 else smallest / variances
+def _with_limit(free: Means, restarts: Array) -> Means:
+    """The means with U_A as one more, at infinity; their noise is still to come."""
+    most = float(free.weights.max())
+    variance = float(restarts.var(ddof=1)) / len(restarts) if len(restarts) > 1 else 0.0
+    is_known = variance > 0.0 and np.ptp(free.weights) > 0.0
+    weight = min(1 / variance, LARGEST_WEIGHT * most) if is_known else most
+    return Means(
+        sizes=np.append(free.sizes, np.inf),
+        risks=np.append(free.risks, restarts.mean()),
+        weights=np.append(free.weights, weight),
+        parts=None,
+    )
 
 
-def _interval(name: str, values: Array, num_seeds: int) -> Row:
-    """The first value, and percentiles of the others at the expanded level."""
-    row: Row = {name: float(values[0])}
-    if num_seeds > 1:
-        tail = (1 - expanded_level(num_seeds)) / 2
-        lo, hi = np.quantile(values[1:], [tail, 1 - tail])
-        row |= {f"{name}_lo": float(lo), f"{name}_hi": float(hi)}
+def _floor(curve: _Curve) -> float:
+    """What no c is below: R*, or else 0 where risks are at least that."""
+    if curve.bayes_risk is not None:
+        return curve.bayes_risk
+    return 0.0 if float(curve.risks.min()) >= 0.0 else -np.inf
+
+
+def _free_columns(means: Means, floor: float) -> Row:
+    fit = fit_power_law(means.sizes, means.risks[None], means.weights, floor=floor)
+    c, b = float(fit.c[0]), float(fit.b[0])
+    row = {
+        "c": c,
+        "a": _scale_at_one(fit, means),
+        "b": b,
+        "boundary": ", ".join([*["c"] * (c <= floor), *["b"] * _is_at_end(b)]) or None,
+        "lack_of_fit_p": lack_of_fit(means, b),
+    }
+    rates, held = rate_interval(means), distance_interval(with_exact_zero(means), c)
+    if rates is not None and held is not None:
+        row |= _rate_ends("b", rates)
+        lo = -np.inf if held.lo is None else held.lo
+        row["c_lo"] = max(lo, floor) if np.isfinite(max(lo, floor)) else None
+        row["c_hi"] = None if held.hi is None else max(held.hi, floor)
     return row
+
+
+def _anchored_columns(means: Means, c: float | None) -> Row:
+    fit = fit_power_law(means.sizes, means.risks[None], means.weights)
+    b, limit = float(fit.b[0]), float(means.risks[-1])
+    row = {
+        "rate": b,
+        "rate_c": float(fit.c[0]),
+        "rate_a": _scale_at_one(fit, means),
+        "rate_boundary": "b" if _is_at_end(b) else None,
+        "rate_lack_of_fit_p": lack_of_fit(means, b),
+    }
+    rates = rate_interval(means)
+    row |= {} if rates is None else _rate_ends("rate", rates)
+    if c is None:
+        return row
+    row |= {"c_minus_limit": c - limit, "margin": MARGIN}
+    wide = distance_interval(means, c - limit)
+    narrow = distance_interval(means, c - limit, TWO_ONE_SIDED)
+    if wide is not None and narrow is not None:
+        row |= {"c_minus_limit_lo": wide.lo, "c_minus_limit_hi": wide.hi}
+        row["equivalent"] = _is_within(narrow, MARGIN)
+    return row
+
+
+def _is_within(found: Accepted, margin: float) -> bool:
+    return found.lo is not None and found.hi is not None and -margin < found.lo <= found.hi < margin
+
+
+def _scale_at_one(fit: PowerLaw, means: Means) -> float:
+    return float(fit.a[0] * reference(means.sizes) ** fit.b[0])
+
+
+def _is_at_end(rate: float) -> bool:
+    return not RATES[0] * (1 + 1e-6) < rate < RATES[1] * (1 - 1e-6)
+
+
+def _rate_ends(name: str, found: Accepted) -> Row:
+    lo, hi = (end if end is not None else RATES[i] for i, end in enumerate((found.lo, found.hi)))
+    return {f"{name}_lo": lo, f"{name}_hi": hi}

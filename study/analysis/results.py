@@ -8,7 +8,9 @@ import pandas as pd
 
 from study.analysis.comparisons import build_comparisons
 from study.analysis.completeness import missing_rows
+from study.analysis.cross_entropy import build_cross_entropy
 from study.analysis.decisions import Decisions
+from study.analysis.ensembles import build_ensembles
 from study.analysis.files import write_csv, write_table
 from study.analysis.joined import build_best_in_class, join
 from study.analysis.landscape import build_landscape
@@ -17,7 +19,10 @@ from study.analysis.table import Levels
 from study.analysis.variance import build_variance
 from study.analysis.winners import build_winners
 
-WRITTEN_WITH_ROWS = ("winners", "comparisons", "learning_curves", "variance")
+WRITTEN_WITH_ROWS = (
+    *("winners", "comparisons", "learning_curves", "variance"),
+    *("cross_entropy", "ensembles"),
+)
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
     "need the rules' decisions on the evaluation sample are empty."
@@ -39,6 +44,8 @@ class Results:
     comparisons: pd.DataFrame
     learning_curves: pd.DataFrame
     variance: pd.DataFrame
+    cross_entropy: pd.DataFrame
+    ensembles: pd.DataFrame
     missing: pd.DataFrame
     num_superseded: int
     notes: Sequence[str] = ()
@@ -68,6 +75,8 @@ def build_results(
         comparisons=build_comparisons(joined),
         learning_curves=build_learning_curves(joined, levels),
         variance=build_variance(joined),
+        cross_entropy=build_cross_entropy(joined),
+        ensembles=build_ensembles(joined),
         missing=missing_rows(joined, levels),
         num_superseded=joined.num_superseded,
         notes=(WITHOUT_DECISIONS,) if decisions is None else tuple(decisions.skipped),

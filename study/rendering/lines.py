@@ -113,7 +113,10 @@ def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[LineGrid
     measured = [
         row
         for row in to_rows(trials)
-        if ROLES[row["role"]].is_measured and row["status"] == "done" and row["trial_id"] in points
+        if row["role"] in ROLES
+        and ROLES[row["role"]].is_measured
+        and row["status"] == "done"
+        and row["trial_id"] in points
     ]
     return [
         _curve_grid(task, population, points)

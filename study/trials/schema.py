@@ -225,30 +225,73 @@ def _interval_columns(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
 
 
 COMPARISON_COLUMNS = (
+    Column("scope", "string", "", "cell; or population: mean over all cells that both are in"),
     *_cell_columns("task", without="family"),
     Column("first", "string", "", "a family"),
-    Column("second", "string", "", "another family of the same task, in the same cell"),
-    Column("num_pairs", "Int64", COUNT, "seeds that both have"),
-    *_interval_columns("difference", RISK_DIFFERENCE, "R_n(T) of first minus second, by seed"),
-    Column("probability_first_better", "Float64", PROBABILITY, "share of seeds; ties count half"),
-    Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided, paired t"),
+    Column("second", "string", "", "another family of the same task, in the same cells"),
+    Column("num_cells", "Int64", COUNT, "cells in the mean; the columns of one are null for many"),
+    Column("num_pairs", "Int64", COUNT, "seeds that both have in all of these cells"),
+    *_interval_columns("difference", RISK_DIFFERENCE, "R_n(T) of first minus second, paired"),
     Column(
-        "p_holm", "Float64", PROBABILITY, "the same, corrected for all rows of the task (Holm 1979)"
+        "standard_error", "Float64", STANDARD_ERROR, "of it, over seeds and examples; moderated"
+    ),
+    Column("degrees_of_freedom", "Float64", "", "of that, Satterthwaite's; Smyth's prior included"),
+    *_interval_columns("probability_first_better", PROBABILITY, "by share of seeds, a tie half"),
+    Column("agreement", "Float64", PROBABILITY, "share of examples both decide alike"),
+    Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided; cell: moderated t"),
+    Column(
+        "p_holm", "Float64", PROBABILITY, "corrected for all rows of task and scope (Holm 1979)"
     ),
     Column("significant", "boolean", "", "p_holm below 0.05"),
 )
 
 LEARNING_CURVE_COLUMNS = (
     *_cell_columns("level", without="num_train"),
-    Column("num_sizes", "Int64", COUNT, "sample sizes n in the fit"),
+    Column("num_sizes", "Int64", COUNT, "sample sizes n in the fits"),
     Column("num_seeds", "Int64", COUNT, "seeds measured at each of them"),
-    Column("best_in_class_risk", "Float64", PROBABILITY, "U"),
-    *_interval_columns("c", PROBABILITY, "asymptote of R_n(inf) = c + a n^-b"),
-    *_interval_columns("a", RISK_DIFFERENCE, "scale, at n = 1"),
-    *_interval_columns("b", "", "rate of learning"),
-    *_interval_columns("c_minus_best", RISK_DIFFERENCE, "c - U"),
-    Column("agrees", "boolean", "", "the interval of c - U holds 0"),
-    *_interval_columns("rate", "", "b where c is taken to be U: minus the slope of estimation"),
+    Column("bayes_risk", "Float64", PROBABILITY, "R*, which c is no less than; null: unknown"),
+    Column("limit_risk", "Float64", PROBABILITY, "U_A"),
+    *_interval_columns("c", PROBABILITY, "asymptote of R_n(inf) = c + a n^-b; five sizes or more"),
+    Column("a", "Float64", RISK_DIFFERENCE, "scale, at n = 1"),
+    *_interval_columns("b", "", "rate of learning; an end at the range's: none was found"),
+    Column("boundary", "string", "", "c or b, where the fit ends at a bound of theirs"),
+    Column("lack_of_fit_p", "Float64", PROBABILITY, "of the law, by F against the seeds' noise"),
+    *_interval_columns("c_minus_limit", RISK_DIFFERENCE, "c - U_A"),
+    Column("margin", "Float64", RISK_DIFFERENCE, "what c - U_A may be and be called none"),
+    Column("equivalent", "boolean", "", "|c - U_A| < margin, two one-sided tests at 0.05"),
+    *_interval_columns("rate", "", "b where U_A, as it is known, stands at n = infinity"),
+    Column("rate_c", "Float64", PROBABILITY, "c of that fit, close to U_A"),
+    Column("rate_a", "Float64", RISK_DIFFERENCE, "scale of that fit, at n = 1"),
+    Column("rate_boundary", "string", "", "b, where that fit ends at a bound"),
+    Column("rate_lack_of_fit_p", "Float64", PROBABILITY, "of that fit"),
+)
+
+CROSS_ENTROPY_COLUMNS = (
+    *_cell_columns("task"),
+    Column("num_seeds", "Int64", COUNT, "seeds in the means"),
+    Column("num_restarts", "Int64", COUNT, "restarts in the limit"),
+    Column("num_examples", "Int64", COUNT, "evaluation examples with kept predictions"),
+    *_interval_columns("total", "nats", "E KL(posterior || prediction) at T: the other three"),
+    *_interval_columns("limit", "nats", "of U_A: approximation and objective together"),
+    *_interval_columns("estimation", "nats", "at convergence, minus the limit"),
+    *_interval_columns("optimization", "nats", "at T, minus at convergence"),
+    Column("bias", "Float64", "nats", "E KL(posterior || seeds' geometric mean), by jackknife"),
+    Column("variance", "Float64", "nats", "E KL(seeds' geometric mean || prediction), the same"),
+    Column("converged_bias", "Float64", "nats", "bias at convergence"),
+    Column("converged_variance", "Float64", "nats", "variance at convergence"),
+)
+
+ENSEMBLE_COLUMNS = (
+    *_cell_columns("task"),
+    Column("num_seeds", "Int64", COUNT, "seeds in the vote"),
+    Column("bayes_risk", "Float64", PROBABILITY, "R*; null on real data"),
+    Column("mean_risk", "Float64", PROBABILITY, "R_n(T), mean over seeds"),
+    Column("ensemble_risk", "Float64", PROBABILITY, "of the seeds' majority; ties shared"),
+    Column("bias", "Float64", RISK_DIFFERENCE, "ensemble_risk - R*; null where R* is unknown"),
+    *_interval_columns("net_variance", RISK_DIFFERENCE, "mean_risk - ensemble_risk, by examples"),
+    Column(
+        "disagreement", "Float64", PROBABILITY, "share of decisions that are not the majority's"
+    ),
 )
 
 VARIANCE_COLUMNS = (

@@ -1,20 +1,25 @@
-"""Families against each other: worked by hand, corrected, and honest when nothing differs."""
+"""Families against each other: worked by hand, corrected, and honest about what is unknown."""
 
+import itertools
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.stats
 
-from study.analysis.comparisons import build_comparisons
+from study.analysis.comparisons import build_comparisons, share_interval
 from study.analysis.frames import to_rows
-from study.analysis.intervals import holm, mean_p_value
+from study.analysis.intervals import holm
 from study.analysis.joined import join
 from study.analysis.table import build_trials
+from study.trials.trial import IDENTITY_VERSION
+from tests.analysis.decided import Written
 
 Make = Callable[..., dict[str, Any]]
+N = 400
 
 
 def test_holm_by_hand() -> None:
@@ -25,46 +30,126 @@ def test_holm_by_hand() -> None:
     assert holm([]) == []
 
 
-def test_p_value_is_students_where_there_is_no_other_noise() -> None:
-    values = [0.02, -0.01, 0.03, 0.04, 0.0]
-    expected = scipy.stats.ttest_1samp(values, 0.0).pvalue
-    assert mean_p_value(values) == pytest.approx(expected)
-    noisy = mean_p_value(values, 0.02, None)
-    assert noisy is not None
-    assert noisy > 1.5 * expected
-    assert mean_p_value([0.1]) is None
-    assert mean_p_value([0.1, 0.1]) is None  # no spread to judge by
-    assert mean_p_value([0.0, 0.0]) == 1.0
+@pytest.mark.parametrize("num", [3, 5, 10, 20])
+def test_shares_are_covered_with_and_without_ties(num: int) -> None:
+    """By enumeration: seeds that win, tie or lose with any probabilities, 95% or more."""
+    for win, tie in itertools.product(np.linspace(0, 1, 21), (0.0, 0.2, 0.6)):
+        if win + tie > 1:
+            continue
+        covered = 0.0
+        for wins in range(num + 1):
+            for ties in range(num - wins + 1):
+                lo, hi = share_interval(wins + ties / 2, num)
+                counts = [wins, ties, num - wins - ties]
+                law = scipy.stats.multinomial(num, [win, tie, max(0.0, 1 - win - tie)])
+                covered += float(law.pmf(counts)) * (lo <= win + tie / 2 <= hi)
+        assert covered >= 0.95 - 1e-9, (win, tie)
 
 
-def test_a_comparison_by_hand(make: Make) -> None:
-    risks = {"linear": [0.30, 0.32, 0.34], "vgg": [0.20, 0.24, 0.28]}
-    records = [
-        make(family=family, seed=seed, risk=risk, excess_risk=risk - 0.1, excess_risk_se=0.006)
-        for family, values in risks.items()
-        for seed, risk in enumerate(values)
+def test_share_interval_is_clopper_and_pearsons() -> None:
+    for wins in range(6):
+        exact = scipy.stats.binomtest(wins, 5).proportion_ci(0.95, method="exact")
+        assert share_interval(wins, 5) == pytest.approx((exact.low, exact.high))
+
+
+def _posterior(rng: np.random.Generator) -> np.ndarray:
+    eta = rng.beta(0.6, 0.6, size=N)
+    return np.column_stack([1 - eta, eta])
+
+
+def _bayes_but(rng: np.random.Generator, posterior: np.ndarray, rate: float) -> np.ndarray:
+    """The Bayes rule's decisions, some of them turned over."""
+    turned: np.ndarray = np.where(rng.random(N) < rate, 1, 0) ^ posterior.argmax(axis=1)
+    return turned
+
+
+def _study(folder: Path, rng: np.random.Generator) -> tuple[Written, np.ndarray]:
+    """Two families, two sample sizes, four seeds; their decisions (2, 2, 4, N)."""
+    study = Written(folder, _posterior(rng), 0.1)
+    decided = np.empty((2, 2, 4, N), dtype=np.int64)
+    cells = itertools.product((0, 1), (0, 1), range(4))
+    for family, size, seed in cells:
+        rate = 0.05 + 0.05 * family + 0.02 * rng.random()
+        decided[family, size, seed] = _bayes_but(rng, study.posterior, rate)
+        study.add(
+            classes={"budget": decided[family, size, seed]},
+            family=("linear", "vgg")[family],
+            num_train=(64, 256)[size],
+            seed=seed,
+        )
+    return study, decided
+
+
+def test_a_population_by_hand(tmp_path: Path) -> None:
+    """Every difference again, from the posterior and in another order of summing."""
+    study, decided = _study(tmp_path, np.random.default_rng(20260601))
+    row, *cells = to_rows(build_comparisons(study.joined()))
+    assert (row["scope"], row["population"]) == ("population", "xor(sigma=0.5)")
+    assert (row["num_cells"], row["num_pairs"], row["depth"], row["num_train"]) == (
+        2,
+        4,
+        None,
+        None,
+    )
+    right = np.take_along_axis(study.posterior[None, None, None], decided[..., None], axis=4)[
+        ..., 0
     ]
-    records.append(make(family="vgg", seed=9, risk=0.9, excess_risk=0.8))  # without a partner
-    (row,) = to_rows(build_comparisons(join(build_trials(records, {}))))
-    assert (row["first"], row["second"], row["num_pairs"]) == ("linear", "vgg", 3)
-    assert row["difference"] == pytest.approx(0.08)  # .10 .08 .06
-    seed_half, noise = 4.302653 * 0.02 / math.sqrt(3), 1.959964 * 0.006 * math.sqrt(2)
-    assert row["difference_hi"] - 0.08 == pytest.approx(math.hypot(seed_half, noise), rel=1e-5)
-    assert row["probability_first_better"] == 0.0
-    error = math.sqrt(0.02**2 / 3 + 2 * 0.006**2)
-    assert row["p_value"] == pytest.approx(2 * scipy.stats.t.sf(0.08 / error, 2))
-    assert row["p_holm"] == row["p_value"]
-    assert row["significant"] == (row["p_value"] < 0.05)
+    terms = (right[1] - right[0]).mean(axis=0)  # mean over cells of first's loss minus second's
+    seeds, examples = terms.mean(axis=1), terms.mean(axis=0)
+    left = terms - seeds[:, None] - examples + terms.mean()
+    interaction = (left**2).sum() / (3 * (N - 1))
+    part = seeds.var(ddof=1) / 4
+    noise = max(0.0, examples.var(ddof=1) / N - interaction / (4 * N))
+    freedom = (part + noise) ** 2 / (part**2 / 3 + noise**2 / (N - 1))
+    assert row["difference"] == pytest.approx(terms.mean())
+    assert row["standard_error"] == pytest.approx(math.sqrt(part + noise))
+    assert row["degrees_of_freedom"] == pytest.approx(freedom)
+
+    def reach(level: float) -> float:  # the mean of Satterthwaite's and Banerjee's, squared
+        quantiles = scipy.stats.t.isf(level / 2, [freedom, 3, N - 1])
+        return math.sqrt(
+            (
+                (part + noise) * quantiles[0] ** 2
+                + part * quantiles[1] ** 2
+                + noise * quantiles[2] ** 2
+            )
+            / 2
+        )
+
+    assert row["difference_hi"] - row["difference"] == pytest.approx(reach(0.05), rel=1e-6)
+    assert reach(row["p_value"]) == pytest.approx(abs(terms.mean()), rel=1e-6)
+    assert row["p_holm"] == row["p_value"]  # the only row of its scope
+    assert row["probability_first_better"] == float((seeds < 0).mean())
+    assert [cell["num_train"] for cell in cells] == [64, 256]
+    for cell, size in zip(cells, (0, 1), strict=True):
+        assert cell["scope"] == "cell"
+        assert cell["difference"] == pytest.approx((right[1, size] - right[0, size]).mean())
+        alike = (decided[0, size] == decided[1, size]).mean()
+        assert cell["agreement"] == pytest.approx(float(alike))
+        assert cell["difference_lo"] < cell["difference"] < cell["difference_hi"]
+        assert cell["p_holm"] >= cell["p_value"]
 
 
-def test_every_pair_of_every_cell_once(
-    records: list[dict[str, Any]], levels: dict[str, list[float]]
-) -> None:
-    rows = to_rows(build_comparisons(join(build_trials(records, levels))))
-    assert len(rows) == 2 * 2 * 4 * 3  # depths, populations, laws as trained, pairs
-    assert all(row["p_holm"] >= row["p_value"] for row in rows)
-    assert any(row["significant"] for row in rows)
-    assert not all(row["significant"] for row in rows)
+def test_without_decisions_there_are_differences_and_no_intervals(tmp_path: Path) -> None:
+    study, _ = _study(tmp_path, np.random.default_rng(20260602))
+    with_decisions = to_rows(build_comparisons(study.joined()))
+    rows = to_rows(build_comparisons(study.without_decisions()))
+    kept = ("scope", "difference", "num_pairs", "probability_first_better_hi")
+    assert [[row[k] for k in kept] for row in rows] == [
+        [r[k] for k in kept] for r in with_decisions
+    ]
+    for row in rows:
+        for name in ("difference_lo", "p_value", "p_holm", "significant", "agreement"):
+            assert row[name] is None
+
+
+def test_only_seeds_that_all_cells_have_are_in_the_population(tmp_path: Path) -> None:
+    study, _ = _study(tmp_path, np.random.default_rng(20260603))
+    study.records = [
+        r for r in study.records if (r["family"], r["num_train"], r["seed"]) != ("vgg", 256, 3)
+    ]
+    row, first, second = to_rows(build_comparisons(study.joined()))
+    assert (row["num_pairs"], first["num_pairs"], second["num_pairs"]) == (3, 4, 3)
 
 
 def test_tasks_are_never_compared_nor_corrected_together(make: Make) -> None:
@@ -72,18 +157,18 @@ def test_tasks_are_never_compared_nor_corrected_together(make: Make) -> None:
     rng = np.random.default_rng(20260402)
 
     def measured(task: str | None, *families: str) -> list[dict[str, Any]]:
+        named = {"schema": IDENTITY_VERSION, "task": task}
         return [
-            make(task=task, family=family, seed=seed, risk=0.3 + 0.05 * rng.standard_normal())
-            for family in families
+            make(**named, family=f, seed=seed, risk=0.3 + 0.05 * rng.standard_normal())
+            for f in families
             for seed in range(4)
         ]
 
     classified = measured("classification", "linear", "vgg", "resnet")
-    restored = measured("reconstruction", "ae", "vae")
-    untold = measured(None, "old", "older")
+    others = [*measured("reconstruction", "ae", "vae"), *measured(None, "old", "older")]
     alone = to_rows(build_comparisons(join(build_trials(classified, {}))))
-    rows = to_rows(build_comparisons(join(build_trials([*classified, *restored, *untold], {}))))
-    pairs = [(row["task"], row["first"], row["second"]) for row in rows]
+    rows = to_rows(build_comparisons(join(build_trials([*classified, *others], {}))))
+    pairs = {(row["task"], row["first"], row["second"]) for row in rows}
     assert sorted(pairs, key=str) == [
         ("classification", "linear", "resnet"),
         ("classification", "linear", "vgg"),
@@ -92,19 +177,3 @@ def test_tasks_are_never_compared_nor_corrected_together(make: Make) -> None:
         (None, "old", "older"),
     ]
     assert [row for row in rows if row["task"] == "classification"] == alone
-    assert all(row["p_holm"] == row["p_value"] for row in rows if row["task"] != "classification")
-
-
-def test_few_studies_without_differences_call_one_significant(make: Make) -> None:
-    """300 studies of 12 equal cells: at most 5% may call anything significant, 17 of 300 at .05
-    and 27 with probability .01; uncorrected, 46% would.
-    """
-    rng = np.random.default_rng(20260401)
-    called = 0
-    for _ in range(300):
-        p_values = []
-        for _ in range(12):
-            p = mean_p_value(list(rng.normal(0.0, 0.02, size=5)))
-            p_values.append(p)
-        called += any(p is not None and p < 0.05 for p in holm(p_values))
-    assert 3 <= called <= 27

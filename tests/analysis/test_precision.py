@@ -1,12 +1,23 @@
 """Stein's two stages: coverage whatever the number of seeds came to be."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.stats
 
+from study.analysis.frames import to_rows
+from study.analysis.joined import join
+from study.analysis.landscape import build_landscape
 from study.analysis.precision import seeds_needed, two_stage
+from study.analysis.table import build_trials
+from study.trials.decisions import law_key, pack
+from study.trials.trial import cell_of
+from tests.statistical.coverage_studies import InMemory
+
+Make = Callable[..., dict[str, Any]]
 
 
 def test_the_first_stage_says_how_many_seeds() -> None:
@@ -52,6 +63,39 @@ def test_a_first_stage_that_is_none_is_refused() -> None:
         two_stage([0.1, 0.3], [0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="a target above 0"):
         seeds_needed([0.1, 0.3], 0.0)
+
+
+def test_the_landscape_takes_the_spread_of_the_first_stage(make: Make) -> None:
+    """Six seeds where three were to begin with; of rules that err on nested sets.
+
+    Seed s errs on the first 100 + 20 s of 1,000 examples, worth .5 each. Another cell, whose three
+    seeds were enough, misses none.
+    """
+    decisions, records, counts = InMemory(), [], [100, 120, 160, 90, 150, 130]
+    for population, num in (("p", 6), ("q", 3)):
+        for seed in range(num):
+            wrong = (np.arange(1_000) < counts[seed]).astype(np.int64)
+            name, excess = f"{population}{seed}", 0.5 * counts[seed] / 1_000
+            decisions.files[name] = {"budget": pack(wrong, 2)}
+            known = {"risk": 0.25 + excess, "excess_risk": excess, "bayes_risk": 0.25}
+            records.append(make(population=population, seed=seed, trial_id=name, **known))
+        law = law_key(cell_of(records[-1]))
+        decisions.files[f"law-{law}"] = {"posterior": np.tile([0.75, 0.25], (1_000, 1))}
+    joined = join(build_trials(records, {}), decisions, first_stage=3)
+    row, other = to_rows(build_landscape(joined, {}))
+    assert [row["num_missing"], other["num_missing"]] == [0, 0]
+    terms = np.array([0.5 * (np.arange(1_000) < count) for count in counts])
+    means = terms.mean(axis=1)
+    left = terms - means[:, None] - terms.mean(axis=0) + means.mean()
+    interaction = (left**2).sum() / (5 * 999) / 6_000
+    seeds = means[:3].var(ddof=1) / 6
+    examples = terms.mean(axis=0).var(ddof=1) / 1_000 - interaction
+    freedom = (seeds + examples) ** 2 / (seeds**2 / 2 + examples**2 / 999)
+    t = scipy.stats.t.ppf(0.975, [freedom, 2, 999]) ** 2
+    half = math.sqrt((t[0] * (seeds + examples) + t[1] * seeds + t[2] * examples) / 2)
+    assert row["total"] == pytest.approx(means.mean())
+    assert row["total_hi"] - row["total"] == pytest.approx(half, rel=1e-6)
+    assert row["total"] - row["total_lo"] == pytest.approx(half, rel=1e-6)
 
 
 def stopped_by_looking(rng: np.random.Generator, target: float) -> tuple[float, float]:

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from classcomp.populations import make
-from classcomp.scores.classes import PROBABILITY_FLOOR, balanced_risk, excess_cross_entropy
+from classcomp.scores.classes import (
+    PROBABILITY_FLOOR,
+    balanced_risk,
+    calibration_error,
+    excess_cross_entropy,
+)
 
 ETA = np.array([[0.9, 0.1], [0.3, 0.7], [0.5, 0.5]])
 
@@ -84,3 +89,42 @@ def test_balanced_risk_standard_error_is_the_spread_over_samples(with_posterior)
     spread = np.std([e.value for e in estimates], ddof=1)
     stated = np.mean([e.standard_error for e in estimates])
     assert stated == pytest.approx(spread, rel=0.2)
+
+
+def test_calibration_error_of_known_shifts():
+    """Predictions off by .1 where eta lies: .1; by +.1 in half of the examples only: .0707."""
+    rng = np.random.default_rng(20261101)
+    p = rng.uniform(0.2, 0.8, size=20_000)
+    predicted = np.column_stack([1 - p, p])
+    for shift, expected in ((0.1, 0.1), (np.where(p > 0.5, 0.1, 0.0), 0.1 / np.sqrt(2))):
+        eta = np.clip(p + shift + 0.1 * rng.uniform(-1, 1, size=p.size), 0, 1)
+        posterior = np.column_stack([1 - eta, eta])
+        assert calibration_error(posterior, predicted) == pytest.approx(expected, abs=2e-3)
+
+
+def test_calibration_error_knows_noise_from_error():
+    """A rule that knows less than the posterior is calibrated if it says so: E[eta | p] = p.
+
+    eta's spread of .37 about p alone, in bins of 400, would make it .0185 at every draw.
+    """
+    rng = np.random.default_rng(20261102)
+    errors = []
+    for _ in range(20):
+        p = rng.choice([0.3, 0.4, 0.6], size=20_000) + rng.uniform(-0.05, 0.05, size=20_000)
+        spread = np.minimum(p, 1 - p)
+        eta = p + spread * np.where(rng.random(p.size) < 0.5, -1, 1)
+        posterior = np.column_stack([1 - eta, eta])
+        errors.append(calibration_error(posterior, np.column_stack([1 - p, p])))
+    assert max(errors) < 0.0185
+    assert np.mean(errors) < 0.008
+    assert min(errors) == 0.0
+
+
+def test_calibration_error_is_over_all_classes():
+    """Three classes, of which two are confused by .15 and one is right: sqrt(2/3) .15."""
+    rng = np.random.default_rng(20261103)
+    p = rng.dirichlet([4.0, 4.0, 4.0], size=20_000)
+    p = 0.5 * p + 1 / 6  # away from the borders
+    posterior = p + np.array([0.15, -0.15, 0.0])
+    assert calibration_error(posterior, p) == pytest.approx(0.15 * np.sqrt(2 / 3), abs=1e-6)
+    assert np.isnan(calibration_error(p[:1], p[:1]))
