@@ -16,7 +16,7 @@ import pandas as pd
 
 from study import cli
 from study.analysis.exhibits import exhibit_ids, read_exhibits
-from study.analysis.files import read_stopping, write_text
+from study.analysis.files import write_text
 from study.analysis.frames import TableError
 from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
@@ -46,13 +46,8 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     """
     study = read_study(path)
     target = out or (path if path.is_dir() else path.parent)
-    stopping = read_stopping(path / "trials.parquet" if path.is_dir() else path)
-    results = build_results(
-        study.trials,
-        study.levels,
-        study.decisions,
-        first_stage=None if stopping is None else stopping.first_seeds,
-    )
+    first_stage = None if study.stopping is None else study.stopping.first_seeds
+    results = build_results(study.trials, study.levels, study.decisions, first_stage=first_stage)
     write_results(results, target, study.levels)
     figures = target / "report" / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie

@@ -52,7 +52,7 @@ def test_comments_docstrings_and_annotations_do_not_count(copy: Path) -> None:
 
 def test_a_number_counts(copy: Path) -> None:
     before = fresh()
-    edit(copy / "training/convergence.py", "WINDOW = 10", "WINDOW = 11")
+    edit(copy / "training/convergence.py", "WINDOW_STEPS = 256", "WINDOW_STEPS = 257")
     assert fresh() != before
 
 

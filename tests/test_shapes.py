@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -78,7 +79,7 @@ def is_scored(family: str, population: tuple[str, dict[str, Any]]) -> bool:
     from classcomp.trial import STREAMS, Network, Trial
 
     path, hyperparameters = OWN.get(family, (None, TRAINED))
-    trial = Trial(
+    measured = Trial(
         role="measure",
         family=family,
         depth=1,
@@ -93,7 +94,13 @@ def is_scored(family: str, population: tuple[str, dict[str, Any]]) -> bool:
         streams={name: number for number, name in enumerate(STREAMS)},
         network=None if path is None else Network(name=family, path=path),
     )
-    experiment = Experiment(trial, device="cpu")
+    return all(
+        is_finished_with_a_risk(Experiment(replace(measured, role=role), device="cpu"))
+        for role in ("measure", "limit", "best_in_class")
+    )
+
+
+def is_finished_with_a_risk(experiment: Any) -> bool:
     while not experiment.finished:
         experiment.advance()
     return "risk" in experiment.outcome.metrics and bool(experiment.exhibits())

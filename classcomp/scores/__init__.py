@@ -4,6 +4,7 @@ from classcomp.models.base import Decides, HasDensity, Reconstructs
 from classcomp.scores.base import Score
 from classcomp.scores.classes import (
     balanced_columns,
+    calibration_columns,
     class_distribution_columns,
     cross_entropy_columns,
     noisy_columns,
@@ -16,6 +17,7 @@ __all__ = ["SCORES", "Score", "score_columns"]
 
 SCORES: dict[str, Score] = {
     "cross_entropy": Score(needs=Decides, compute=cross_entropy_columns),
+    "calibration": Score(needs=Decides, compute=calibration_columns),
     "class_distribution": Score(needs=Decides, compute=class_distribution_columns),
     "balanced": Score(needs=Decides, compute=balanced_columns),
     "noisy": Score(needs=Decides, compute=noisy_columns),

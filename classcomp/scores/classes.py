@@ -21,6 +21,14 @@ def cross_entropy_columns(evaluation: Evaluation) -> dict[str, float]:
     return {"excess_cross_entropy": excess_cross_entropy(eta, evaluation.decisions[1]).value}
 
 
+def calibration_columns(evaluation: Evaluation) -> dict[str, float]:
+    """`calibration_error`, where the posterior is known."""
+    eta = evaluation.examples.posterior
+    if eta is None:
+        return {}
+    return {"calibration_error": calibration_error(eta, evaluation.decisions[1])}
+
+
 def class_distribution_columns(evaluation: Evaluation) -> dict[str, float]:
     """`class_distribution_kl` and `_tv`, against the law's prior or else the examples' own."""
     population, probabilities = evaluation.population, evaluation.decisions[1]

@@ -1,6 +1,7 @@
 """What every family must keep; a family's test class inherits `FamilyContract`."""
 
 import copy
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from classcomp.models import (
     Batch,
@@ -269,6 +271,23 @@ class FamilyContract:
                 assert meets_budget(model, depth), (shape, depth, counts[-1])
                 assert abs(counts[-1] / parameter_budget(depth) - 1) <= 0.10
             assert counts == sorted(set(counts))
+
+    def test_its_rules_learn_from_probabilities(self) -> None:
+        """The best rule is sought by them: certain ones are as good as labels."""
+        inputs, labels = random_batch(12, self.shape, 3)
+        model = self.make(2, self.shape, 3)
+        if not model.objectives():
+            pytest.skip("fitted, not trained")
+        network = model.classifier_of_class(generator(1)).train()
+        hard, certain = batch_of(inputs, labels), F.one_hot(labels, 3).float()
+        soft = dataclasses.replace(hard, labels=torch.zeros_like(labels), targets=certain)
+        for loss in (network.loss, network.expected_zero_one):
+            found, expected = loss(soft, generator(0)), loss(hard, generator(0))
+            torch.testing.assert_close(found, expected)
+            network.zero_grad()
+            found.backward()
+            gradients = [p.grad for p in network.parameters() if p.grad is not None]
+            assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
 
     def test_overfits_32_points(self) -> None:
         inputs, labels = self.overfit_sample()

@@ -1,8 +1,9 @@
 """When a training trajectory counts as settled."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 
 WINDOW_STEPS = 256
 """Two windows of this many optimizer steps are compared: steps and not epochs, since an epoch of a
@@ -11,7 +12,6 @@ MIN_WINDOW = 4
 """Passes that a window holds at least, so that it is a mean."""
 RISK_TOLERANCE = 0.005
 FALL_TOLERANCE = 0.01
-LEVEL_TOLERANCE = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +34,37 @@ def has_settled(readings: Sequence[Reading], scale: float = 1.0) -> bool:
 
     The means of the last two windows of `WINDOW_STEPS` are compared. The risk has settled where
     they differ by less than `RISK_TOLERANCE` of `scale`; the objective, where they differ by less
-    than `FALL_TOLERANCE` of how far it has moved in all, or than `LEVEL_TOLERANCE` of where it
-    stands. The first makes the rule blind to the objective's units and zero, the second lets an
-    objective settle that had nothing to learn. Two-sided: a risk that rises has not settled.
+    than `FALL_TOLERANCE` of what lies between its highest and its lowest window, or by less than
+    two standard errors of the difference, from the passes' scatter. The second lets an objective
+    settle that had nothing to learn; a steady trend exceeds it. Neither depends on the
+    objective's unit or zero. Two-sided: a risk that rises has not settled.
 
     Args:
         readings: of the trunk so far, oldest first.
         scale: what counts as a large risk.
     """
-    split = _begin_of_window(readings, len(readings))
-    begin = None if split is None else _begin_of_window(readings, split)
-    if split is None or begin is None:
+    windows = _windows(readings)
+    if len(windows) < 2:
         return False
-    late, early = readings[split:], readings[begin:split]
-    loss, risk = fmean(r.loss for r in late), fmean(r.risk for r in late)
-    losses = [r.loss for r in readings]
-    moved = max(losses) - min(losses)
-    allowed = max(FALL_TOLERANCE * moved, LEVEL_TOLERANCE * abs(loss))
-    return (
-        abs(loss - fmean(r.loss for r in early)) <= allowed
-        and abs(risk - fmean(r.risk for r in early)) < RISK_TOLERANCE * scale
-    )
+    late, early = windows[:2]
+    means = [fmean(reading.loss for reading in window) for window in windows]
+    noise = math.hypot(*(_standard_error(window) for window in (late, early)))
+    allowed = max(FALL_TOLERANCE * (max(means) - min(means)), 2 * noise)
+    risks = [fmean(reading.risk for reading in window) for window in (late, early)]
+    return abs(means[0] - means[1]) <= allowed and abs(risks[0] - risks[1]) < RISK_TOLERANCE * scale
 
 
-def _begin_of_window(readings: Sequence[Reading], end: int) -> int | None:
-    """Where the window begins that ends before `end`; None where there are too few passes."""
-    begin, steps = end, 0
-    while steps < WINDOW_STEPS or end - begin < MIN_WINDOW:
-        if begin == 0:
-            return None
-        begin -= 1
+def _windows(readings: Sequence[Reading]) -> list[Sequence[Reading]]:
+    """Whole windows one before the other, the last first."""
+    windows, end, steps = [], len(readings), 0
+    for begin in reversed(range(len(readings))):
         steps += readings[begin].steps
-    return begin
+        if steps >= WINDOW_STEPS and end - begin >= MIN_WINDOW:
+            windows.append(readings[begin:end])
+            end, steps = begin, 0
+    return windows
+
+
+def _standard_error(window: Sequence[Reading]) -> float:
+    """Of a window's mean objective."""
+    return stdev(reading.loss for reading in window) / math.sqrt(len(window))

@@ -75,9 +75,7 @@ def build_comparisons(joined: Joined) -> pd.DataFrame:
     return typed_frame(rows, COMPARISON_COLUMNS)
 
 
-def moderated_tests(
-    samples: Sequence[Array], noises: Sequence[Sequence[Part]], sizes: Array
-) -> list[Row]:
+def moderated_tests(samples: Sequence[Array], noises: Sequence[Part], sizes: Array) -> list[Row]:
     """Means over few seeds, tested with variances that are shrunk over all of them.
 
     Smyth's (2004) moderated t over the seeds, its prior linear in log n, and beside it the
@@ -85,7 +83,7 @@ def moderated_tests(
 
     Args:
         samples: (k,) a test's values by seed, two or more.
-        noises: what study.analysis.moments.crossed_parts says of their mean.
+        noises: the examples' parts of study.analysis.moments.crossed_parts.
         sizes: (G,) n of the tests.
     """
     counts = np.array([len(values) for values in samples], dtype=np.float64)
@@ -95,13 +93,11 @@ def moderated_tests(
     return [
         _test_columns(
             float(values.mean()),
-            max(0.0, float(rows.covariance[0, 0] + (moderated - own) / len(values))),
+            float(moderated) / len(values),
             prior.degrees_of_freedom + len(values) - 1,
             examples,
         )
-        for values, (rows, examples), own, moderated in zip(
-            samples, noises, variances, shrunk, strict=True
-        )
+        for values, examples, moderated in zip(samples, noises, shrunk, strict=True)
     ]
 
 
@@ -211,7 +207,7 @@ def _cell_rows(joined: Joined, meetings: Sequence[_Meeting]) -> list[Row]:
         if parts is not None:
             tested.append(row)
             samples.append(differences)
-            noises.append(parts)
+            noises.append(parts[1])
     if tested:
         sizes = np.array([row["num_train"] for row in tested], dtype=np.float64)
         for row, columns in zip(tested, moderated_tests(samples, noises, sizes), strict=True):

@@ -7,7 +7,9 @@ seed s at example i, B_ji those of restart j, and D_i the mean over seeds of A l
     V = s2(A_s.)/k + s2(B_j.)/K + s2(D_i)/N - s2_int(A)/(kN) - s2_int(B)/(KN)
 
 is unbiased for the variance of mean(A) - mean(B): each of the first three holds the interactions
-once, and they count once for A and once for B (Searle, Casella and McCulloch 1992, chapter 4).
+once, and they count once for A and once for B (Searle, Casella and McCulloch 1992, chapter 4). The
+interactions are taken off the examples' part, which thousands of examples tell well, and at most
+all of it: the seeds' part stays as wide as their spread, however small it came out by chance.
 
 The half-width squared is the mean of two: Satterthwaite's (1946), t^2 of the pooled degrees of
 freedom times V, which falls short where three seeds meet many examples, and Banerjee's (1960), the
@@ -77,8 +79,6 @@ def rows_component(
 
     Args:
         values: (k,) one mean a seed.
-        interaction: what of the mean's variance is counted elsewhere. Where there is more of it
-            than of spread the component is zero, so that V is never below the examples' part.
         skewness: of the seeds; see study.analysis.skewness.
         first_stage: the number of seeds, the first ones, whose spread decided how many there are
             (Stein 1945): the variance is theirs, and the skewness is not asked.
@@ -88,7 +88,7 @@ def rows_component(
     num = len(spread)
     if num < 2:
         return None
-    variance = max(0.0, float(spread.var(ddof=1)) / k - interaction)
+    variance = float(spread.var(ddof=1)) / k
     lower, upper = t_quantiles(num, skewness if num == k else 0.0)
     return Component(variance=variance, degrees_of_freedom=num - 1, below=upper, above=-lower)
 
@@ -132,14 +132,16 @@ def crossed_mean(
     difference = columns[0] if second is None else columns[0] - columns[1]
     num = difference.size
     value = math.fsum(difference) / num
-    rows = []
+    rows, interactions = [], 0.0
     if not fixed_first:
-        rows.append(_crossed_rows(first, columns[0], skewness, first_stage))
+        rows.append(rows_component(_means(first), skewness=skewness, first_stage=first_stage))
+        interactions += _interaction(first, columns[0])
     if second is not None and not fixed_second:
-        rows.append(_crossed_rows(second, columns[1], 0.0, None))
+        rows.append(rows_component(_means(second)))
+        interactions += _interaction(second, columns[1])
     if None in rows or num < 2:
         return Crossed(value=value)
-    variance = float(difference.var(ddof=1)) / num
+    variance = max(0.0, float(difference.var(ddof=1)) / num - interactions)
     if np.count_nonzero(difference - np.median(difference)) < FEW:
         variance += 2 * (largest / num) ** 2
     examples = _symmetric(variance, num - 1)
@@ -170,18 +172,17 @@ def combine(value: float, components: Sequence[Component]) -> Crossed:
     )
 
 
-def _crossed_rows(
-    terms: Array, columns: Array, skewness: float, first_stage: int | None
-) -> Component | None:
+def _means(terms: Array) -> Array:
+    return np.asarray(terms.mean(axis=1, dtype=np.float64))
+
+
+def _interaction(terms: Array, columns: Array) -> float:
+    """What the interaction of rows and columns makes the mean of terms (k, N) vary by."""
     k, num = terms.shape
     if k < 2 or num < 2:
-        return None
-    means = terms.mean(axis=1, dtype=np.float64)
-    left = terms - means[:, None] - columns + means.mean()
-    interaction = float((left**2).sum()) / ((k - 1) * (num - 1))
-    return rows_component(
-        means, interaction=interaction / (k * num), skewness=skewness, first_stage=first_stage
-    )
+        return 0.0
+    left = terms - _means(terms)[:, None] - columns + columns.mean()
+    return float((left**2).sum() / ((k - 1) * (num - 1) * k * num))
 
 
 def _symmetric(variance: float, degrees_of_freedom: float) -> Component:

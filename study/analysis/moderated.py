@@ -13,7 +13,8 @@ and s0 are matched to the mean and the variance of log s2_g, so that nobody stat
 One thing differs from Smyth: d0 is no estimate but a lower confidence bound. Holm's correction asks
 for tails of .05 / G, of which a t on too many degrees of freedom has far too little: with 72 tests
 on 3 seeds the estimate makes false discoveries in 7 to 14% of studies, and in 26% of those where
-one variance in ten is ten times the others; the bound in 5% at most (tests/analysis).
+one variance in ten is ten times the others; the bound in 5% at most of the same (tests/analysis),
+and in 7% where one variance in ten is a hundred times the others and n does not say which.
 """
 
 import math

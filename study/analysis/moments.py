@@ -1,7 +1,7 @@
 """Variances of several means at once, of crossed seeds, restarts and evaluation examples.
 
-study.analysis.crossed has the variance of one difference. Here are the matrices that it is a
-quadratic form of: any contrast of the risks at several sample sizes, and of U_A, has its variance
+study.analysis.crossed has the variance of one difference. Here are matrices of which it is a
+quadratic form: any contrast of the risks at several sample sizes, and of U_A, has its variance
 from them without another look at the examples.
 """
 
@@ -24,10 +24,10 @@ class Part:
 
 
 def half_widths(parts: Sequence[Part], contrasts: Array, confidence: float) -> Array:
-    """Half-widths (B,) of the intervals of contrasts (B, M), as study.analysis.crossed has them.
+    """Half-widths (B,) of the intervals of contrasts (B, M), around their values.
 
-    Squared, the mean of Satterthwaite's (1946) and Banerjee's (1960); a source whose part comes
-    out below zero counts as zero.
+    As in study.analysis.crossed they are, squared, the mean of Satterthwaite's (1946) and
+    Banerjee's (1960), and a source whose part comes out below zero counts as zero.
     """
     level = (1 + confidence) / 2
     variances = [np.maximum(_forms(part.covariance, contrasts), 0.0) for part in parts]
@@ -43,7 +43,12 @@ def half_widths(parts: Sequence[Part], contrasts: Array, confidence: float) -> A
 
 
 def crossed_parts(groups: Sequence[Array]) -> list[Part] | None:
-    """The parts of the means of all groups' terms, in order; None where a spread is unknown.
+    """The parts of the means of all groups' terms, and the examples'; None: a spread is unknown.
+
+    They add up to study.analysis.crossed's V. Here the rows' parts hold the interactions, and what
+    is left of the examples' does not: rows are few, and so the part that is known to their few
+    degrees of freedom is whole. Taking interactions off it instead, and leaving it those degrees,
+    made false discoveries in 12% of simulated studies at a level of 5%.
 
     Args:
         groups: terms (S, k, N) of S means over the same k rows; rows of different groups (seeds,
@@ -54,26 +59,26 @@ def crossed_parts(groups: Sequence[Array]) -> list[Part] | None:
     if num < 2 or any(terms.shape[1] < 2 for terms in groups):
         return None
     parts, first = [], 0
-    for terms in groups:
-        last = first + len(terms)
-        covariance = np.zeros((size, size))
-        covariance[first:last, first:last] = _rows_covariance(terms)
-        parts.append(Part(covariance=covariance, degrees_of_freedom=terms.shape[1] - 1))
-        first = last
     examples = np.atleast_2d(np.cov(columns, ddof=1)) / num
+    for terms in groups:
+        last, k = first + len(terms), terms.shape[1]
+        covariance = np.zeros((size, size))
+        means = terms.mean(axis=2)
+        covariance[first:last, first:last] = np.atleast_2d(np.cov(means, ddof=1)) / k
+        examples[first:last, first:last] -= _interaction(terms) / (k * num)
+        parts.append(Part(covariance=covariance, degrees_of_freedom=k - 1))
+        first = last
     return [*parts, Part(covariance=examples, degrees_of_freedom=num - 1)]
 
 
-def _rows_covariance(terms: Array) -> Array:
-    """What rows add to the covariance (S, S) beyond their interaction with the columns."""
+def _interaction(terms: Array) -> Array:
+    """The mean squares and products (S, S) of what rows and columns together leave of terms."""
     size, k, num = terms.shape
-    means = terms.mean(axis=2)
     left = terms - terms.mean(axis=1, keepdims=True)
     left -= left.mean(axis=2, keepdims=True)
     flat = left.reshape(size, k * num)
-    interaction = flat @ flat.T / ((k - 1) * (num - 1))
-    covariance: Array = np.atleast_2d(np.cov(means, ddof=1)) / k - interaction / (k * num)
-    return covariance
+    products: Array = flat @ flat.T / ((k - 1) * (num - 1))
+    return products
 
 
 def _forms(matrix: Array, vectors: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.decisions import Decisions, open_decisions
-from study.analysis.files import read_curves, read_trials
+from study.analysis.files import Stopping, read_curves, read_stopping, read_trials
 from study.analysis.frames import TableError
 from study.analysis.table import Levels
 
@@ -23,6 +23,7 @@ class Study:
         folder: the study's; None where there is a trials table alone.
         provenance: of the runs; empty where there is a trials table alone.
         decisions: of the rules; None where the folder has none, or there is a table alone.
+        stopping: how the number of its seeds was found; None: it was fixed.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Study:
     curves: pd.DataFrame | None
     provenance: Mapping[str, Any]
     decisions: Decisions | None = None
+    stopping: Stopping | None = None
 
 
 def read_study(path: Path) -> Study:
@@ -56,6 +58,7 @@ def read_study(path: Path) -> Study:
         curves=read_curves(curves_path) if curves_path and curves_path.is_file() else None,
         provenance=provenance,
         decisions=open_decisions(folder),
+        stopping=read_stopping(trials_path),
     )
 
 

@@ -23,8 +23,9 @@ def build_winners(joined: Joined) -> pd.DataFrame:
     rows = [
         _winner(joined, cell, repeat, held)
         for cell, measured in sorted(joined.current["measure"].items())
-        for repeat in range(joined.repeats)
-        if (held := [row for row in measured if row["seed"] % joined.repeats == repeat])
+        for num in [joined.repeats if cell in joined.rows["search"] else 1]
+        for repeat in range(num)
+        if (held := [row for row in measured if row["seed"] % num == repeat])
     ]
     return typed_frame(rows, (*WINNER_COLUMNS, *joined.hyperparameters))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from study.planning.precision import first_totals, seeds_needed
+from study.planning.precision import first_totals, seeds_asked
 from study.request.spec import PopulationSection, StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES, Role, Scope
@@ -207,7 +207,7 @@ class _State:
                 return first
             seen.append(self.finished[trial.trial_id])
         totals, errors = first_totals(seen)
-        needed = seeds_needed(totals, errors, precision=spec.precision, at_most=spec.max_seeds)
+        needed = seeds_asked(totals, errors, precision=spec.precision, at_most=spec.max_seeds)
         return range(max(len(first), needed))
 
     def search_serving(self, role: Role, seed: int) -> int:

@@ -98,8 +98,8 @@ def test_a_population_by_hand(tmp_path: Path) -> None:
     seeds, examples = terms.mean(axis=1), terms.mean(axis=0)
     left = terms - seeds[:, None] - examples + terms.mean()
     interaction = (left**2).sum() / (3 * (N - 1))
-    part = max(0.0, seeds.var(ddof=1) / 4 - interaction / (4 * N))
-    noise = examples.var(ddof=1) / N
+    part = seeds.var(ddof=1) / 4
+    noise = max(0.0, examples.var(ddof=1) / N - interaction / (4 * N))
     freedom = (part + noise) ** 2 / (part**2 / 3 + noise**2 / (N - 1))
     assert row["difference"] == pytest.approx(terms.mean())
     assert row["standard_error"] == pytest.approx(math.sqrt(part + noise))

@@ -88,8 +88,8 @@ def test_the_landscape_takes_the_spread_of_the_first_stage(make: Make) -> None:
     means = terms.mean(axis=1)
     left = terms - means[:, None] - terms.mean(axis=0) + means.mean()
     interaction = (left**2).sum() / (5 * 999) / 6_000
-    seeds = means[:3].var(ddof=1) / 6 - interaction
-    examples = terms.mean(axis=0).var(ddof=1) / 1_000
+    seeds = means[:3].var(ddof=1) / 6
+    examples = terms.mean(axis=0).var(ddof=1) / 1_000 - interaction
     freedom = (seeds + examples) ** 2 / (seeds**2 / 2 + examples**2 / 999)
     t = scipy.stats.t.ppf(0.975, [freedom, 2, 999]) ** 2
     half = math.sqrt((t[0] * (seeds + examples) + t[1] * seeds + t[2] * examples) / 2)

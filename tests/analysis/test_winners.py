@@ -1,42 +1,25 @@
 """The hyperparameters of each independent search, and the seeds that were measured with them."""
 
-from collections import defaultdict
-from types import SimpleNamespace
 from typing import Any
 
 from study.analysis.frames import Row, to_rows
+from study.analysis.joined import join
+from study.analysis.table import build_trials
 from study.analysis.winners import build_winners
-from study.trials.schema import WINNER_COLUMNS, Column
-from study.trials.trial import CELL_NAMES, Cell
-
-CELL = ("linear", 1, "xor(sigma=0.5)", "none", 0.0, 64)
-RATE = Column("hp_learning_rate", "Float64", "", "hyperparameter learning_rate")
+from study.trials.trial import IDENTITY_VERSION
+from tests.analysis.conftest import make_record
 
 
-def row(role: str, seed: int, rate: float, **more: Any) -> Row:
-    cell = dict(zip(CELL_NAMES, CELL, strict=True))
-    known = {
-        "status": "done",
-        "validation_risk": None,
-        "finished_at": f"2026-01-01T00:00:{seed % 60}",
-    }
-    return {
-        **{**cell, **known, "role": role, "seed": seed, "hp_learning_rate": rate},
-        **{"trial_id": f"{role}{seed}", **more},
-    }
+def row(role: str, seed: int, rate: float, **more: Any) -> dict[str, Any]:
+    known = {"trial_id": f"{role}{seed}", "finished_at": f"2026-01-01T00:00:{seed % 60:02d}Z"}
+    held = {"seed": seed, "hyperparameters": {"learning_rate": rate}, **known, **more}
+    if held.get("family") == "vgg":
+        held["trial_id"] = f"vgg{seed}"
+    return {**make_record(role, **held), "schema": IDENTITY_VERSION}
 
 
-def winners(*rows: Row) -> list[Row]:
-    held: dict[str, dict[Cell, list[Row]]] = {"measure": defaultdict(list), "search": {}}
-    for one in rows:
-        cell = Cell(**{name: one[name] for name in CELL_NAMES})
-        held[one["role"]].setdefault(cell, []).append(one)
-    joined = SimpleNamespace(
-        rows=held, hyperparameters=[RATE], tasks={"linear": "classification", "vgg": None}
-    )
-    table = build_winners(joined)  # type: ignore[arg-type]  # what it looks at
-    assert list(table.columns) == [*(c.name for c in WINNER_COLUMNS), "hp_learning_rate"]
-    return to_rows(table)
+def winners(*records: dict[str, Any]) -> list[Row]:
+    return to_rows(build_winners(join(build_trials(records, {}))))
 
 
 def test_each_search_has_a_row_with_the_seeds_that_took_its_winner() -> None:

@@ -32,15 +32,16 @@ SKEW = {"distortion": "imbalance", "severity": 0.7}
 N, K, BAYES, BAYES_SE = 300, 3, 0.21, 0.004
 ERRORS = ("total", "approximation", "objective", "estimation", "optimization")
 
-rng = np.random.default_rng(12)
+rng = np.random.default_rng(15)
 POSTERIOR = rng.dirichlet([2.0, 1.0, 1.0], N)
 RIGHT = POSTERIOR.argmax(axis=1)
+HARD = rng.random(N)
 
 
 def rule(error: float, like: Array | None = None) -> Array:
-    """Decisions (N,) that leave the Bayes rule's, or another's, on a share of the examples."""
+    """Decisions (N,) that leave the Bayes rule's, or another's, on a share of the hard examples."""
     base = RIGHT if like is None else like
-    return np.where(rng.random(N) < error, rng.integers(K, size=N), base)
+    return np.where(rng.random(N) < 3 * error * HARD**2, rng.integers(K, size=N), base)
 
 
 def excess(decided: Array) -> Array:
@@ -191,20 +192,28 @@ def half_width(*factors: tuple[float, float]) -> float:
 
 
 def between(terms: Array) -> tuple[float, float]:
-    """What rows add to the variance of the mean: (MS_rows - MS_interaction) / (kN), at least 0."""
+    """The rows' part of the variance of the mean: MS_rows / (kN), k - 1 degrees of freedom."""
     k, n = terms.shape
     grand = terms.sum() / (k * n)
-    ms_rows = n * sum((terms[s].mean() - grand) ** 2 for s in range(k)) / (k - 1)
+    return n * sum((terms[s].mean() - grand) ** 2 for s in range(k)) / (k - 1) / (k * n), k - 1
+
+
+def interaction(terms: Array) -> float:
+    """The interaction's part of it: MS_interaction / (kN)."""
+    k, n = terms.shape
+    grand = terms.sum() / (k * n)
     left = sum(
         (terms[s, i] - terms[s].mean() - terms[:, i].mean() + grand) ** 2
         for s in range(k)
         for i in range(n)
     )
-    return max(0.0, (ms_rows - left / ((k - 1) * (n - 1))) / (k * n)), k - 1
+    return float(left / ((k - 1) * (n - 1)) / (k * n))
 
 
-def over_examples(terms: Array) -> tuple[float, float]:
-    return float(terms.var(ddof=1) / N), N - 1
+def over_examples(terms: Array, *rows: Array) -> tuple[float, float]:
+    """The examples' part: of the difference's terms (N,), less the rows' interactions."""
+    whole = terms.var(ddof=1) / len(terms) - sum(interaction(row) for row in rows)
+    return max(0.0, float(whole)), len(terms) - 1
 
 
 def stacked(*names: str) -> Array:
@@ -221,17 +230,17 @@ def assert_parts(row: dict[str, Any], seeds: list[str], limits: list[str]) -> No
     """Every part of a row against the loops above; U_H is b2."""
     budget, converged = stacked(*seeds), stacked(*(f"{name} inf" for name in seeds))
     limit, best = stacked(*limits), excess(RULES["b2"])
-    half = half_width(between(budget), over_examples(budget.mean(axis=0)))
+    half = half_width(between(budget), over_examples(budget.mean(axis=0), budget))
     assert_error(row, "total", budget.mean(), half)
     half = 1.959963984540054 * best.std(ddof=1) / math.sqrt(N)
     assert_error(row, "approximation", best.mean(), half)
-    half = half_width(between(limit), over_examples(limit.mean(axis=0) - best))
+    half = half_width(between(limit), over_examples(limit.mean(axis=0) - best, limit))
     assert_error(row, "objective", limit.mean() - best.mean(), half)
     moved = converged.mean(axis=0) - limit.mean(axis=0)
-    half = half_width(between(converged), between(limit), over_examples(moved))
+    half = half_width(between(converged), between(limit), over_examples(moved, converged, limit))
     assert_error(row, "estimation", converged.mean() - limit.mean(), half)
     paired = budget - converged
-    half = half_width(between(paired), over_examples(paired.mean(axis=0)))
+    half = half_width(between(paired), over_examples(paired.mean(axis=0), paired))
     assert_error(row, "optimization", paired.mean(), half)
     # L is one number a seed: its own variance, and R*'s error, known
     lower = np.array([LOWER[name] for name in seeds])
@@ -240,7 +249,7 @@ def assert_parts(row: dict[str, Any], seeds: list[str], limits: list[str]) -> No
     assert_error(row, "nominal_approximation", lower.mean() - BAYES, half)
     # R_n(T) - L: the seeds' part of the pairs, the examples' of R_n(T) alone
     own = budget - lower[:, None]
-    half = half_width(between(own), over_examples(budget.mean(axis=0)), bayes)
+    half = half_width(between(own), over_examples(budget.mean(axis=0), budget), bayes)
     assert_error(row, "nominal_estimation", BAYES + budget.mean() - lower.mean(), half)
     assert row["total"] == pytest.approx(math.fsum(row[name] for name in ERRORS[1:]), abs=1e-12)
     nominal = row["nominal_approximation"] + row["nominal_estimation"]
@@ -422,22 +431,17 @@ def test_real_data_has_neither_bayes_risk_nor_u_h(tmp_path: Path) -> None:
         np.stack([terms[name] for name in names]) for names in (("d0 inf", "d1 inf"), ("a0", "a1"))
     )
     moved = converged.mean(axis=0) - limit.mean(axis=0)
-    half = half_width(
-        *(f for f in (between(converged), between(limit)) if f[0] > 0), over_examples_of(moved)
-    )
+    moved_part = over_examples(moved, converged, limit)
+    half = half_width(between(converged), between(limit), moved_part)
     # converged (.10 + .13) / 2 = .115 less U_A = .055
     assert_error(row, "estimation", 0.06, half)
     assert row["optimization"] == pytest.approx(0.175 - 0.115)
     # R_n(T) .175, L .025; the pairs differ by .13 and .17
     budget = np.stack([terms["d0"], terms["d1"]])
     own = budget - np.array([[0.02], [0.03]])
-    half = half_width(between(own), over_examples_of(budget.mean(axis=0)))
+    half = half_width(between(own), over_examples(budget.mean(axis=0), budget))
     assert_error(row, "nominal_estimation", 0.15, half)
     assert missing_rows(join(build_trials(records, {})), {}).empty
-
-
-def over_examples_of(terms: Array) -> tuple[float, float]:
-    return float(terms.var(ddof=1) / len(terms)), len(terms) - 1
 
 
 def test_a_study_of_one_seed_has_errors_without_intervals(joined: Joined) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from study.planning.dry_run import describe
 from study.planning.plan import next_trials, planned_trials, seeds_by_cell, total_by_role
-from study.planning.precision import first_totals, seeds_needed
+from study.planning.precision import first_totals, seeds_asked
 from study.planning.progress import Totals, describe_progress
 from study.request.reading import SpecError
 from study.request.spec import StudySpec
@@ -27,10 +27,12 @@ FIRST, MOST = 5, 40
 
 
 def half_length(num: int, spread: float, error: float, num_first: int) -> float:
-    quantile = scipy.stats.t.ppf(0.975, num_first - 1)
-    return float(
-        math.hypot(quantile * spread / math.sqrt(num), scipy.stats.norm.ppf(0.975) * error)
-    )
+    """The mean square of Satterthwaite's and Banerjee's; see study.analysis.crossed."""
+    seeds, examples = spread**2 / num, error**2
+    freedom = (num_first - 1) * (1 + examples / seeds) ** 2
+    own, pooled, normal = scipy.stats.t.ppf(0.975, [num_first - 1, freedom, math.inf])
+    squares = pooled**2 * (seeds + examples), own**2 * seeds + normal**2 * examples
+    return math.sqrt(sum(squares) / 2)
 
 
 totals = st.lists(st.floats(-0.2, 0.5), min_size=5, max_size=8, unique=True)
@@ -40,7 +42,7 @@ totals = st.lists(st.floats(-0.2, 0.5), min_size=5, max_size=8, unique=True)
 def test_it_is_the_smallest_number_that_is_precise_enough(
     values: list[float], error: float, precision: float
 ) -> None:
-    found = seeds_needed(values, [error] * len(values), precision=precision, at_most=10**6)
+    found = seeds_asked(values, [error] * len(values), precision=precision, at_most=10**6)
     spread = float(np.std(values, ddof=1))
     if 0.98 * precision < scipy.stats.norm.ppf(0.975) * error:
         return  # what seeds cannot mend is another test's
@@ -52,8 +54,8 @@ def test_it_is_the_smallest_number_that_is_precise_enough(
 
 def test_what_seeds_cannot_average_away_takes_as_many_as_there_may_be() -> None:
     errors = [0.006] * 5
-    assert seeds_needed([0.1, 0.2, 0.3, 0.2, 0.1], errors, precision=0.005, at_most=33) == 33
-    assert seeds_needed([0.2] * 5, errors, precision=0.005, at_most=33) == 5  # nor can more seeds
+    assert seeds_asked([0.1, 0.2, 0.3, 0.2, 0.1], errors, precision=0.005, at_most=33) == 33
+    assert seeds_asked([0.2] * 5, errors, precision=0.005, at_most=33) == 5  # nor can more seeds
 
 
 def test_intervals_of_steins_rule_cover() -> None:
@@ -64,7 +66,7 @@ def test_intervals_of_steins_rule_cover() -> None:
     rng, num, held, lengths = np.random.default_rng(1), 2_500, 0, []
     for _ in range(num):
         drawn = rng.normal(0.3, 0.01, 400)
-        k = seeds_needed(list(drawn[:5]), [0.0] * 5, precision=0.008, at_most=400)
+        k = seeds_asked(list(drawn[:5]), [0.0] * 5, precision=0.008, at_most=400)
         half = scipy.stats.t.ppf(0.975, 4) * np.std(drawn[:5], ddof=1) / math.sqrt(k)
         held += abs(drawn[:k].mean() - 0.3) <= half
         lengths.append(half)
@@ -92,7 +94,7 @@ def spec(make_spec: MakeSpec) -> StudySpec:
     )
 
 
-# Spreads .0027 and .0148: with t = 2.776, (t s)^2 / (.01^2 - (1.96 * .001)^2) is .58 and 17.6.
+# Spreads .0027 and .0148: of seeds alone (t s / .01)^2 is .56 and 16.9, with t = 2.776.
 EVEN = dict(enumerate([0.100, 0.103, 0.106, 0.100, 0.100]))
 UNEVEN = dict(enumerate([0.10, 0.12, 0.11, 0.08, 0.10]))
 
@@ -115,9 +117,9 @@ def test_each_cell_gets_the_seeds_that_its_first_ones_ask_for(spec: StudySpec) -
     records = first_stage(spec, ["linear", "vgg"])
     trials = next_trials(spec, records)
     assert seeds_of(trials, "linear") == []
-    spread = np.std(list(UNEVEN.values()), ddof=1)
-    noise = scipy.stats.norm.ppf(0.975) * 0.001
-    needed = math.ceil((scipy.stats.t.ppf(0.975, 4) * spread) ** 2 / (0.01**2 - noise**2))
+    spread = float(np.std(list(UNEVEN.values()), ddof=1))
+    lengths = {k: half_length(k, spread, 0.001, FIRST) for k in range(FIRST, MOST)}
+    needed = min(k for k, length in lengths.items() if length <= 0.01)
     assert needed == 18
     assert seeds_of(trials, "vgg") == list(range(FIRST, needed))
     later = [t for t in trials if t.role == "measure"]

@@ -50,9 +50,7 @@ def test_a_generative_family_is_held_against_the_known_density(family, name, par
 
 
 def test_training_brings_the_learned_law_closer():
-    short, long = (
-        run(asked(budget=epochs, most=epochs)).metrics["kl_nats"] for epochs in (1, 60)
-    )
+    short, long = (run(asked(budget=epochs, most=epochs)).metrics["kl_nats"] for epochs in (1, 60))
     assert 0 < long < short / 2
 
 
