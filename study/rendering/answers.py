@@ -210,7 +210,7 @@ def _sentence(families: dict[str, list[Verdict]]) -> str:
     largest = f"the largest part of the error{'' if len(known) == len(FAULTS) else among} is"
     clauses = [f"{largest} {listed(clear)}"] if clear else []
     clauses += [words.format(_named(held, families)) for words, held in others.items() if held]
-    return "; ".join(clauses)
+    return ", and ".join(clauses)
 
 
 def _named(held: Sequence[str], families: dict[str, list[Verdict]]) -> str:

@@ -6,7 +6,7 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.faults import distinct_cells, is_bound
-from study.rendering.words import listed, split_by_task
+from study.rendering.words import lacks_floor, listed, split_by_task
 from study.trials.schema import ERRORS
 from study.trials.seeds import decode_search_seed
 
@@ -27,11 +27,6 @@ def caveats(study: Study, results: Results) -> list[str]:
         f"{failed} trials failed: see “Failed”." if failed else "",
     ]
     return [line for line in lines if line]
-
-
-def lacks_floor(row: Row) -> bool:
-    """Whether a row was measured where nobody knows R*."""
-    return row["bayes_risk"] is None and row["num_seeds"] > 0
 
 
 def _no_floor(rows: Sequence[Row]) -> str:

@@ -5,7 +5,7 @@ Inert numbers first, then their renderer.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import pandas as pd
@@ -42,13 +42,17 @@ class BarPanel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decomposition:
-    """Panels that share a scale; `parts` are those of FAULTS that any bar knows."""
+    """Panels that share a scale; `parts` are those of FAULTS that any bar knows.
+
+    `has_heading` says whether the title is drawn: where the page says it above, it is not.
+    """
 
     title: str
     x_label: str
     panels: tuple[BarPanel, ...]
     parts: tuple[str, ...]
     per_row: int
+    has_heading: bool = True
 
 
 def plain_decompositions(landscape: pd.DataFrame) -> list[Decomposition]:
@@ -60,8 +64,10 @@ def plain_decompositions(landscape: pd.DataFrame) -> list[Decomposition]:
             rows = plainest([row for row in task.rows if row["population"] == population])
             where = f"{damage_words(rows[0])}, n = {rows[0]['num_train']}"
             panels.append(_panel(f"{population}\n{where}", rows, task.unit))
-        found.append(_figure(f"{task.title}whose fault?", task.unit, panels, 1))
-    return [figure for figure in found if figure is not None]
+        figure = _figure(f"{task.title}whose fault?", task.unit, panels, 1)
+        if figure is not None:
+            found.append(replace(figure, has_heading=bool(task.title)))
+    return found
 
 
 def damage_decompositions(landscape: pd.DataFrame) -> list[Decomposition]:
@@ -136,7 +142,8 @@ def draw_decomposition(info: Decomposition) -> Figure:
     width = (4.4 if info.per_row == 1 else 3.1) * info.per_row + 1.2
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, num_rows * (0.27 * bars + 0.95) + 0.9)
-        figure.suptitle(wrapped(info.title, width))
+        if info.has_heading:
+            figure.suptitle(wrapped(info.title, width))
         for axes, panel in zip(
             panel_grid(figure, len(info.panels), info.per_row), info.panels, strict=True
         ):

@@ -12,7 +12,6 @@ from study.analysis.comparisons import CELL, POPULATION
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
-from study.rendering.caveats import lacks_floor
 from study.rendering.exhibits import MAX_PICTURES
 from study.rendering.faults import FAULTS, populations_of
 from study.rendering.findings import Findings
@@ -24,7 +23,9 @@ from study.rendering.words import (
     FAULT_WORDS,
     Unit,
     damage_words,
+    group_title,
     interval_of,
+    lacks_floor,
     mark_of,
     number_of,
     split_by_task,
@@ -79,6 +80,8 @@ def render_page(
         "over_all": [row for row in comparisons if row["scope"] == POPULATION],
         "by_cell": [row for row in comparisons if row["scope"] == CELL],
         "learning_curves": to_rows(results.learning_curves),
+        "cross_entropy": to_rows(results.cross_entropy),
+        "ensembles": to_rows(results.ensembles),
         "variance": to_rows(results.variance),
         "missing": to_rows(results.missing),
         "failed": [row for row in trials if row["status"] == "failed"],
@@ -126,6 +129,8 @@ def _sections(
         ("hyperparameters", "Hyperparameters", lists["hyperparameters"]),
         ("comparisons", "Families compared", [*lists["over_all"], *lists["by_cell"]]),
         ("sizes", "Sample size", lists["learning_curves"]),
+        ("cross_entropy", "Cross-entropy", lists["cross_entropy"]),
+        ("ensembles", "Votes", lists["ensembles"]),
         ("variance", "Variance", lists["variance"]),
         ("figures", "Figures", drawn),
         ("exhibits", "Exhibits", [*pictures["exhibits"], *skipped]),
@@ -152,11 +157,10 @@ def _groups(rows: Sequence[Row]) -> list[tuple[str, Unit, list[Row]]]:
     """Split the landscape as the page shows it: by task, population, distortion, sample size."""
     groups: list[tuple[str, Unit, list[Row]]] = []
     for task in split_by_task(rows):
-        held: dict[str, list[Row]] = {}
+        held: dict[tuple[str, str, int], list[Row]] = {}
         order = populations_of(task.rows)
         for row in sorted(task.rows, key=lambda row: order.index(row["population"])):
-            damage = words_of(row["distortion"])
-            title = f"{task.title}{row['population']} · {damage} · n = {row['num_train']}"
-            held.setdefault(title, []).append(row)
-        groups += [(title, task.unit, mine) for title, mine in held.items()]
+            key = (row["population"], row["distortion"], row["num_train"])
+            held.setdefault(key, []).append(row)
+        groups += [(f"{task.title}{group_title(mine)}", task.unit, mine) for mine in held.values()]
     return groups

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
-from study.rendering.words import UNKNOWN, Unit, mark_of, split_by_task, words_of
+from study.rendering.words import UNKNOWN, Unit, group_title, mark_of, split_by_task
 from study.trials.schema import ERRORS
 
 WIDTH = 100
@@ -87,8 +87,8 @@ def render_landscape_text(landscape: pd.DataFrame, width: int = WIDTH) -> str:
         )
         order = populations_of(task.rows)
         in_order = sorted(groups.items(), key=lambda group: order.index(group[0][0]))
-        for (population, distortion, num_train), rows in in_order:
-            tables.append(f"\n{population} · {words_of(distortion)} · n = {num_train}")
+        for _, rows in in_order:
+            tables.append(f"\n{group_title(rows)}")
             tables.append(_table(rows, task.unit, layout))
         title = f"{task.title}errors in {task.unit.points}"
         console.print(_legend(task.rows, title, layout, width))

@@ -128,6 +128,18 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def group_title(rows: Sequence[Row]) -> str:
+    """Name rows of one population, distortion and n; and that R* is unknown, where it is."""
+    first = rows[0]
+    title = f"{first['population']} · {words_of(first['distortion'])} · n = {first['num_train']}"
+    return f"{title} · unknown: no Bayes risk" if all(map(lacks_floor, rows)) else title
+
+
+def lacks_floor(row: Row) -> bool:
+    """Whether a row was measured where nobody knows R*."""
+    return row["bayes_risk"] is None and row["num_seeds"] > 0
+
+
 def words_of(name: str) -> str:
     """Turn an identifier into words."""
     return "undistorted" if name == UNDISTORTED else name.replace("_", " ")

@@ -114,3 +114,14 @@ def test_tasks_have_tables_and_units_of_their_own(
     assert {line.split()[0] for line in second.splitlines() if re.match(r"\w+ +\d ", line)} == {
         "resnet"
     }
+
+
+def test_no_bayes_risk_is_said_where_its_dashes_are() -> None:
+    unknown = {"population": "digits", "bayes_risk": None, "estimation": (0.1, 0.09, 0.11)}
+    frame = landscape_frame(every_error(), cell_row(**unknown), cell_row("a", 2, **unknown))
+    lines = render_landscape_text(frame, 140).splitlines()
+    (known,) = (line for line in lines if line.startswith("xor"))
+    (real,) = (line for line in lines if line.startswith("digits"))
+    assert real == "digits · label noise · n = 128 · unknown: no Bayes risk"
+    assert "unknown" not in known
+    assert lines.index(known) < lines.index(real)
