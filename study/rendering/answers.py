@@ -29,6 +29,7 @@ from study.rendering.words import (
     Unit,
     damage_words,
     listed,
+    short_names,
     split_by_task,
     told,
 )
@@ -95,12 +96,13 @@ def _answer(task: TaskRows, population: str, rows: Sequence[Row]) -> Answer:
         _line(run, task.unit) for held in families.values() for run in _runs_of_one_verdict(held)
     ]
     title = f"{task.title}{population}"
+    short = task.title + short_names(populations_of(task.rows))[population]
     sentence = _sentence({name: [v for _, v in held] for name, held in families.items()})
     return Answer(
         title=title,
         where=where,
         points=task.unit.points,
-        sentence=f"on {title} ({where}) {sentence}" if sentence else "",
+        sentence=f"on {short} ({where}) {sentence}" if sentence else "",
         lines=tuple(lines),
     )
 
@@ -143,9 +145,12 @@ def _fault(found: Verdict) -> str:
     words = listed([FAULT_WORDS[name] for name in found.errors], "or")
     if found.kind == CLEAR or found.estimate is None:
         return words
-    estimate = f"(largest estimate: {FAULT_WORDS[found.estimate]})"
+    known = " known" if found.missing else ""
+    estimate = f"(largest{known} estimate: {FAULT_WORDS[found.estimate]})"
     if found.kind == OPEN:
-        return f"not known, since intervals are not {estimate}"
+        lacking = listed(found.missing or ("intervals",))
+        verb = "is" if len(found.missing) == 1 else "are"
+        return f"not known, since {lacking} {verb} not {estimate}"
     if found.errors == found.known:
         return f"not told apart {estimate}"
     return f"{words}, not told apart {estimate}"
@@ -188,7 +193,7 @@ def _sentence(families: dict[str, list[Verdict]]) -> str:
         "which part is the largest cannot be told for {}": [],
         "which part is the largest cannot be told at every depth for {}": [],
         "no part is above zero for certain for {}": [],
-        "which part is the largest is not known for {}, since intervals are not": [],
+        "which part is the largest is not known for {}, since not all parts and intervals are": [],
     }
     changing, tied, mixed, none, unknown = others.values()
     for family, found in families.items():

@@ -39,15 +39,25 @@ class _Axis:
     shapes: str
 
 
-def changes(landscape: pd.DataFrame) -> list[str]:
-    """Return a sentence for each task, population and axis of two values or more."""
-    return [
-        f"{task.title}{population}, {axis.title}: {text}."
-        for task in split_by_task(to_rows(landscape))
-        for population in populations_of(task.rows)
-        for axis in _axes([row for row in task.rows if row["population"] == population])
-        if (text := _axis_text(axis, task))
-    ]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changes:
+    """A sentence for each axis on one population; `title` names it, and its task."""
+
+    title: str
+    sentences: tuple[str, ...]
+
+
+def changes(landscape: pd.DataFrame) -> list[Changes]:
+    """Return the sentences of each task and population that has an axis of two values or more."""
+    found = []
+    for task in split_by_task(to_rows(landscape)):
+        for population in populations_of(task.rows):
+            rows = [row for row in task.rows if row["population"] == population]
+            texts = [(axis.title, _axis_text(axis, task)) for axis in _axes(rows)]
+            sentences = tuple(f"{title}: {text}." for title, text in texts if text)
+            if sentences:
+                found.append(Changes(title=f"{task.title}{population}", sentences=sentences))
+    return found
 
 
 def _axes(rows: Sequence[Row]) -> Iterable[_Axis]:
@@ -56,7 +66,7 @@ def _axes(rows: Sequence[Row]) -> Iterable[_Axis]:
     depths = sorted({row["depth"] for row in plain})
     if len(depths) > 1:
         yield _Axis(
-            title=f"from depth {depths[0]} to {depths[-1]} ({where})",
+            title=f"depth from {depths[0]} to {depths[-1]} ({where})",
             rows=plain,
             shape=_family,
             place=lambda row: row["depth"],
@@ -122,7 +132,11 @@ def _axis_text(axis: _Axis, task: TaskRows) -> str:
         return ""
     if num_open == num_known:
         return "whether anything changes is not known, since intervals are not"
-    return "; ".join(told_errors) or "no change that intervals show"
+    if not told_errors:
+        told_errors = ["no change that intervals show"]
+    if num_open:
+        told_errors.append(f"{num_open} of {num_known} changes have unknown intervals")
+    return "; ".join(told_errors)
 
 
 def _error_text(error: str, found: dict[str, Change], unit: Unit, shapes: str) -> str:

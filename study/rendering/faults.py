@@ -5,7 +5,7 @@ their 95% intervals do not meet: then they differ at the 5% level however they a
 a difference's standard deviation is at most the sum of both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from study.analysis.frames import Row
@@ -37,15 +37,19 @@ class Verdict:
     Attributes:
         kind: CLEAR: `errors` is one, above zero and above every other that is known. TIED: `errors`
             are two or more, any of which may be the largest. NONE: none is above zero for certain.
-            OPEN: an interval is unknown, so nothing can be said. ABSENT: no error is known.
+            OPEN: an interval is unknown, or an error that a row could know, so nothing can be said.
+            ABSENT: no error is known.
         errors: of FAULTS, in their order.
         known: the errors among which was looked, in their order.
+        missing: those that the row could know and does not: all others where it has a total, else
+            of estimation and optimization.
         estimate: of these the one with the largest value, whatever its interval; none: ABSENT.
     """
 
     kind: str
     errors: tuple[str, ...]
     known: tuple[str, ...]
+    missing: tuple[str, ...]
     estimate: str | None
 
 
@@ -91,24 +95,36 @@ def verdict(row: Row) -> Verdict:
     Ranges are of `believed_range`. The highest lower end of all is what the largest error reaches
     at least; so is half of what approximation and objective lose together, whichever of the two
     it is. An error whose range ends below that is not the largest. CLEAR: one is left. TIED: more
-    are. NONE: the largest reaches no more than zero for certain. One unknown interval: OPEN.
+    are. NONE: the largest reaches no more than zero for certain. One unknown interval, or error
+    that could be known: OPEN.
     """
     known = tuple(name for name in FAULTS if row[name] is not None)
-    if not known:
-        return Verdict(kind=ABSENT, errors=(), known=(), estimate=None)
-    estimate = max(known, key=lambda name: float(row[name]))
-    ranges = {name: believed_range(row, name) for name in known}
-    held = {name: found for name, found in ranges.items() if found is not None}
-    if len(held) < len(known):
-        return Verdict(kind=OPEN, errors=(), known=known, estimate=estimate)
-    reached = max(found.lo for found in held.values())
-    if "approximation" in held and "objective" in held:
+    possible = FAULTS if row["total"] is not None else ("estimation", "optimization")
+    missing = tuple(name for name in possible if name not in known)
+    kind: str = ABSENT
+    errors: tuple[str, ...] = ()
+    if known:
+        ranges = {name: believed_range(row, name) for name in known}
+        held = {name: found for name, found in ranges.items() if found is not None}
+        is_whole = not missing and len(held) == len(known)
+        kind, errors = _largest(row, held) if is_whole else (OPEN, ())
+    return Verdict(
+        kind=kind,
+        errors=errors,
+        known=known,
+        missing=missing,
+        estimate=max(known, key=lambda name: float(row[name]), default=None),
+    )
+
+
+def _largest(row: Row, ranges: Mapping[str, Range]) -> tuple[str, tuple[str, ...]]:
+    reached = max(found.lo for found in ranges.values())
+    if "approximation" in ranges and "objective" in ranges:
         reached = max(reached, (row["approximation_lo"] + row["objective_lo"]) / 2)
     if reached <= 0.0:
-        return Verdict(kind=NONE, errors=(), known=known, estimate=estimate)
-    errors = tuple(name for name in known if held[name].hi >= reached)
-    kind = CLEAR if len(errors) == 1 else TIED
-    return Verdict(kind=kind, errors=errors, known=known, estimate=estimate)
+        return NONE, ()
+    errors = tuple(name for name in FAULTS if name in ranges and ranges[name].hi >= reached)
+    return (CLEAR if len(errors) == 1 else TIED), errors
 
 
 def is_undamaged(row: Row) -> bool:

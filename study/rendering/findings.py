@@ -7,7 +7,7 @@ from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.answers import Answer, answers
 from study.rendering.caveats import caveats
-from study.rendering.changes import changes
+from study.rendering.changes import Changes, changes
 from study.rendering.faults import distinct_cells, populations_of
 from study.rendering.rankings import rankings
 
@@ -23,14 +23,16 @@ class Findings:
     Attributes:
         headline: two sentences: whose fault the error is, and which family errs less.
         answers: whose fault, by population, family and depth.
-        changes: with depth, damage and sample size; and what stopping at T does.
+        changes: with depth, damage and sample size, by population.
+        stopping: what stopping at T does; empty where it is not known.
         rankings: families over all cells of a population.
         caveats: what limits all this.
     """
 
     headline: tuple[str, ...]
     answers: tuple[Answer, ...]
-    changes: tuple[str, ...]
+    changes: tuple[Changes, ...]
+    stopping: str
     rankings: tuple[str, ...]
     caveats: tuple[str, ...]
 
@@ -48,7 +50,8 @@ def find(study: Study, results: Results) -> Findings:
             or "Families are not compared: no two of them share a cell.",
         ),
         answers=tuple(found),
-        changes=(*changes(results.landscape), *_stopping(distinct_cells(rows))),
+        changes=tuple(changes(results.landscape)),
+        stopping=_stopping(distinct_cells(rows)),
         rankings=tuple(_sentence([one.details]) for one in ranked),
         caveats=tuple(caveats(study, results)),
     )
@@ -62,17 +65,17 @@ def _sentence(clauses: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
-def _stopping(rows: list[Row]) -> list[str]:
+def _stopping(rows: list[Row]) -> str:
     """Say in how many cells stopping at T costs and helps: the interval excludes zero."""
     known = [row for row in rows if row["optimization_lo"] is not None]
     if not known:
-        return []
+        return ""
     costs = sum(row["optimization_lo"] > 0 for row in known)
     helps = sum(row["optimization_hi"] < 0 for row in known)
-    return [
+    return (
         f"Stopping at T instead of training on until settled costs in {costs} and "
         f"helps in {helps} of {len(known)} cells; elsewhere intervals show no difference."
-    ]
+    )
 
 
 def findings_text(found: Findings) -> str:
@@ -84,8 +87,12 @@ def findings_text(found: Findings) -> str:
             f"{_INDENT}{line.family}, {line.depths}: {line.fault}: {'; '.join(line.numbers)}"
             for line in answer.lines
         ]
+    if found.changes or found.stopping:
+        lines += ["", CHANGES_TITLE]
+        for held in found.changes:
+            lines += [f"{_INDENT}{held.title}", *(f"{2 * _INDENT}{one}" for one in held.sentences)]
+        lines += [f"{_INDENT}{found.stopping}"] if found.stopping else []
     for title, texts in (
-        (CHANGES_TITLE, found.changes),
         ("Families compared", found.rankings),
         ("Before you believe it", found.caveats),
     ):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.analysis.comparisons import POPULATION
 from study.analysis.frames import Row, to_rows
-from study.rendering.words import TaskRows, Unit, listed, split_by_task, told
+from study.rendering.words import TaskRows, Unit, listed, short_names, split_by_task, told
 
 _MOST_PAIRS = 6  # told one by one; of more, the number
 
@@ -36,23 +36,26 @@ def rankings(comparisons: pd.DataFrame, populations: Sequence[str]) -> list[Rank
         comparisons: of study.analysis.comparisons.build_comparisons.
         populations: in the order in which they are told.
     """
+    short = short_names(populations)
     rows = [row for row in to_rows(comparisons) if row["scope"] == POPULATION]
     found = []
     for task in split_by_task(rows):
         groups: dict[str, list[Row]] = defaultdict(list)
         for row in task.rows:
             groups[row["population"]].append(row)
-        found += [_ranking(task, name, groups[name]) for name in populations if name in groups]
+        found += [
+            _ranking(task, short[name], groups[name]) for name in populations if name in groups
+        ]
     return found
 
 
-def _ranking(task: TaskRows, population: str, rows: Sequence[Row]) -> Ranking:
+def _ranking(task: TaskRows, short: str, rows: Sequence[Row]) -> Ranking:
     """Say who errs least, else the clearest difference, else that there is none.
 
     Least errs who is significantly below every other family: all its rows are significant and in
     its favour. A difference is told where the corrected p-value is below 0.05.
     """
-    where = f"over all cells of {task.title}{population}"
+    where = f"over all cells of {task.title}{short}"
     known = [row for row in rows if row["significant"] is not None]
     if not known:
         text = f"{where} it is not known whether families differ, since intervals are not"

@@ -140,6 +140,15 @@ def lacks_floor(row: Row) -> bool:
     return row["bayes_risk"] is None and row["num_seeds"] > 0
 
 
+def short_names(populations: Sequence[str]) -> dict[str, str]:
+    """Return each population's name without its parameters, where that names no other."""
+    heads = [name.partition("(")[0] for name in populations]
+    return {
+        name: head if heads.count(head) == 1 else name
+        for name, head in zip(populations, heads, strict=True)
+    }
+
+
 def words_of(name: str) -> str:
     """Turn an identifier into words."""
     return "undistorted" if name == UNDISTORTED else name.replace("_", " ")

@@ -52,6 +52,10 @@ def test_a_large_error_below_zero_is_no_ones_fault() -> None:
 def test_an_unknown_interval_leaves_it_open_and_no_error_is_absent() -> None:
     assert verdict(four(estimation=(0.09, None, None))).kind == OPEN
     assert verdict(landscape_row()).kind == ABSENT
+    whole = four(estimation=LARGE, total=(0.12, 0.11, 0.13))
+    assert verdict(whole).kind == CLEAR
+    found = verdict({**whole, "objective": None})
+    assert (found.kind, found.missing) == (OPEN, ("objective",))
 
 
 def test_real_data_know_two_errors() -> None:
@@ -107,7 +111,7 @@ def test_equal_errors_are_seldom_told_apart() -> None:
 
 
 def _bare(**errors: tuple[float, float, float]) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(("approximation", "objective", "slack"))
+    row: dict[str, Any] = dict.fromkeys(("total", "approximation", "objective", "slack"))
     for name, (value, lo, hi) in errors.items():
         row |= {name: value, f"{name}_lo": lo, f"{name}_hi": hi}
     return row
