@@ -186,8 +186,8 @@ def test_coverage_with_seeds_restarts_examples_and_interactions(
     The examples' effects of first and second are correlated. Simulated with 60,000 studies (means
     alone), coverage is .944 to .957 with one small factor and up to .979 where three seeds and
     three restarts are half of the variance each. At these a share outside [.93, .988] has
-    probability below .004. The sum of the components with a normal quantile covers 84% at three
-    seeds and three restarts, and fails.
+    probability below .004. A normal quantile in place of both covers 89% of the
+    last mixture at three seeds, and fails.
     """
     rng = np.random.default_rng([20261126, k, MIXES.index(mix)])
     rows, columns, both = mix

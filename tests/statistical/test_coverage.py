@@ -27,11 +27,10 @@ def assert_covers(law: str, mixture: str, num_seeds: int, lowest: float, highest
 def test_intervals_of_every_error_cover(law: str) -> None:
     """1,000 cells of five seeds, 40 cells a study, seeds and examples both matter.
 
-    At a true 95% a share outside [.93, .97] has probability .004; at the .96 that a mixture of
-    three restarts and examples is covered by, one above .975 has .006. Without the examples in it
-    optimization is covered 70% of the time, without the seeds' skewness total .90 (exponential).
+    At a true 95% a share below .93 has probability .002. Five seeds and three restarts together
+    are covered by up to .975 (tests/analysis/test_crossed.py), of which one above .985 has .02.
     """
-    assert_covers(law, "both", 5, 0.93, 0.975)
+    assert_covers(law, "both", 5, 0.93, 0.985)
 
 
 @pytest.mark.long
@@ -39,6 +38,10 @@ def test_intervals_of_every_error_cover(law: str) -> None:
 @pytest.mark.parametrize("mixture", MIXTURES)
 @pytest.mark.parametrize("num_seeds", [3, 5, 10, 20])
 def test_intervals_cover_at_every_number_of_seeds(law: str, mixture: str, num_seeds: int) -> None:
-    """As the table of docs/protocol.md; three exponential seeds are what falls short."""
+    """As the table of docs/protocol.md: three exponential seeds are what falls short, below.
+
+    Estimation is covered by up to .98 where the examples dominate: of three restarts and a few
+    seeds the interactions alone are seen, on few degrees of freedom.
+    """
     short = num_seeds == 3 and law == "exponential"
-    assert_covers(law, mixture, num_seeds, 0.90 if short else 0.925, 0.98)
+    assert_covers(law, mixture, num_seeds, 0.90 if short else 0.92, 0.995)
