@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from study import cli
 from study.analysis.exhibits import exhibit_ids, read_exhibits
 from study.analysis.files import write_text
@@ -20,14 +22,19 @@ from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results, write_results
 from study.rendering.exhibits import Kind, shown_exhibits, shown_trials
+from study.rendering.findings import find, findings_text
 from study.rendering.page import render_page
 from study.rendering.pictures import write_pictures
+from study.rendering.terminal import render_landscape_text, wrap_findings
 from study.storage.opening import is_address, store_at
 from study.storage.store import KEPT_WITH_TRIALS, StorageError
 
+FINDINGS = "findings.txt"
+SCREEN = 40  # lines of a terminal
+
 
 def write_report(path: Path, out: Path | None = None) -> Path:
-    """Write the results' tables and report/; return report/index.html.
+    """Write the results' tables, findings.txt and report/; return report/index.html.
 
     Args:
         path: a study's folder, or a trials table.
@@ -47,8 +54,23 @@ def write_report(path: Path, out: Path | None = None) -> Path:
         shutil.rmtree(figures)
     exhibits, skipped = _read_exhibits(study)
     pictures = write_pictures(study, results, exhibits, figures)
-    page = render_page(study, results, pictures, skipped)
+    findings = find(study, results)
+    page = render_page(study, results, pictures, skipped, findings)
+    write_text(findings_text(findings), target / FINDINGS)
     return write_text(page, target / "report" / "index.html")
+
+
+def terminal_text(folder: Path, width: int) -> str:
+    """What a terminal shows of a study whose report was written: findings, then the landscape.
+
+    Where all that is longer than a screen, its first lines end it again: they are what was asked.
+    """
+    findings = wrap_findings((folder / FINDINGS).read_text(encoding="utf-8"), width)
+    landscape = render_landscape_text(pd.read_parquet(folder / "landscape.parquet"), width)
+    text = f"{findings}\n{landscape}"
+    headline = findings.partition("\n\n")[0]
+    is_long = text.count("\n") > SCREEN
+    return f"{text}\nIn short\n{headline}\n" if is_long else text
 
 
 def _read_exhibits(study: Study) -> tuple[list[tuple[Kind, Any]], list[str]]:
@@ -62,32 +84,43 @@ def _read_exhibits(study: Study) -> tuple[list[tuple[Kind, Any]], list[str]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report of a study; return the exit status: 0, or 2 where the input is wrong."""
+    """Write the report of a study, print what was found and where the page is.
+
+    Returns:
+        The exit status: 0, or 2 where the input is wrong.
+    """
     cli.print_whatever_can_be_shown()
     parser = cli.Parser(prog="python -m study.report", description="Write a study's report.")
     parser.add_argument("path", metavar="DIR|trials.parquet", help="DIR may be an S3 address")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: beside)")
     options = parser.parse_args(arguments)
     try:
-        page = _write(options.path, options.out)
+        headline, page = _write(options.path, options.out)
     except (TableError, StorageError, OSError) as error:
         return cli.complain("study.report", cli.reason(error))
+    print(wrap_findings(headline, shutil.get_terminal_size(fallback=(100, SCREEN)).columns))
     print(page)
     return cli.OK
 
 
-def _write(place: str, out: Path | None) -> str:
+def _write(place: str, out: Path | None) -> tuple[str, str]:
+    """Write a report; return what was found, in two lines, and where the page is."""
     if not is_address(place):
-        return str(write_report(Path(place), out))
+        page = write_report(Path(place), out)
+        return _headline(page), str(page)
     store = store_at(place)
     with store.workspace() as folder:
         for kept in KEPT_WITH_TRIALS:
             store.fetch(folder, kept)
         page = write_report(folder, out)
         if out is not None:
-            return str(page)
+            return _headline(page), str(page)
         store.publish(folder)
-        return f"{store.shown}/{page.relative_to(folder)}"
+        return _headline(page), f"{store.shown}/{page.relative_to(folder)}"
+
+
+def _headline(page: Path) -> str:
+    return (page.parents[1] / FINDINGS).read_text(encoding="utf-8").partition("\n\n")[0]
 
 
 if __name__ == "__main__":

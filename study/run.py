@@ -16,7 +16,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 
 from study import cli
@@ -190,7 +189,7 @@ def _conclude(
 ) -> int:
     from study.engine.ending import Interrupted, TooManyFailed
 
-    write_report, render_landscape_text = _import_report()
+    write_report, terminal_text = _import_report()
     store, directory = place.store, place.directory
     levels = levels_of(spec.distortions, records)
     trials = build_trials(records, levels)
@@ -203,9 +202,7 @@ def _conclude(
     for folder in KEPT_WITH_TRIALS:
         store.fetch(directory, folder)
     report = write_report(directory)
-    landscape = pd.read_parquet(directory / "landscape.parquet")
-    width = shutil.get_terminal_size(fallback=(100, 40)).columns
-    print(render_landscape_text(landscape, width=width))
+    print(terminal_text(directory, shutil.get_terminal_size(fallback=(100, 40)).columns))
     print(f"report: {store.shown}/{report.relative_to(directory)}")
     num_failed = sum(record["status"] == "failed" for record in records)
     if isinstance(ending, TooManyFailed):
@@ -223,10 +220,9 @@ def _stopping(spec: StudySpec) -> Stopping | None:
 
 def _import_report() -> tuple[Callable[[Path], Path], Callable[..., str]]:
     """The report's two functions; matplotlib and Jinja take a second."""
-    from study.rendering.terminal import render_landscape_text
-    from study.report import write_report
+    from study.report import terminal_text, write_report
 
-    return write_report, render_landscape_text
+    return write_report, terminal_text
 
 
 def _same_command() -> str:

@@ -16,6 +16,7 @@ from study.rendering.decision_maps import (
     decision_words,
     draw_decision_maps,
 )
+from study.rendering.faults import plainest
 from study.rendering.feature_spaces import (
     FeatureSpaces,
     Similarities,
@@ -26,7 +27,6 @@ from study.rendering.feature_spaces import (
     similarities,
     similarity_words,
 )
-from study.rendering.lines import plainest
 from study.rendering.words import damage_words
 
 MAX_PICTURES = 12

@@ -13,8 +13,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from study.analysis.frames import Row, to_rows
+from study.rendering.faults import populations_of
 from study.rendering.style import COLOUR_MAP, STYLE, hatched, new_figure, panel_grid, wrapped
-from study.rendering.words import TaskRows, Unit, split_by_task, words_of
+from study.rendering.words import TaskRows, Unit, mark_of, split_by_task, words_of
 from study.trials.schema import ERRORS
 
 _WRAP = 46  # characters of a panel's title
@@ -22,12 +23,13 @@ _WRAP = 46  # characters of a panel's title
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Panel:
-    """One heat map: `cells[row][column]`, None where unknown."""
+    """One heat map: `cells[row][column]`, None where unknown; `marks` stand before the numbers."""
 
     title: str
     row_labels: tuple[str, ...]
     column_labels: tuple[str, ...]
     cells: tuple[tuple[float | None, ...], ...]
+    marks: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +48,7 @@ def heat_maps(landscape: pd.DataFrame) -> list[HeatMaps]:
     return [
         _maps_of(task, population, error)
         for task in split_by_task(to_rows(landscape))
-        for population in sorted({row["population"] for row in task.rows})
+        for population in populations_of(task.rows)
         for error in ERRORS
         if any(row[error] is not None for row in task.rows if row["population"] == population)
     ]
@@ -69,13 +71,17 @@ def _maps_of(task: TaskRows, population: str, error: str) -> HeatMaps:
 def _panel(rows: Sequence[Row], error: str) -> Panel:
     shapes = sorted({(row["family"], row["depth"]) for row in rows})
     columns = sorted({(row["level"], row["severity"]) for row in rows})
-    held = {(row["family"], row["depth"], row["level"]): row[error] for row in rows}
+    held = {(row["family"], row["depth"], row["level"]): row for row in rows}
+    grid = [[held.get((*shape, level)) for level, _ in columns] for shape in shapes]
     distortion, num_train = rows[0]["distortion"], rows[0]["num_train"]
     return Panel(
         title=f"{words_of(distortion)}, n = {num_train}",
         row_labels=tuple(f"{family}  {depth}" for family, depth in shapes),
         column_labels=tuple(f"{severity:g}" for _, severity in columns),
-        cells=tuple(tuple(held.get((*shape, level)) for level, _ in columns) for shape in shapes),
+        cells=tuple(tuple(None if row is None else row[error] for row in line) for line in grid),
+        marks=tuple(
+            tuple("" if row is None else mark_of(row, error) for row in line) for line in grid
+        ),
     )
 
 
@@ -111,7 +117,7 @@ def _draw_panel(axes: Axes, panel: Panel, unit: Unit, limit: float) -> None:
         axes.text(
             column,
             row,
-            unit.show(value),
+            f"{panel.marks[row][column]}{unit.show(value)}",
             ha="center",
             va="center",
             color="white" if is_dark else "black",

@@ -1,22 +1,32 @@
 """The page: a study's tables and pictures as one HTML file that reads without a network."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
+from study.analysis.comparisons import CELL, POPULATION
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.exhibits import MAX_PICTURES
+from study.rendering.faults import FAULTS, populations_of
+from study.rendering.findings import Findings
 from study.rendering.hyperparameters import setting_rows
 from study.rendering.pictures import Picture
+from study.rendering.style import ERROR_COLOURS
 from study.rendering.summary import flatten, summarise
 from study.rendering.words import (
+    FAULT_WORDS,
     Unit,
     damage_words,
+    group_title,
     interval_of,
+    lacks_floor,
+    mark_of,
     number_of,
     split_by_task,
     unit_of,
@@ -33,6 +43,7 @@ def render_page(
     results: Results,
     pictures: Mapping[str, Sequence[Picture]],
     skipped: Sequence[str],
+    findings: Findings,
 ) -> str:
     """Render index.html; every text of the study is escaped.
 
@@ -41,6 +52,7 @@ def render_page(
         results: its tables.
         pictures: of write_pictures.
         skipped: a line for each exhibit that cannot be used.
+        findings: of the study.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -50,17 +62,26 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        damage=damage_words, interval=interval_of, number=number_of, words=words_of
+        damage=damage_words,
+        fault=FAULT_WORDS.__getitem__,
+        interval=interval_of,
+        mark=mark_of,
+        number=number_of,
+        subscripts=_subscripts,
+        words=words_of,
     )
     trials = to_rows(study.trials)
     rows = to_rows(results.landscape)
-    comparisons = to_rows(results.comparisons)
+    comparisons = sorted(to_rows(results.comparisons), key=_evidence)
     units = {row["family"]: unit_of(row["task"]) for row in trials}
     lists: dict[str, Sequence[Any]] = {
         "groups": _groups(rows),
         "hyperparameters": setting_rows(results.winners),
-        "comparisons": sorted(comparisons, key=_evidence),
+        "over_all": [row for row in comparisons if row["scope"] == POPULATION],
+        "by_cell": [row for row in comparisons if row["scope"] == CELL],
         "learning_curves": to_rows(results.learning_curves),
+        "cross_entropy": to_rows(results.cross_entropy),
+        "ensembles": to_rows(results.ensembles),
         "variance": to_rows(results.variance),
         "missing": to_rows(results.missing),
         "failed": [row for row in trials if row["status"] == "failed"],
@@ -71,6 +92,10 @@ def render_page(
         name=study.name,
         provenance=flatten(study.provenance),
         summary=summarise(study, results),
+        findings=findings,
+        notes=results.notes,
+        faults=FAULTS,
+        error_colours=ERROR_COLOURS,
         errors=ERRORS,
         nominal_errors=NOMINAL_ERRORS,
         units=units,
@@ -78,16 +103,18 @@ def render_page(
         has_several_tasks=len(split_by_task(rows)) > 1,
         best=to_rows(results.best_in_class),
         is_ideal_known=any(row["ideal_risk"] is not None for row in rows),
-        num_significant=sum(row["significant"] or 0 for row in comparisons),
+        num_significant=sum(row["significant"] or 0 for row in lists["by_cell"]),
         pictures=pictures,
         max_exhibits=MAX_PICTURES,
         skipped=skipped,
         longest=LONGEST_LIST,
-        no_bayes_risk=sorted({r["population"] for r in rows if _lacks_bayes_risk(r)}),
-        unsettled=[
-            r for r in rows if r["share_converged"] is not None and r["share_converged"] < 1
-        ],
+        no_bayes_risk=sorted({row["population"] for row in rows if lacks_floor(row)}),
     )
+
+
+def _subscripts(text: str) -> Markup:
+    """Escape a text and set the symbols in it as symbols: U_H, U_A, R_n."""
+    return Markup(re.sub(r"\b(U|R)_(H|A|n)\b", r"\1<sub>\2</sub>", str(escape(text))))
 
 
 def _sections(
@@ -100,15 +127,17 @@ def _sections(
     found = [
         ("landscape", "Landscape", lists["groups"]),
         ("hyperparameters", "Hyperparameters", lists["hyperparameters"]),
-        ("comparisons", "Families compared", lists["comparisons"]),
+        ("comparisons", "Families compared", [*lists["over_all"], *lists["by_cell"]]),
         ("sizes", "Sample size", lists["learning_curves"]),
+        ("cross_entropy", "Cross-entropy", lists["cross_entropy"]),
+        ("ensembles", "Votes", lists["ensembles"]),
         ("variance", "Variance", lists["variance"]),
         ("figures", "Figures", drawn),
         ("exhibits", "Exhibits", [*pictures["exhibits"], *skipped]),
         ("missing", "Missing", lists["missing"]),
         ("failed", "Failed", lists["failed"]),
     ]
-    always = [("run", "What was run"), ("read", "How to read it")]
+    always = [("read", "How to read it"), ("run", "What was run")]
     return always + [(anchor, words) for anchor, words, held in found if held]
 
 
@@ -124,18 +153,14 @@ def _evidence(row: Row) -> float:
     return 2.0 if row["p_holm"] is None else float(row["p_holm"])
 
 
-def _lacks_bayes_risk(row: Row) -> bool:
-    return row["bayes_risk"] is None and row["num_seeds"] > 0
-
-
 def _groups(rows: Sequence[Row]) -> list[tuple[str, Unit, list[Row]]]:
     """Split the landscape as the page shows it: by task, population, distortion, sample size."""
     groups: list[tuple[str, Unit, list[Row]]] = []
     for task in split_by_task(rows):
-        held: dict[str, list[Row]] = {}
-        for row in task.rows:
-            damage = words_of(row["distortion"])
-            title = f"{task.title}{row['population']} · {damage} · n = {row['num_train']}"
-            held.setdefault(title, []).append(row)
-        groups += [(title, task.unit, mine) for title, mine in held.items()]
+        held: dict[tuple[str, str, int], list[Row]] = {}
+        order = populations_of(task.rows)
+        for row in sorted(task.rows, key=lambda row: order.index(row["population"])):
+            key = (row["population"], row["distortion"], row["num_train"])
+            held.setdefault(key, []).append(row)
+        groups += [(f"{task.title}{group_title(mine)}", task.unit, mine) for mine in held.values()]
     return groups

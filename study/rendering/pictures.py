@@ -9,13 +9,21 @@ from matplotlib.figure import Figure
 
 from study.analysis.reading import Study
 from study.analysis.results import Results
+from study.rendering.curves import CurveGrid, draw_curve_grid, learning_curves
+from study.rendering.decomposition import (
+    Decomposition,
+    damage_decompositions,
+    draw_decomposition,
+    plain_decompositions,
+)
 from study.rendering.exhibits import Kind
+from study.rendering.faults import FAULTS
 from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
-from study.rendering.lines import LineGrid, draw_line_grid, error_lines, learning_curves
+from study.rendering.lines import LineGrid, draw_line_grid, error_lines
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
 from study.rendering.style import write_figure
 
-HEADINGS = ("heat", "lines", "curves", "sizes", "exhibits")
+HEADINGS = ("faults", "damage", "heat", "lines", "curves", "sizes", "exhibits")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +46,13 @@ def write_pictures(
         folder: to write to.
     """
     pictures: dict[str, list[Picture]] = {heading: [] for heading in HEADINGS}
+    for heading, found in (
+        ("faults", plain_decompositions(results.landscape)),
+        ("damage", damage_decompositions(results.landscape)),
+    ):
+        for number, bars in enumerate(found):
+            path = folder / f"{heading}_{number:02d}.svg"
+            pictures[heading].append(_picture(draw_decomposition(bars), path, _bar_words(bars)))
     for number, info in enumerate(heat_maps(results.landscape)):
         name = f"heat_{number:02d}_{info.error}.svg"
         pictures["heat"].append(_picture(draw_heat_maps(info), folder / name, _heat_words(info)))
@@ -45,9 +60,9 @@ def write_pictures(
         path = folder / f"lines_{number:02d}.svg"
         pictures["lines"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
     if study.curves is not None:
-        for number, grid in enumerate(learning_curves(study.trials, study.curves)):
+        for number, curve in enumerate(learning_curves(study.trials, study.curves)):
             path = folder / f"curves_{number:02d}.svg"
-            pictures["curves"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
+            pictures["curves"].append(_picture(draw_curve_grid(curve), path, _curve_words(curve)))
     for number, sizes in enumerate(size_grids(results.landscape, results.learning_curves)):
         path = folder / f"sizes_{number:02d}.svg"
         pictures["sizes"].append(_picture(draw_size_grid(sizes), path, _size_words(sizes)))
@@ -78,6 +93,31 @@ def _heat_words(info: HeatMaps) -> str:
     )
 
 
+def _bar_words(info: Decomposition) -> str:
+    """Say of each bar its parts, as the picture shows them."""
+    told = []
+    for panel in info.panels:
+        bars = "; ".join(
+            f"{bar.label}: "
+            + ", ".join(
+                f"{name} {value:z.2f}"
+                for name, value in zip(FAULTS, bar.parts, strict=True)
+                if value is not None
+            )
+            for bar in panel.bars
+        )
+        told.append(f"{panel.title.replace(chr(10), ', ')}: {bars}")
+    return f"{info.title}: stacked bars of {', '.join(info.parts)}. {'. '.join(told)}."
+
+
+def _curve_words(info: CurveGrid) -> str:
+    shown = ", ".join(info.labels)
+    return (
+        f"{info.title}. Lines of train risk against {info.x_label}, a panel per depth, for "
+        f"{shown}: a trunk, a branch that cools down to T, and the trunk’s own cooldown at its end."
+    )
+
+
 def _line_words(info: LineGrid) -> str:
     shown = ", ".join(info.labels)
     what = ", ".join(label.partition(" (")[0] for label in info.y_labels)
@@ -86,4 +126,4 @@ def _line_words(info: LineGrid) -> str:
 
 def _size_words(info: SizeGrid) -> str:
     shown = ", ".join(info.labels)
-    return f"{info.title}. Means, fitted curves and U dashed, a panel per depth, for {shown}."
+    return f"{info.title}. Means, fitted curves and U_A dashed, a panel per depth, for {shown}."

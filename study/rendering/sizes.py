@@ -1,4 +1,4 @@
-"""Figures of learning curves: R_n(inf) against n, the fit through it, and U below it."""
+"""Figures of learning curves: R_n(inf) against n, the fit through it, and U_A below it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ _NUM_FIT_POINTS = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeLine:
-    """A family's risks as shown by n, its fitted curve, and U (None where it is unknown)."""
+    """A family's risks as shown by n, its fitted curve, and U_A (None where it is unknown)."""
 
     label: str
     num_train: tuple[int, ...]
     risk: tuple[float, ...]
     fit_num_train: tuple[float, ...]
     fit_risk: tuple[float, ...]
-    best: float | None
+    limit: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,19 +99,28 @@ def _grid(task: TaskRows, fits: Sequence[Row]) -> SizeGrid:
 def _line(fit: Row, points: Sequence[Row], unit: Unit) -> SizeLine:
     known = sorted((row["num_train"], unit.factor * row["converged_risk"]) for row in points)
     sizes = np.geomspace(known[0][0], known[-1][0], _NUM_FIT_POINTS)
-    curve = unit.factor * (fit["c"] + fit["a"] * sizes ** -fit["b"])
+    c, a, b = _fitted(fit)
+    is_fitted = a is not None and b is not None and c is not None
+    curve = unit.factor * (c + a * sizes**-b) if is_fitted else np.array([])
     return SizeLine(
         label=fit["family"],
         num_train=tuple(size for size, _ in known),
         risk=tuple(risk for _, risk in known),
-        fit_num_train=tuple(sizes.tolist()),
+        fit_num_train=tuple(sizes.tolist()) if is_fitted else (),
         fit_risk=tuple(curve.tolist()),
-        best=unit.scale(fit["best_in_class_risk"]),
+        limit=unit.scale(fit["limit_risk"]),
     )
 
 
+def _fitted(fit: Row) -> tuple[Any, Any, Any]:
+    """Return c, a and b of the fit with c free; else of the one that ends in U_A."""
+    if fit["c"] is not None:
+        return fit["c"], fit["a"], fit["b"]
+    return fit["rate_c"], fit["rate_a"], fit["rate"]
+
+
 def draw_size_grid(info: SizeGrid) -> Figure:
-    """Draw means as markers, fits as lines, U as dashes; n on a logarithmic axis."""
+    """Draw means as markers, fits as lines, U_A as dashes; n on a logarithmic axis."""
     num_rows, num_columns = len(info.row_labels), len(info.column_labels)
     width, height = max(3.6 * num_columns, 7.5), 2.3 * num_rows + 1.4
     with matplotlib.rc_context(STYLE):
@@ -143,8 +152,8 @@ def _draw(axes: Axes, lines: Sequence[SizeLine], labels: Sequence[str]) -> None:
         colour, marker = look(labels.index(line.label))
         axes.plot(line.num_train, line.risk, linestyle="", marker=marker, markersize=5, c=colour)
         axes.plot(line.fit_num_train, line.fit_risk, color=colour, linewidth=1.3)
-        if line.best is not None:
-            axes.axhline(line.best, color=colour, linestyle="--", linewidth=0.9)
+        if line.limit is not None:
+            axes.axhline(line.limit, color=colour, linestyle="--", linewidth=0.9)
 
 
 def _handle(index: int) -> Line2D:

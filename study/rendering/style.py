@@ -1,7 +1,9 @@
 """What all pictures share: colours, markers, sizes of type, files."""
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib
@@ -15,6 +17,16 @@ from matplotlib.patches import Rectangle
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 COLOUR_MAP = "PuOr_r"  # diverging, purple below 0 and orange above, safe likewise
+# Tol (2021), "muted": told apart likewise, and none of the lines' colours, so that a colour is
+# either a family's or an error's. The page's style sheet has the same.
+ERROR_COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "approximation": "#332288",
+        "objective": "#CC6677",
+        "estimation": "#DDCC77",
+        "optimization": "#88CCEE",
+    }
+)
 SHARE_MAP = "Blues"  # from 0 to 1, safe likewise
 STYLE: dict[Any, Any] = {
     "font.size": 10.0,

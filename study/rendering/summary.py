@@ -11,13 +11,15 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study, codes_of
 from study.analysis.results import Results
 from study.analysis.table import Levels
+from study.rendering.faults import distinct_cells
 
 
 def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
     """Return what was run as pairs of a name and its text."""
     trials, landscape = to_rows(study.trials), to_rows(results.landscape)
     hours = sum(row["wall_s"] or 0.0 for row in trials) / 3600
-    shares = [row["share_converged"] for row in landscape if row["share_converged"] is not None]
+    told = [row["share_converged"] for row in distinct_cells(landscape)]
+    shares = [share for share in told if share is not None]
     summary = [
         ("families", _listed(landscape, "family")),
         ("depths", _listed(landscape, "depth")),
@@ -26,7 +28,10 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
         ("distortions", _levels_text(study.levels)),
         ("trials", _counts_text(trials)),
         ("time in trials", f"{hours:.2f} hours of wall time, summed over trials"),
-        ("cells in which every seed converged", f"{sum(s == 1 for s in shares)} of {len(shares)}"),
+        (
+            "cells in which every seed had settled",
+            f"{sum(s == 1 for s in shares)} of {len(shares)}",
+        ),
     ]
     if off_grid := sum(row["level"] is None for row in trials):
         summary.append(("left out", f"{off_grid} trials at severities the study does not list"))

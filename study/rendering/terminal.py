@@ -1,8 +1,11 @@
-"""The landscape for a terminal: one table per population, distortion and sample size."""
+"""What a terminal shows: the findings, and a table per population, distortion and sample size."""
 
 import io
+import textwrap
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -11,61 +14,143 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from study.analysis.frames import Row, to_rows
-from study.rendering.words import UNKNOWN, Unit, split_by_task, words_of
+from study.rendering.faults import populations_of
+from study.rendering.words import UNKNOWN, Unit, group_title, mark_of, split_by_task
 from study.trials.schema import ERRORS
 
 WIDTH = 100
+NEW_LINE = "\n"
+MARKS = {  # of what stands before or after a number, where any row has it
+    "≤": "at most: U_H may fall further",
+    "≥": "at least, likewise",
+    "~": "some seeds had not settled",
+    "*": "seeds missing",
+    UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Layout:
+    """How numbers are set.
+
+    Attributes:
+        is_stacked: intervals stand below their values.
+        places: decimals.
+    """
+
+    is_stacked: bool
+    places: int
+
+
+SHORT = {"approximation": "approx.", "estimation": "estim.", "optimization": "optim."}
+"""Heads of columns where intervals stand below their values: the heads would be the widest."""
+
+_LAYOUTS = tuple(
+    _Layout(is_stacked=is_stacked, places=places)
+    for is_stacked, places in (*product((False,), (2, 1)), *product((True,), (2, 1, 0)))
+)
+
+
+def wrap_findings(text: str, width: int = WIDTH) -> str:
+    """Wrap the lines of findings.txt; what goes on is indented below its beginning."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines += textwrap.wrap(
+            line.strip(),
+            width,
+            initial_indent=indent,
+            subsequent_indent=f"{indent}  ",
+            break_on_hyphens=False,
+        ) or [""]
+    return "\n".join(lines) + "\n"
 
 
 def render_landscape_text(landscape: pd.DataFrame, width: int = WIDTH) -> str:
     """Render the errors with their 95% intervals, within `width` columns.
 
-    Decimals are given up before a cell is let wrap. An unknown number is a dash. Plain text: no
-    colour and no markup, whatever the terminal.
+    Before a cell is let wrap, decimals are given up, then intervals go below their values. An
+    unknown number is a dash. Plain text: no colour and no markup, whatever the terminal.
     """
     text = io.StringIO()
     console = Console(
         file=text, width=width, color_system=None, markup=False, emoji=False, highlight=False
     )
     for task in split_by_task(to_rows(landscape)):
-        console.print(
-            f"{task.title}errors in {task.unit.points} [95% interval]; d: depth; sev.: severity; "
-            f"{UNKNOWN}: unknown; *: seeds missing"
-        )
+        tables: list[str | Table] = []
         groups: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
         for row in task.rows:
             groups[row["population"], row["distortion"], row["num_train"]].append(row)
-        for (population, distortion, num_train), rows in groups.items():
-            console.print(f"\n{population} · {words_of(distortion)} · n = {num_train}")
-            console.print(_widest_that_fits(rows, task.unit, console))
+        layout = next(
+            (one for one in _LAYOUTS if _fits(groups.values(), task.unit, one, console)),
+            _LAYOUTS[-1],
+        )
+        order = populations_of(task.rows)
+        in_order = sorted(groups.items(), key=lambda group: order.index(group[0][0]))
+        for _, rows in in_order:
+            tables.append(f"\n{group_title(rows)}")
+            tables.append(_table(rows, task.unit, layout))
+        title = f"{task.title}errors in {task.unit.points}"
+        console.print(_legend(task.rows, title, layout, width))
+        for table in tables:
+            console.print(table)
         console.print()
     return text.getvalue().rstrip() + "\n"
 
 
-def _widest_that_fits(rows: Sequence[Row], unit: Unit, console: Console) -> Table:
+def _legend(rows: Sequence[Row], title: str, layout: _Layout, width: int) -> str:
+    """Say what is shown, and of the marks those that are used."""
+    used = {mark_of(row, name) for row in rows for name in ERRORS}
+    used |= {"*" for row in rows if row["num_missing"]}
+    used |= {UNKNOWN for row in rows if any(row[name] is None for name in ERRORS)}
+    told = [f"{title} [95% interval]", "d: depth", "sev.: severity"]
+    if _knows_slack(rows):
+        sign = "(in brackets)" if layout.is_stacked else "slack"
+        told.append(f"{sign}: as much of approximation may be the search’s for U_H")
+    told += [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in used]
+    return "\n".join(textwrap.wrap("; ".join(told), width))
+
+
+def _knows_slack(rows: Sequence[Row]) -> bool:
+    return any(row["slack"] is not None for row in rows)
+
+
+def _fits(groups: Iterable[Sequence[Row]], unit: Unit, layout: _Layout, console: Console) -> bool:
     endless = console.options.update(max_width=10_000)
-    for places in (2, 1, 0):
-        table = _table(rows, unit, places)
-        if Measurement.get(console, endless, table).maximum <= console.width:
-            break
-    return table
+    return all(
+        Measurement.get(console, endless, _table(rows, unit, layout)).maximum <= console.width
+        for rows in groups
+    )
 
 
-def _table(rows: Sequence[Row], unit: Unit, places: int) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+def _table(rows: Sequence[Row], unit: Unit, layout: _Layout) -> Table:
+    padding = (0, 0, 0, 0 if layout.is_stacked else 1)  # the box itself puts a space between
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=padding)
     table.add_column("family", overflow="fold")
-    for name in ("d", "sev.", *ERRORS):
-        table.add_column(name, justify="right", overflow="fold")
+    names = list(ERRORS)
+    if _knows_slack(rows) and not layout.is_stacked:
+        names.insert(names.index("approximation") + 1, "slack")
+    for name in ("d", "sev.", *names):
+        head = SHORT.get(name, name) if layout.is_stacked else name
+        table.add_column(head, justify="right", overflow="fold")
     shape: tuple[str, str] | None = None
     for row in rows:
         named = (row["family"], str(row["depth"]))
         shown = ("", "") if named == shape else named
         shape = named
         severity = f"{row['severity']:g}{'*' if row['num_missing'] else ''}"
-        table.add_row(*shown, severity, *(_number(row, name, unit, places) for name in ERRORS))
+        table.add_row(*shown, severity, *(_number(row, name, unit, layout) for name in names))
     return table
 
 
-def _number(row: Row, name: str, unit: Unit, places: int) -> str:
-    value, lo, hi = (unit.show(row[f"{name}{end}"], places) for end in ("", "_lo", "_hi"))
-    return value if lo == UNKNOWN else f"{value} [{lo},{hi}]"
+def _number(row: Row, name: str, unit: Unit, layout: _Layout) -> str:
+    slack = "" if row["approximation"] is None else unit.show(row["slack"], layout.places)
+    if name == "slack":
+        return slack
+    value, lo, hi = (unit.show(row[f"{name}{end}"], layout.places) for end in ("", "_lo", "_hi"))
+    value = f"{mark_of(row, name)}{value}"
+    if name == "approximation" and layout.is_stacked and row["slack"] is not None:
+        value = f"{value} ({slack})"
+    if lo == UNKNOWN:
+        return value
+    return f"{value}{NEW_LINE if layout.is_stacked else ' '}[{lo},{hi}]"

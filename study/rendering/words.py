@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
 
 from study.analysis.frames import Row
+from study.rendering.faults import is_bound, is_undamaged
 from study.trials.schema import CLASSIFICATION
 from study.trials.trial import UNDISTORTED
 
@@ -19,12 +20,14 @@ class Unit:
         factor: from a table's number to the one shown.
         sign: of a risk, for the label of an axis.
         points: of a difference of two risks.
+        short: the same in a sentence that has said it before.
         notation: of a number shown: "f" counts decimals, "g" significant digits.
     """
 
     factor: float
     sign: str
     points: str
+    short: str
     notation: str
 
     def show(self, value: float | None, places: int = 2) -> str:
@@ -39,7 +42,7 @@ class Unit:
         return None if value is None else self.factor * value
 
 
-_PERCENT = Unit(factor=100.0, sign="%", points="percentage points", notation="f")
+_PERCENT = Unit(factor=100.0, sign="%", points="percentage points", short="points", notation="f")
 
 
 def unit_of(task: str | None) -> Unit:
@@ -51,7 +54,7 @@ def unit_of(task: str | None) -> Unit:
     if task is None or task == CLASSIFICATION:
         return _PERCENT
     own = f"units of {words_of(task)} risk"
-    return Unit(factor=1.0, sign=own, points=own, notation="g")
+    return Unit(factor=1.0, sign=own, points=own, short=own, notation="g")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,15 +80,76 @@ def split_by_task(rows: Sequence[Row]) -> list[TaskRows]:
     ]
 
 
+FAULT_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "approximation": "the architecture’s",
+        "objective": "the objective’s",
+        "estimation": "the sample’s",
+        "optimization": "the optimizer’s",
+    }
+)
+"""Whose fault an error is."""
+
+
+def mark_of(row: Row, error: str) -> str:
+    """Return what stands before an error: ≤ and ≥ where U_H may fall further, ~ where unsettled.
+
+    U_H is approximation's upper end and objective's lower one. Where some seeds had not settled,
+    R_n(inf) is the risk at which training was given up, and estimation and optimization with it.
+    """
+    if error not in FAULT_WORDS or row[error] is None:
+        return ""
+    if error in ("approximation", "objective") and is_bound(row):
+        return "≤" if error == "approximation" else "≥"
+    is_unsettled = row["share_converged"] is not None and row["share_converged"] < 1
+    return "~" if error in ("estimation", "optimization") and is_unsettled else ""
+
+
+def told(row: Row, error: str, unit: Unit) -> str:
+    """Format an error for a sentence: its mark, value and interval, to what that makes legible."""
+    places = _legible_places(row, error, unit)
+    mark, value = mark_of(row, error), unit.show(row[error], places)
+    lo, hi = (unit.show(row[f"{error}_{end}"], places) for end in ("lo", "hi"))
+    number = f"{mark} {value}".strip() if mark != "~" else f"~{value}"
+    return number if UNKNOWN in (lo, hi) else f"{number} [{lo}, {hi}]"
+
+
+def _legible_places(row: Row, error: str, unit: Unit) -> int:
+    """Two decimals where the interval is shorter than four tenths, else one."""
+    lo, hi = row[f"{error}_lo"], row[f"{error}_hi"]
+    is_short = lo is not None and hi is not None and unit.factor * (hi - lo) < 0.4
+    return 2 if is_short or unit.notation == "g" else 1
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Join words as a sentence does: a, b and c."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def group_title(rows: Sequence[Row]) -> str:
+    """Name rows of one population, distortion and n; and that R* is unknown, where it is."""
+    first = rows[0]
+    title = f"{first['population']} · {words_of(first['distortion'])} · n = {first['num_train']}"
+    return f"{title} · unknown: no Bayes risk" if all(map(lacks_floor, rows)) else title
+
+
+def lacks_floor(row: Row) -> bool:
+    """Whether a row was measured where nobody knows R*."""
+    return row["bayes_risk"] is None and row["num_seeds"] > 0
+
+
 def words_of(name: str) -> str:
     """Turn an identifier into words."""
     return "undistorted" if name == UNDISTORTED else name.replace("_", " ")
 
 
-def damage_words(row: Mapping[str, Any]) -> str:
-    """Return a row's distortion and its severity in words."""
-    words = words_of(row["distortion"])
-    return words if row["distortion"] == UNDISTORTED else f"{words} {row['severity']:g}"
+def damage_words(row: Row) -> str:
+    """Return a row's distortion and its severity in words; of none, that it is undistorted."""
+    if is_undamaged(row):
+        return words_of(UNDISTORTED)
+    return f"{words_of(row['distortion'])} {row['severity']:g}"
 
 
 def interval_of(row: Row, name: str, unit: Unit) -> str:

@@ -6,12 +6,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.frames import to_rows, typed_frame
 from study.analysis.joined import join
 from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
-from tests.analysis.conftest import levels, make, records
+from study.trials.schema import COMPARISON_COLUMNS, LANDSCAPE_COLUMNS
+from tests.analysis.conftest import levels, make, make_record, records
 
-__all__ = ["landscape_of", "levels", "make", "make_exhibits", "records", "write_exhibits"]
+__all__ = [
+    "landscape_of",
+    "levels",
+    "make",
+    "make_exhibits",
+    "make_record",
+    "records",
+    "write_exhibits",
+]
 
 Record = dict[str, Any]
 Arrays = dict[str, "np.ndarray[Any, Any]"]
@@ -53,3 +63,44 @@ def write_exhibits(records: list[Record], folder: Path) -> None:
             is_planar = record["population"].startswith("xor")
             arrays = make_exhibits(number, 2 if is_planar else 10, is_planar=is_planar)
             np.savez(folder / "exhibits" / f"{record['trial_id']}.npz", **arrays)
+
+
+def cell_row(family: Any = "vgg", depth: Any = 1, **changes: Any) -> Record:
+    """Return a row of the landscape: undistorted, settled; an error is `(value, lo, hi)`."""
+    row: Record = {
+        "family": family,
+        "depth": depth,
+        "population": "xor(sigma=0.5)",
+        "distortion": "label_noise",
+        "level": 0,
+        "severity": 0.0,
+        "num_train": 128,
+        "num_seeds": 5,
+        "num_missing": 0,
+        "share_converged": 1.0,
+        "bayes_risk": 0.07,
+        "approximation_is_bound": False,
+    }
+    for name, value in changes.items():
+        if isinstance(value, tuple):
+            row |= dict(zip((name, f"{name}_lo", f"{name}_hi"), value, strict=True))
+        else:
+            row[name] = value
+    return row
+
+
+def landscape_frame(*rows: Record) -> pd.DataFrame:
+    """Return rows as the landscape's table; what a row lacks is null."""
+    return typed_frame(rows, LANDSCAPE_COLUMNS)
+
+
+def landscape_row(*args: Any, **changes: Any) -> Record:
+    """Return `cell_row` as it comes out of a table, with every column."""
+    (row,) = to_rows(landscape_frame(cell_row(*args, **changes)))
+    return row
+
+
+def comparison_frame(*rows: Record) -> pd.DataFrame:
+    """Return rows as the comparisons' table, over all cells of a population by default."""
+    plain = {"scope": "population", "population": "xor(sigma=0.5)", "num_cells": 4}
+    return typed_frame([plain | row for row in rows], COMPARISON_COLUMNS)

@@ -1,16 +1,16 @@
-"""Heat maps, lines and learning curves: numbers first."""
+"""Heat maps and lines: numbers first."""
 
 from pathlib import Path
 from typing import Any
 
-import pytest
+from matplotlib.colors import to_hex
 
 from study.analysis.frames import to_rows
-from study.analysis.table import build_curves, build_trials
 from study.rendering.heat_maps import draw_heat_maps, heat_maps
-from study.rendering.lines import error_lines, learning_curves
-from study.rendering.style import write_figure
-from tests.rendering.conftest import landscape_of
+from study.rendering.lines import draw_line_grid, error_lines
+from study.rendering.style import ERROR_COLOURS, write_figure
+from study.trials.schema import ERRORS
+from tests.rendering.conftest import cell_row, landscape_frame, landscape_of
 
 Record = dict[str, Any]
 
@@ -18,11 +18,10 @@ Record = dict[str, Any]
 def test_figures_are_numbers_first(
     records: list[Record], levels: dict[str, list[float]], tmp_path: Path
 ) -> None:
-    trials = build_trials(records, levels)
     landscape = landscape_of(records, levels)
     maps = heat_maps(landscape)
     # nothing is drawn of the errors nobody knows on digits
-    assert [(m.population, m.error) for m in maps[:2]] == [
+    assert [(m.population, m.error) for m in maps[-2:]] == [
         ("digits", "estimation"),
         ("digits", "optimization"),
     ]
@@ -39,18 +38,6 @@ def test_figures_are_numbers_first(
     place = total.panels[1].row_labels.index("resnet  3")
     assert total.panels[1].cells[place][2] == held["total"]
     assert len(error_lines(landscape)) == 4
-    curves = learning_curves(trials, build_curves(records))
-    line = curves[0].panels[0][0].lines[0]
-    # the seeds ran 15, 20, 25 and 30 epochs; the short ones keep their last value
-    assert line.x == tuple(float(epoch) for epoch in range(30))
-    last = [
-        r["curves"][-1]["train_risk"]
-        for r in records
-        if (r["family"], r["depth"], r["population"]) == ("linear", 1, "digits")
-        and (r["role"], r["distortion"]) == ("measure", "none")
-    ]
-    assert line.y[-1] == pytest.approx(100 * sum(last) / 4)
-    assert curves[0].panels[0][0].mark == 10.0
     assert write_figure(draw_heat_maps(total), tmp_path / "x.png").stat().st_size > 1000
 
 
@@ -90,3 +77,22 @@ def test_a_dollar_in_a_name_is_a_dollar(
         draw_heat_maps(heat_maps(landscape_of(records, levels))[0]), tmp_path / "x.svg"
     )
     assert path.stat().st_size > 1000
+
+
+def test_what_is_no_sharp_number_is_marked_in_its_cell() -> None:
+    row = cell_row(approximation=(0.1, 0.09, 0.11), approximation_is_bound=True)
+    unsettled = cell_row("vgg", 2, estimation=(0.1, 0.09, 0.11), share_converged=0.5)
+    marks = {m.error: m.panels[0].marks for m in heat_maps(landscape_frame(row, unsettled))}
+    assert marks == {"approximation": (("≤",), ("",)), "estimation": (("",), ("~",))}
+
+
+def test_every_error_has_a_row_of_lines_in_its_colour() -> None:
+    errors = dict.fromkeys(ERRORS, (0.1, 0.09, 0.11))
+    rows = [cell_row(level=level, severity=0.1 * level, **errors) for level in range(2)]
+    (grid,) = error_lines(landscape_frame(*rows))
+    assert [label.split()[0] for label in grid.y_labels] == list(ERRORS)
+    assert grid.row_colours[1:] == tuple(ERROR_COLOURS.values())
+    axes = draw_line_grid(grid).axes
+    assert [to_hex(one.spines["left"].get_edgecolor()).upper() for one in axes[1:]] == list(
+        ERROR_COLOURS.values()
+    )

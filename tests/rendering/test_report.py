@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from html.parser import HTMLParser
 from itertools import product
@@ -19,9 +20,10 @@ from study.analysis.frames import to_rows
 from study.analysis.reading import read_study
 from study.analysis.results import build_results, write_results
 from study.analysis.table import build_curves, build_trials
+from study.rendering.findings import find
 from study.rendering.page import render_page
 from study.rendering.pictures import HEADINGS
-from study.report import main, write_report
+from study.report import main, terminal_text, write_report
 from study.trials.seeds import encode_variance_seed
 from tests.analysis.conftest import study_records
 
@@ -73,8 +75,9 @@ def make_folder(records: list[Record], levels: dict[str, list[float]], found: Pa
 def page_without_pictures(folder: Path) -> Page:
     """Return the page's tables and texts, for which nothing need be drawn."""
     study = read_study(folder)
-    results = build_results(study.trials, study.levels)
-    return Page(render_page(study, results, dict.fromkeys(HEADINGS, ()), skipped=()))
+    results = build_results(study.trials, study.levels, study.decisions)
+    findings = find(study, results)
+    return Page(render_page(study, results, dict.fromkeys(HEADINGS, ()), (), findings))
 
 
 @pytest.fixture
@@ -101,19 +104,21 @@ def test_the_report_of_a_study(
     for words in (
         *("<script>alert(1)</script>", "<i>c0ffee</i>", "digits<b>&"),
         "FloatingPointError: the loss is <nan>",
-        "No Bayes risk is known for digits<b>&.",
-        "some seeds had not converged",
+        "no Bayes risk is known for digits<b>&.",
+        "every seed had settled; in the others (marked ~)",
         "2 rows that other cells of the study have are missing",
+        "objective: the objective’s fault",
         "resnet",
     ):
         assert words in page.text
     assert [link for link in page.links if (link or "").startswith("#")] == [
-        *("#run", "#read", "#landscape", "#hyperparameters", "#comparisons", "#figures"),
+        *("#read", "#run", "#landscape", "#hyperparameters", "#comparisons", "#figures"),
         *("#missing", "#failed"),
     ]
     # self-contained: every link is within the page's folder, every picture is there and has words
     assert all(link is not None and "//" not in link for link in page.links)
-    assert len(page.pictures) == 4 + 2 + 4 + 2  # heat maps, error lines, learning curves
+    drawn = Counter(Path(str(picture["src"])).name.split("_")[0] for picture in page.pictures)
+    assert drawn == {"faults": 1, "damage": 4, "heat": 5 + 2, "lines": 4, "curves": 2}
     for picture in page.pictures:
         assert len(picture["alt"] or "") > 40
         assert ElementTree.parse(path.parent / str(picture["src"])).getroot().tag.endswith("svg")
@@ -128,6 +133,30 @@ def test_the_page_shows_the_numbers_of_the_landscape(folder: Path) -> None:
     assert len(shown) == 10
     for number in shown:
         assert number in page.text
+
+
+def test_the_answer_is_before_every_table(folder: Path) -> None:
+    """Whose fault, by family, with intervals, in the page's first words and in the terminal's."""
+    page = Page(write_report(folder).read_text(encoding="utf-8"))
+    before, _, _ = page.text.partition("total = R")
+    text = (folder / "findings.txt").read_text(encoding="utf-8")
+    headline, answers = text.splitlines()[:2], text.splitlines()[4:5]
+    assert headline[0].startswith("On xor(sigma=0.5) (undistorted, n = 256) which part is the")
+    assert headline[0].endswith("is not known for linear, since intervals are not.")
+    for told in (*headline, "linear"):
+        assert told in before
+    assert all(line.startswith("  linear, depth") for line in answers)
+    shown = terminal_text(folder, 100)
+    first, last = (" ".join(part.split()) for part in (shown[:800], shown[-800:]))
+    assert first.startswith(headline[0])
+    assert headline[0] in last  # the last screen says it again
+    assert page.tags.index("table") > page.tags.index("section")
+
+
+def test_that_there_are_no_decisions_is_said_once_and_why(folder: Path) -> None:
+    page = Page(write_report(folder).read_text(encoding="utf-8"))
+    assert page.text.count("There is no folder decisions/") == 1
+    assert "since the rules’ decisions on the evaluation sample (decisions/) are not" in page.text
 
 
 @pytest.mark.slow
@@ -160,7 +189,7 @@ def test_an_empty_study_has_a_report(tmp_path: Path) -> None:
     text = write_report(tmp_path).read_text(encoding="utf-8")
     assert "No cell has been trained yet." in text
     assert "There is nothing to draw yet." in text
-    assert Page(text).links == ["#run", "#read"]
+    assert Page(text).links == ["#read", "#run"]
 
 
 @pytest.mark.parametrize(
@@ -182,9 +211,10 @@ def test_the_summary_says_which_code_ran(
     for number, record in enumerate(small):
         record["code"] = codes[number % len(codes)]
     page = page_without_pictures(make_folder(small, levels, tmp_path))
-    assert words in page.text
-    assert ("versions of the code" in page.text) == ("versions" in words)
-    assert ("not known" in page.text.partition("total = R")[0]) == ("not known" in words)
+    told = page.text.rpartition("What was run")[2].partition("Errors first")[0]
+    assert words in told
+    assert ("versions of the code" in told) == ("versions" in words)
+    assert ("not known" in told) == ("not known" in words)
 
 
 def test_winners_and_defaults_are_in_a_table(
@@ -211,9 +241,14 @@ def test_winners_and_defaults_are_in_a_table(
 
 
 @pytest.mark.slow
-def test_the_command_prints_the_path(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_what_was_found_and_the_path(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([str(folder)]) == 0
-    assert capsys.readouterr().out == f"{folder / 'report' / 'index.html'}\n"
+    *told, empty, path = capsys.readouterr().out.splitlines()
+    assert (empty, path) == ("", str(folder / "report" / "index.html"))
+    headline = (folder / "findings.txt").read_text(encoding="utf-8").splitlines()[:2]
+    assert " ".join(line.strip() for line in told) == " ".join(headline)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +288,7 @@ def test_the_command_runs_as_a_module(folder: Path) -> None:
     command = [sys.executable, "-W", "error", "-m", "study.report", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
-    assert Path(done.stdout.strip()).is_file()
+    assert Path(done.stdout.splitlines()[-1]).is_file()
     assert read_trials(folder / "trials.parquet")[1]["label_noise"] == [0.0, 0.1, 0.2]
 
 

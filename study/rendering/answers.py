@@ -1,0 +1,219 @@
+"""Whose fault the error is, in words: a line for each family of a population, and one for them all.
+
+Every line is of the plainest cells (undistorted, else least distorted, at the largest n) and says
+what `study.rendering.faults.verdict` found of them, with the numbers it was found in.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from study.analysis.frames import Row, to_rows
+from study.rendering.faults import (
+    ABSENT,
+    CLEAR,
+    FAULTS,
+    NONE,
+    OPEN,
+    TIED,
+    Verdict,
+    plainest,
+    populations_of,
+    verdict,
+)
+from study.rendering.words import (
+    FAULT_WORDS,
+    TaskRows,
+    Unit,
+    damage_words,
+    listed,
+    split_by_task,
+    told,
+)
+
+_MOST_NAMES = 4  # families named in a sentence; more are counted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """What was found of a family at depths that have the same verdict.
+
+    Attributes:
+        errors: whose colours stand before it, as in `Verdict`.
+        fault: whose it is.
+        numbers: what that was found in: of one depth, or of the shallowest and the deepest.
+    """
+
+    family: str
+    depths: str
+    errors: tuple[str, ...]
+    fault: str
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """Whose fault the error is on one population.
+
+    Attributes:
+        title: the population, and the task where there are several.
+        where: the cells in which was looked.
+        points: what the numbers are in.
+        sentence: all families in one sentence, without numbers; empty where nothing is known.
+        lines: of families by depths.
+    """
+
+    title: str
+    where: str
+    points: str
+    sentence: str
+    lines: tuple[Line, ...]
+
+
+def answers(landscape: pd.DataFrame) -> list[Answer]:
+    """Return one answer for each task and population that was measured, known laws first."""
+    found = []
+    for task in split_by_task(to_rows(landscape)):
+        groups: dict[str, list[Row]] = defaultdict(list)
+        for row in task.rows:
+            groups[row["population"]].append(row)
+        found += [_answer(task, name, groups[name]) for name in populations_of(task.rows)]
+    return [answer for answer in found if answer.lines]
+
+
+def _answer(task: TaskRows, population: str, rows: Sequence[Row]) -> Answer:
+    shown = plainest(rows)
+    where = f"{damage_words(shown[0])}, n = {shown[0]['num_train']}"
+    families: dict[str, list[tuple[Row, Verdict]]] = defaultdict(list)
+    for row in sorted(shown, key=lambda row: (row["family"], row["depth"])):
+        found = verdict(row)
+        if found.kind != ABSENT:
+            families[row["family"]].append((row, found))
+    lines = [
+        _line(run, task.unit) for held in families.values() for run in _runs_of_one_verdict(held)
+    ]
+    title = f"{task.title}{population}"
+    sentence = _sentence({name: [v for _, v in held] for name, held in families.items()})
+    return Answer(
+        title=title,
+        where=where,
+        points=task.unit.points,
+        sentence=f"on {title} ({where}) {sentence}" if sentence else "",
+        lines=tuple(lines),
+    )
+
+
+def _runs_of_one_verdict(
+    held: Sequence[tuple[Row, Verdict]],
+) -> list[list[tuple[Row, Verdict]]]:
+    """Put neighbouring depths together that have the same verdict."""
+    runs: list[list[tuple[Row, Verdict]]] = []
+    for row, found in held:
+        if runs and runs[-1][-1][1] == found:
+            runs[-1].append((row, found))
+        else:
+            runs.append([(row, found)])
+    return runs
+
+
+def _line(run: Sequence[tuple[Row, Verdict]], unit: Unit) -> Line:
+    rows, found = [row for row, _ in run], run[0][1]
+    ends = rows if len(rows) < 3 else [rows[0], rows[-1]]
+    where = "" if len(rows) == 1 else "depth {}: "
+    numbers = [where.format(row["depth"]) + _numbers(row, found, unit) for row in ends]
+    depths = [str(row["depth"]) for row in rows]
+    return Line(
+        family=rows[0]["family"],
+        depths=f"depth {depths[0]}" if len(rows) == 1 else f"depths {depths[0]}–{depths[-1]}",
+        errors=found.errors,
+        fault=_fault(found),
+        numbers=tuple(numbers),
+    )
+
+
+def _fault(found: Verdict) -> str:
+    """Say a verdict: the one fault, those that it may be, none for certain, or none known.
+
+    Where it is not one, the largest estimate is named as what it is.
+    """
+    if found.kind == NONE:
+        return "nobody’s for certain"
+    words = listed([FAULT_WORDS[name] for name in found.errors], "or")
+    if found.kind == CLEAR or found.estimate is None:
+        return words
+    estimate = f"(largest estimate: {FAULT_WORDS[found.estimate]})"
+    if found.kind == OPEN:
+        return f"not known, since intervals are not {estimate}"
+    if found.errors == found.known:
+        return f"not told apart {estimate}"
+    return f"{words}, not told apart {estimate}"
+
+
+def _numbers(row: Row, found: Verdict, unit: Unit) -> str:
+    """Return the numbers of the errors that a verdict names, and what they are part of.
+
+    That is the total where it is known, and else the other known errors. A verdict that names none
+    was found in all that is known.
+    """
+    named = found.errors or found.known
+    shown = listed([_number(row, name, unit) for name in named], "or" if found.errors else "and")
+    if row["total"] is not None:
+        return f"{shown} of {told(row, 'total', unit)} in total"
+    others = [_number(row, name, unit) for name in found.known if name not in named]
+    beside = f", beside {listed(others)}" if others else ""
+    return f"{shown}{beside}"
+
+
+def _number(row: Row, error: str, unit: Unit) -> str:
+    """Return an error's name and number; of an approximation also what may be the search's."""
+    number = f"{error} {told(row, error, unit)}"
+    if error != "approximation" or row["slack"] is None or row["slack"] <= 0:
+        return number
+    return f"{number} (of which up to {unit.show(row['slack'], 1)} may be the search’s)"
+
+
+def _sentence(families: dict[str, list[Verdict]]) -> str:
+    """Say in one clause which part is the largest for whom.
+
+    A family is with an error where its verdict is CLEAR for that error at every depth that is
+    known; it changes with depth where it is CLEAR everywhere but not for the same. Where all
+    depths are TIED, NONE or OPEN, that is said; where they differ, that it cannot be told at every
+    depth.
+    """
+    by_error: dict[str, list[str]] = {name: [] for name in FAULTS}
+    others: dict[str, list[str]] = {
+        "which part is the largest changes with depth for {}": [],
+        "which part is the largest cannot be told for {}": [],
+        "which part is the largest cannot be told at every depth for {}": [],
+        "no part is above zero for certain for {}": [],
+        "which part is the largest is not known for {}, since intervals are not": [],
+    }
+    changing, tied, mixed, none, unknown = others.values()
+    for family, found in families.items():
+        kinds = {one.kind for one in found}
+        errors = {name for one in found for name in one.errors}
+        if kinds == {CLEAR}:
+            (by_error[errors.pop()] if len(errors) == 1 else changing).append(family)
+        elif len(kinds) == 1:
+            {TIED: tied, NONE: none, OPEN: unknown}[kinds.pop()].append(family)
+        else:
+            mixed.append(family)
+    clear = [
+        f"{FAULT_WORDS[name]} for {_named(held, families)}"
+        for name, held in by_error.items()
+        if held
+    ]
+    known = {name for found in families.values() for one in found for name in one.known}
+    among = f", of those that are known ({listed([e for e in FAULTS if e in known])}),"
+    largest = f"the largest part of the error{'' if len(known) == len(FAULTS) else among} is"
+    clauses = [f"{largest} {listed(clear)}"] if clear else []
+    clauses += [words.format(_named(held, families)) for words, held in others.items() if held]
+    return ", and ".join(clauses)
+
+
+def _named(held: Sequence[str], families: dict[str, list[Verdict]]) -> str:
+    if len(held) == len(families) > 1:
+        return "both families" if len(held) == 2 else f"all {len(held)} families"
+    return listed(held) if len(held) <= _MOST_NAMES else f"{len(held)} families"

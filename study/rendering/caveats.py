@@ -1,0 +1,120 @@
+"""What a reader must know before believing a study's numbers: a line for each, where it holds."""
+
+from collections.abc import Sequence
+
+from study.analysis.frames import Row, to_rows
+from study.analysis.reading import Study
+from study.analysis.results import Results
+from study.rendering.faults import distinct_cells, is_bound
+from study.rendering.words import lacks_floor, listed, split_by_task
+from study.trials.schema import ERRORS
+from study.trials.seeds import decode_search_seed
+
+
+def caveats(study: Study, results: Results) -> list[str]:
+    """Return a line for each thing that limits what the tables say."""
+    rows = distinct_cells(to_rows(results.landscape))
+    trials = to_rows(study.trials)
+    missing, failed = len(results.missing), sum(row["status"] == "failed" for row in trials)
+    lines = [
+        _no_floor(rows),
+        _intervals(rows, study),
+        _settled(rows),
+        _approximation(rows),
+        _slack(rows),
+        _search(trials),
+        f"{missing} rows of the study are missing: see “Missing”." if missing else "",
+        f"{failed} trials failed: see “Failed”." if failed else "",
+    ]
+    return [line for line in lines if line]
+
+
+def _no_floor(rows: Sequence[Row]) -> str:
+    """Where R* is unknown, as on real images, whatever needs it is null."""
+    names = sorted({row["population"] for row in rows if lacks_floor(row)})
+    if not names:
+        return ""
+    return (
+        f"No Bayes risk is known for {listed(names)}: total, approximation and objective are "
+        "unknown there, and estimation and optimization are differences of test risks."
+    )
+
+
+def _intervals(rows: Sequence[Row], study: Study) -> str:
+    """Count the cells that know an error and not its interval, and say why."""
+    without = [
+        row
+        for row in rows
+        if any(row[name] is not None and row[f"{name}_lo"] is None for name in ERRORS)
+    ]
+    if not without:
+        return ""
+    if study.decisions is None:
+        why = "the rules’ decisions on the evaluation sample (decisions/) are not there"
+    elif all(row["num_seeds"] < 2 for row in without):
+        why = "there is a single seed"
+    else:
+        why = "decisions of some of their trials are missing or unusable"
+    return f"In {_share(len(without), len(rows))} cells intervals are unknown, since {why}."
+
+
+def _settled(rows: Sequence[Row]) -> str:
+    shares = [row["share_converged"] for row in rows if row["share_converged"] is not None]
+    if not shares:
+        return ""
+    text = f"In {_share(sum(s == 1 for s in shares), len(shares))} cells every seed had settled"
+    if all(share == 1 for share in shares):
+        return f"{text}."
+    return (
+        f"{text}; in the others (marked ~) R_n(∞) is the risk where training was given up, and the "
+        "line between estimation and optimization is not sharp."
+    )
+
+
+def _approximation(rows: Sequence[Row]) -> str:
+    known = [row for row in rows if row["approximation"] is not None]
+    if not known:
+        return ""
+    settled = sum(not is_bound(row) for row in known)
+    text = f"Approximation has settled in {_share(settled, len(known))} cells"
+    if settled == len(known):
+        return f"{text}."
+    return f"{text}; in the others it is at most (≤) and objective at least (≥) what is shown."
+
+
+def _slack(rows: Sequence[Row]) -> str:
+    """How much the search for U_H leaves where the answer is known, if that was measured."""
+    known = [row for row in rows if row["approximation"] is not None]
+    if not known:
+        return ""
+    lacking = sum(row["slack"] is None for row in known)
+    if lacking == len(known):
+        return (
+            "How much of the approximation is left by the search for U_H was not measured "
+            "(best_in_class.slack_restarts)."
+        )
+    texts = []
+    for task in split_by_task(known):
+        held = [row["slack"] for row in task.rows if row["slack"] is not None]
+        if held:
+            ends = f"{task.unit.show(min(held), 1)} to {task.unit.show(max(held), 1)}"
+            texts.append(f"{task.title}{ends} {task.unit.points}")
+    rest = f"; not measured in {lacking} cells" if lacking else ""
+    return (
+        "Of each approximation, as much may be the search’s for U_H as it left on a teacher, whose "
+        f"own is zero: {listed(texts)}{rest}."
+    )
+
+
+def _search(trials: Sequence[Row]) -> str:
+    repeats = {decode_search_seed(row["seed"])[0] for row in trials if row["role"] == "search"}
+    if len(repeats) != 1:
+        return ""
+    return (
+        "Each cell was searched once (search.repeats = 1): that search’s luck is in all of its "
+        "seeds and in no interval."
+    )
+
+
+def _share(number: int, of: int) -> str:
+    return f"{number} of {of}"

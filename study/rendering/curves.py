@@ -1,0 +1,234 @@
+"""Learning curves: a trunk, and the two branches that leave it; inert numbers first.
+
+A measured trial is one trajectory at a constant rate. Where T less a cooldown is reached, a branch
+cools down and ends in R_n(T); the trunk goes on until it has settled, and cools down in turn, to
+R_n(∞). So one step may have several points, and a line through all of them would be none.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from study.analysis.frames import Row, to_rows
+from study.analysis.intervals import mean
+from study.rendering.faults import plainest
+from study.rendering.lines import distinct
+from study.rendering.style import STYLE, look, new_figure, wrapped
+from study.rendering.words import TaskRows, Unit, damage_words, split_by_task
+from study.trials.roles import ROLES
+
+TRUNK, TO_BUDGET, TO_LIMIT = "trunk", "cooldown", "final_cooldown"
+_STYLES: dict[str, Literal["-", "--", ":"]] = {TRUNK: "-", TO_BUDGET: "--", TO_LIMIT: ":"}
+_KEY = {
+    TRUNK: "trunk, constant rate",
+    TO_BUDGET: "cooldown to R_n(T)",
+    TO_LIMIT: "cooldowns to R_n(∞), a seed each",
+}
+_EPOCHS, _STEPS = "epochs", "steps"
+
+Curve = list[tuple[float, float]]
+"""Pairs of a place on the axis and a risk, in order."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Strand:
+    """A piece of trajectory: `lo` and `hi` are the range over seeds, empty where it is one seed."""
+
+    label: str
+    kind: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    lo: tuple[float, ...] = ()
+    hi: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurvePanel:
+    """Strands that share axes; `mark` is T, None where it is not one and the same."""
+
+    title: str
+    strands: tuple[Strand, ...]
+    mark: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurveGrid:
+    """A row of panels that share a y axis."""
+
+    title: str
+    x_label: str
+    y_label: str
+    panels: tuple[CurvePanel, ...]
+    labels: tuple[str, ...]  # every family of the figure, in the order of the colours
+
+
+def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[CurveGrid]:
+    """Return train risk against epochs, one figure per task and population, a panel per depth.
+
+    Measuring trials only, undistorted (else least distorted) and at the largest sample. Trunk and
+    the branch to R_n(T) are means over seeds; a seed whose trunk has ended keeps its last value.
+    Seeds settle at steps of their own, so that each branch to R_n(∞) is a strand. Where budgets
+    are in steps so is the axis.
+
+    Args:
+        trials: the trials table.
+        curves: the curves table; a point without a phase (of an earlier table) is the trunk's.
+    """
+    points: dict[str, list[Row]] = defaultdict(list)
+    for row in to_rows(curves):
+        if row["train_risk"] is not None:
+            points[row["trial_id"]].append(row)
+    measured = [
+        row
+        for row in to_rows(trials)
+        if row["role"] in ROLES
+        and ROLES[row["role"]].is_measured
+        and row["status"] == "done"
+        and row["trial_id"] in points
+    ]
+    return [
+        _grid(task, population, points)
+        for task in split_by_task(measured)
+        for population in distinct(task.rows, "population")
+    ]
+
+
+def _grid(task: TaskRows, population: str, points: dict[str, list[Row]]) -> CurveGrid:
+    rows = plainest([row for row in task.rows if row["population"] == population])
+    axis = _STEPS if all(row["budget_epochs"] is None for row in rows) else _EPOCHS
+    return CurveGrid(
+        title=f"{task.title}{population}: learning curves, {damage_words(rows[0])}, "
+        f"n = {rows[0]['num_train']}",
+        x_label=axis,
+        y_label=f"train risk ({task.unit.sign})",
+        panels=tuple(
+            _panel([row for row in rows if row["depth"] == depth], points, axis, task.unit)
+            for depth in distinct(rows, "depth")
+        ),
+        labels=tuple(distinct(rows, "family")),
+    )
+
+
+def _panel(rows: Sequence[Row], points: dict[str, list[Row]], axis: str, unit: Unit) -> CurvePanel:
+    strands: list[Strand] = []
+    for family in distinct(rows, "family"):
+        mine = [points[row["trial_id"]] for row in rows if row["family"] == family]
+        strands += _strands(family, [_split(held, axis, unit) for held in mine])
+    budgets = {row[f"budget_{axis}"] for row in rows}
+    mark = budgets.pop() if len(budgets) == 1 else None
+    return CurvePanel(
+        title=f"depth {rows[0]['depth']}",
+        strands=tuple(strands),
+        mark=None if mark is None else float(mark),
+    )
+
+
+def _split(points: Iterable[Row], axis: str, unit: Unit) -> dict[str, Curve]:
+    """Split a trial's points into trunk and branches, each branch from where it left the trunk.
+
+    The branch to R_n(T) leaves at the last point of phase "budget", the other at the trunk's end.
+    """
+    place = "step" if axis == _STEPS else "epoch"
+    held: dict[str, Curve] = {TRUNK: [], TO_BUDGET: [], TO_LIMIT: []}
+    fork: tuple[float, float] | None = None
+    for row in sorted((row for row in points if row[place] is not None), key=lambda r: r[place]):
+        point = (float(row[place]), unit.factor * row["train_risk"])
+        held[row["phase"] if row["phase"] in held else TRUNK].append(point)
+        if row["phase"] == "budget":
+            fork = point
+    if fork is not None and held[TO_BUDGET]:
+        held[TO_BUDGET].insert(0, fork)
+    if held[TRUNK] and held[TO_LIMIT]:
+        held[TO_LIMIT].insert(0, held[TRUNK][-1])
+    return held
+
+
+def _strands(family: str, trials: Sequence[dict[str, Curve]]) -> list[Strand]:
+    found = []
+    for kind in (TRUNK, TO_BUDGET):
+        curves = [trial[kind] for trial in trials if trial[kind]]
+        if curves:
+            found.append(_mean_strand(family, kind, curves))
+    for trial in trials:
+        if trial[TO_LIMIT]:
+            x, y = zip(*trial[TO_LIMIT], strict=True)
+            found.append(Strand(label=family, kind=TO_LIMIT, x=x, y=y))
+    return found
+
+
+def _mean_strand(family: str, kind: str, curves: Sequence[Curve]) -> Strand:
+    places = sorted({place for curve in curves for place, _ in curve})
+    ats = [[_last_value(curve, place) for curve in curves] for place in places]
+    return Strand(
+        label=family,
+        kind=kind,
+        x=tuple(places),
+        y=tuple(mean(values) for values in ats),
+        lo=tuple(min(values) for values in ats),
+        hi=tuple(max(values) for values in ats),
+    )
+
+
+def _last_value(curve: Curve, place: float) -> float:
+    """Return the curve's value at the last of its points not after `place`, else its first."""
+    return next((value for at, value in reversed(curve) if at <= place), curve[0][1])
+
+
+def draw_curve_grid(info: CurveGrid) -> Figure:
+    """Draw trunks solid, branches to R_n(T) dashed, those to R_n(∞) dotted; their ends marked."""
+    width = max(3.6 * len(info.panels), 7.5)
+    with matplotlib.rc_context(STYLE):
+        figure = new_figure(width, 4.2)
+        figure.suptitle(wrapped(info.title, width))
+        grid = figure.subplots(1, len(info.panels), squeeze=False, sharex=True, sharey=True)[0]
+        for axes, panel in zip(grid, info.panels, strict=True):
+            _draw(axes, panel, info.labels)
+            axes.set_xlabel(info.x_label)
+        grid[0].set_ylabel(info.y_label)
+        families = [
+            Line2D([], [], color=look(i)[0], marker=look(i)[1], ms=4, label=label)
+            for i, label in enumerate(info.labels)
+        ]
+        drawn = {strand.kind for panel in info.panels for strand in panel.strands}
+        kinds = [
+            Line2D([], [], color="#555555", linestyle=_STYLES[kind], label=_KEY[kind])
+            for kind in _KEY
+            if kind in drawn
+        ]
+        columns = max(1, int(width / 2.4))
+        figure.legend(
+            handles=families + kinds, loc="outside lower center", ncols=columns, frameon=False
+        )
+    return figure
+
+
+def _draw(axes: Axes, panel: CurvePanel, labels: Sequence[str]) -> None:
+    for strand in panel.strands:
+        colour, marker = look(labels.index(strand.label))
+        is_trunk, is_single = strand.kind == TRUNK, strand.kind == TO_LIMIT
+        every = [*range(0, len(strand.x), max(1, len(strand.x) // 6))]
+        axes.plot(
+            strand.x,
+            strand.y,
+            color=colour,
+            linestyle=_STYLES[strand.kind],
+            linewidth=0.9 if is_single else 1.4,
+            marker=marker,
+            markersize=3 if is_single else 4,
+            markevery=every if is_trunk else [len(strand.x) - 1],
+            markerfacecolor="white" if strand.kind == TO_BUDGET else colour,
+        )
+        if is_trunk:
+            axes.fill_between(strand.x, strand.lo, strand.hi, color=colour, alpha=0.13, linewidth=0)
+    if panel.mark is not None:
+        axes.axvline(panel.mark, color="#555555", linestyle="-.", linewidth=0.9)
+        axes.annotate("T", (panel.mark, 1.0), xycoords=("data", "axes fraction"), fontsize=9)
+    axes.axhline(0.0, color="#999999", linewidth=0.8, zorder=0)
+    axes.set_title(panel.title, fontsize=10)

@@ -1,0 +1,94 @@
+"""What was found, in sentences made from the tables: the first thing that a reader sees."""
+
+from dataclasses import dataclass
+
+from study.analysis.frames import Row, to_rows
+from study.analysis.reading import Study
+from study.analysis.results import Results
+from study.rendering.answers import Answer, answers
+from study.rendering.caveats import caveats
+from study.rendering.changes import changes
+from study.rendering.faults import distinct_cells, populations_of
+from study.rendering.rankings import rankings
+
+_MOST_CLAUSES = 3  # populations in a sentence of the headline
+_INDENT = "  "
+CHANGES_TITLE = "What changes the errors (told where the two intervals do not meet)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What was found; every text is made by a rule that stands where it is made.
+
+    Attributes:
+        headline: two sentences: whose fault the error is, and which family errs less.
+        answers: whose fault, by population, family and depth.
+        changes: with depth, damage and sample size; and what stopping at T does.
+        rankings: families over all cells of a population.
+        caveats: what limits all this.
+    """
+
+    headline: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    changes: tuple[str, ...]
+    rankings: tuple[str, ...]
+    caveats: tuple[str, ...]
+
+
+def find(study: Study, results: Results) -> Findings:
+    """Return the findings of a study's tables."""
+    rows = to_rows(results.landscape)
+    found = answers(results.landscape)
+    ranked = rankings(results.comparisons, populations_of(rows))
+    return Findings(
+        headline=(
+            _sentence([answer.sentence for answer in found if answer.sentence])
+            or "Nothing is known yet: no cell has been measured.",
+            _sentence([one.headline for one in ranked])
+            or "Families are not compared: no two of them share a cell.",
+        ),
+        answers=tuple(found),
+        changes=(*changes(results.landscape), *_stopping(distinct_cells(rows))),
+        rankings=tuple(_sentence([one.details]) for one in ranked),
+        caveats=tuple(caveats(study, results)),
+    )
+
+
+def _sentence(clauses: list[str]) -> str:
+    """Join clauses to a sentence, the first few of them."""
+    more = len(clauses) - _MOST_CLAUSES
+    shown = clauses[:_MOST_CLAUSES] + ([f"{more} more populations below"] if more > 0 else [])
+    text = "; ".join(shown)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _stopping(rows: list[Row]) -> list[str]:
+    """Say in how many cells stopping at T costs and helps: the interval excludes zero."""
+    known = [row for row in rows if row["optimization_lo"] is not None]
+    if not known:
+        return []
+    costs = sum(row["optimization_lo"] > 0 for row in known)
+    helps = sum(row["optimization_hi"] < 0 for row in known)
+    return [
+        f"Stopping at T instead of training on until settled costs in {costs} and "
+        f"helps in {helps} of {len(known)} cells; elsewhere intervals show no difference."
+    ]
+
+
+def findings_text(found: Findings) -> str:
+    """Return the findings as plain text: a line each, indented under what they are of."""
+    lines = [*found.headline]
+    for answer in found.answers:
+        lines += ["", f"{answer.title} · {answer.where} · {answer.points} [95% interval]"]
+        lines += [
+            f"{_INDENT}{line.family}, {line.depths}: {line.fault}: {'; '.join(line.numbers)}"
+            for line in answer.lines
+        ]
+    for title, texts in (
+        (CHANGES_TITLE, found.changes),
+        ("Families compared", found.rankings),
+        ("Before you believe it", found.caveats),
+    ):
+        if texts:
+            lines += ["", title, *(f"{_INDENT}{text}" for text in texts)]
+    return "\n".join(lines) + "\n"

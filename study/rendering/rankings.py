@@ -1,0 +1,118 @@
+"""Which family errs less over all cells of a population, in words."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from study.analysis.comparisons import POPULATION
+from study.analysis.frames import Row, to_rows
+from study.rendering.words import TaskRows, Unit, listed, split_by_task, told
+
+_MOST_PAIRS = 6  # told one by one; of more, the number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranking:
+    """What the comparisons over all cells of one population say.
+
+    Attributes:
+        headline: in one clause.
+        details: every difference that is significant, and how many are not.
+    """
+
+    headline: str
+    details: str
+
+
+def rankings(comparisons: pd.DataFrame, populations: Sequence[str]) -> list[Ranking]:
+    """Return one ranking for each task and population in which two families or more meet.
+
+    Of the rows of scope "population" only: means over all cells in which both families are,
+    corrected by Holm's (1979) method for all pairs and populations of the task.
+
+    Args:
+        comparisons: of study.analysis.comparisons.build_comparisons.
+        populations: in the order in which they are told.
+    """
+    rows = [row for row in to_rows(comparisons) if row["scope"] == POPULATION]
+    found = []
+    for task in split_by_task(rows):
+        groups: dict[str, list[Row]] = defaultdict(list)
+        for row in task.rows:
+            groups[row["population"]].append(row)
+        found += [_ranking(task, name, groups[name]) for name in populations if name in groups]
+    return found
+
+
+def _ranking(task: TaskRows, population: str, rows: Sequence[Row]) -> Ranking:
+    """Say who errs least, else the clearest difference, else that there is none.
+
+    Least errs who is significantly below every other family: all its rows are significant and in
+    its favour. A difference is told where the corrected p-value is below 0.05.
+    """
+    where = f"over all cells of {task.title}{population}"
+    known = [row for row in rows if row["significant"] is not None]
+    if not known:
+        text = f"{where} it is not known whether families differ, since intervals are not"
+        return Ranking(headline=text, details=text)
+    sure = sorted((row for row in known if row["significant"]), key=_distance, reverse=True)
+    count = f"{len(sure)} of {len(rows)} pairs differ"
+    if not sure:
+        text = f"{where} no family differs significantly from another ({count})"
+        return Ranking(headline=text, details=text)
+    pairs = [_pair(row, task.unit) for row in sure[:_MOST_PAIRS]]
+    more = [f"{len(sure) - _MOST_PAIRS} more"] if len(sure) > _MOST_PAIRS else []
+    others = "" if len(sure) == len(rows) else "; the others are not told apart"
+    details = f"{where} {count} significantly: {listed([*pairs, *more])}{others}"
+    best = _best(rows)
+    if best is None:
+        return Ranking(headline=f"{where} {pairs[0]} ({count})", details=details)
+    nearest = min((row for row in rows if best in (row["first"], row["second"])), key=_distance)
+    if len(rows) == 1:
+        return Ranking(headline=f"{where} {pairs[0]}", details=details)
+    loser = nearest["second"] if nearest["first"] == best else nearest["first"]
+    headline = f"{where} {best} errs least, {_by(nearest, task.unit)} less than the next, {loser}"
+    return Ranking(headline=headline, details=details)
+
+
+def _best(rows: Sequence[Row]) -> str | None:
+    families: list[str] = sorted({row[side] for row in rows for side in ("first", "second")})
+    for family in families:
+        mine = [row for row in rows if family in (row["first"], row["second"])]
+        wins = [row for row in mine if row["significant"] and _winner(row) == family]
+        if len(wins) == len(mine) == len(families) - 1:
+            return family
+    return None
+
+
+def _winner(row: Row) -> str:
+    return str(row["first"] if row["difference"] < 0 else row["second"])
+
+
+def _distance(row: Row) -> float:
+    return abs(float(row["difference"]))
+
+
+def _pair(row: Row, unit: Unit) -> str:
+    """`vgg errs 1.2 [0.8, 1.6] points (p = 0.003) less than unet`; the winner is first."""
+    winner = _winner(row)
+    loser = row["second"] if winner == row["first"] else row["first"]
+    return f"{winner} errs {_by(row, unit)} less than {loser}"
+
+
+def _by(row: Row, unit: Unit) -> str:
+    """By how much the winner errs less, above zero, and the corrected p-value."""
+    if row["difference"] < 0:
+        row = row | {
+            "difference": -row["difference"],
+            "difference_lo": _negated(row["difference_hi"]),
+            "difference_hi": _negated(row["difference_lo"]),
+        }
+    p_value = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.2g}"
+    return f"{told(row, 'difference', unit)} {unit.short} ({p_value})"
+
+
+def _negated(value: float | None) -> float | None:
+    return None if value is None else -value
