@@ -179,13 +179,17 @@ class RealData:
         """How many examples train and test, imbalance not counted, and who divided them."""
         splits = ("whole_train", "validation", "test")
         num_train, num_validation, num_test = (len(self._pool(s).labels) for s in splits)
-        source = self.source
         return Parts(
             num_train=num_train,
             num_validation=num_validation,
             num_test=num_test,
-            is_resplit=not source.has_test and is_small(source.arrays()),
+            is_resplit=self.is_resplit,
         )
+
+    @property
+    def is_resplit(self) -> bool:
+        """Whether every split seed divides the set anew; a set with a test part is as it came."""
+        return not self.source.has_test and is_small(self.source.arrays())
 
     def posterior(self, x: Float[np.ndarray, " n *shape"]) -> None:
         return None

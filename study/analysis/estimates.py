@@ -23,6 +23,7 @@ from study.analysis.crossed import Crossed, combine, crossed_mean, known, rows_c
 from study.analysis.decisions import BUDGET, CONVERGED, Decisions
 from study.analysis.frames import Row
 from study.analysis.intervals import UNKNOWN, Estimate, Z, mean
+from study.analysis.resampling import difference_interval, resampled_interval
 from study.trials.schema import ERRORS, NOMINAL_ERRORS
 from study.trials.trial import CELL_NAMES
 
@@ -81,6 +82,8 @@ def seed_errors(row: Row, best: Rule | None, limits: Sequence[Row]) -> Row:
     budgeted = row["excess_risk"] if is_known else row["risk"]
     converged = row["converged_excess_risk"] if is_known else row["converged_risk"]
     limit = limit_mean(limits, "excess_risk" if is_known else "risk")
+    if row["is_resplit"]:  # its own division's
+        limit = next((other["risk"] for other in limits if other["seed"] == row["seed"]), limit)
     lower, bayes = row["final_train_risk"], row["bayes_risk"]
     # no column holds converged_risk's own noise on real data: risk's, of the same sample, is near
     noise = row["excess_risk_se"] if is_known else row["risk_se"]
@@ -133,8 +136,8 @@ def cell_errors(cell: Measured) -> CellErrors:
         "total": _estimate(_mean(taken, "total"), _total(cell, taken)),
         "approximation": _approximation(cell.best),
         "objective": _objective(cell),
-        "estimation": _estimate(_mean(split, "estimation"), _estimation(cell, split)),
-        "optimization": _estimate(_mean(split, "optimization"), _optimization(cell, split)),
+        "estimation": _estimation_estimate(cell, split),
+        "optimization": _optimization_estimate(cell, split),
         "nominal_approximation": _nominal_approximation(cell, lower),
         "nominal_estimation": _estimate(
             _mean(lower, "nominal_estimation"), _nominal_estimation(cell, lower)
@@ -213,6 +216,37 @@ def _objective(cell: Measured) -> Estimate:
 def _objective_value(best: Rule | None, limits: Sequence[Row]) -> float | None:
     floor = None if best is None else best.excess_risk
     return _minus(limit_mean(limits, "excess_risk"), floor)
+
+
+def _estimation_estimate(cell: Measured, rows: Sequence[Row]) -> Estimate:
+    """R_n(inf) - U_A; on a set that is divided anew, within each seed's own division."""
+    if not _is_resplit(cell):
+        return _estimate(_mean(rows, "estimation"), _estimation(cell, rows))
+    limits = {row["seed"]: row["risk"] for row in cell.limits}
+    if not rows or any(limits.get(row["seed"]) is None for row in rows):
+        return Estimate(_mean(rows, "estimation"))
+    return _resampled(cell, [row["converged_risk"] - limits[row["seed"]] for row in rows])
+
+
+def _optimization_estimate(cell: Measured, rows: Sequence[Row]) -> Estimate:
+    if not _is_resplit(cell):
+        return _estimate(_mean(rows, "optimization"), _optimization(cell, rows))
+    return _resampled(cell, [row["optimization"] for row in rows])
+
+
+def _is_resplit(cell: Measured) -> bool:
+    return any(row["is_resplit"] for row in cell.rows)
+
+
+def _resampled(cell: Measured, values: Sequence[float]) -> Estimate:
+    """A mean over divisions of one set, whose parts overlap (Nadeau and Bengio 2003)."""
+    if not values:
+        return UNKNOWN
+    sizes = {"num_train": cell.rows[0]["num_available"], "num_test": cell.rows[0]["num_test"]}
+    found = resampled_interval(values, **sizes)
+    if found.lo == found.hi:  # seeds that agree to the last example still tested on few
+        found = difference_interval(found, 0, 0, sizes["num_test"])
+    return Estimate(mean(values), found.lo, found.hi)
 
 
 def _estimation(cell: Measured, rows: Sequence[Row]) -> Crossed | None:

@@ -76,6 +76,19 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
     ]
 
 
+def first_seeds(role: Role, place: Place, spec: StudySpec) -> Sequence[int]:
+    """The role's seeds in one place, before a precision asks for more.
+
+    A real set that is divided anew for every seed has a U_A for each division: the two are compared
+    within it.
+    """
+    seeds = role.seeds(spec)
+    divided = {population.label for population in spec.populations if population.is_resplit}
+    if role.scope is Scope.LEVEL and place.cell.population in divided:
+        return range(max(len(seeds), spec.seeds))
+    return seeds
+
+
 def next_trials(spec: StudySpec, records: Iterable[Record]) -> list[TrialSpec]:
     """Every trial that can start now, in the order in which it should.
 
@@ -110,7 +123,10 @@ def total_by_role(spec: StudySpec, records: Sequence[Record] = ()) -> Counter[st
     """
     cells = enumerate_cells(spec)
     totals = Counter(
-        {n: len(places_of(r, cells, spec)) * len(r.seeds(spec)) for n, r in ROLES.items()}
+        {
+            name: sum(len(first_seeds(role, place, spec)) for place in places_of(role, cells, spec))
+            for name, role in ROLES.items()
+        }
     )
     if spec.precision is not None and records:
         totals["measure"] = sum(seeds_by_cell(spec, records).values())
@@ -193,7 +209,7 @@ class _State:
 
     def seeds(self, role: Role, place: Place) -> Sequence[int]:
         """The role's seeds in one place: as many as its first ones say, if a precision is asked."""
-        first, spec = role.seeds(self.spec), self.spec
+        first, spec = first_seeds(role, place, self.spec), self.spec
         if not role.is_measured or spec.precision is None or spec.max_seeds is None:
             return first
         chosen = self.choices(place.served_by)

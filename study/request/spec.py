@@ -53,6 +53,12 @@ class PopulationSection(BaseModel):
         """Whether there is a posterior, and examples without end."""
         return not isinstance(make(self.name, **self.parameters), RealData)
 
+    @cached_property
+    def is_resplit(self) -> bool:
+        """Whether every seed divides the examples anew into those to train on and to test on."""
+        population = make(self.name, **self.parameters)
+        return isinstance(population, RealData) and population.is_resplit
+
     @model_validator(mode="after")
     def _exists(self) -> "PopulationSection":
         try:

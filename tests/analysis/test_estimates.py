@@ -189,3 +189,35 @@ def test_an_empty_study_has_an_empty_landscape() -> None:
     for levels in ({}, {"label_noise": [0.0, 0.1]}):
         assert build_landscape(joined, levels).empty
         assert missing_rows(joined, levels).empty
+
+
+def test_divisions_of_one_set_are_compared_within_each(make: Make) -> None:
+    """A set that is divided anew: differences by seed, and Nadeau and Bengio's variance.
+
+    By hand: R_n(inf) - U_A of the same seed .10, .12, .14; the factor is 1/3 + 30/60.
+    """
+    sizes = {"is_resplit": True, "num_available": 60, "num_test": 30}
+    records = [
+        make(seed=s, risk=0.5, excess_risk=None, bayes_risk=None, converged_risk=0.3 + r, **sizes)
+        for s, r in enumerate((0.00, 0.05, 0.01))
+    ]
+    records += [
+        make("limit", seed=s, num_train=9000, risk=u, excess_risk=None, bayes_risk=None, **sizes)
+        for s, u in enumerate((0.20, 0.23, 0.17))
+    ]
+    (row,) = to_rows(build_landscape(joined_of(records, {}), {}))
+    assert row["estimation"] == pytest.approx(0.12)
+    half = 4.302653 * 0.02 * math.sqrt(1 / 3 + 30 / 60)
+    assert row["estimation_lo"] == pytest.approx(0.12 - half, abs=1e-6)
+    assert row["estimation_hi"] == pytest.approx(0.12 + half, abs=1e-6)
+
+
+def test_divisions_that_agree_to_the_last_example_leave_room_for_more(make: Make) -> None:
+    sizes = {"is_resplit": True, "num_available": 60, "num_test": 30}
+    records = [
+        make(seed=s, risk=0.1, excess_risk=None, bayes_risk=None, converged_risk=0.1, **sizes)
+        for s in range(3)
+    ]
+    (row,) = to_rows(build_landscape(joined_of(records, {}), {}))
+    assert row["optimization"] == 0.0
+    assert row["optimization_lo"] < -0.05 < 0.05 < row["optimization_hi"]

@@ -38,6 +38,10 @@ def test_intervals_of_every_error_cover(law: str) -> None:
 @pytest.mark.parametrize("mixture", MIXTURES)
 @pytest.mark.parametrize("num_seeds", [3, 5, 10, 20])
 def test_intervals_cover_at_every_number_of_seeds(law: str, mixture: str, num_seeds: int) -> None:
-    """As the table of docs/protocol.md; three exponential seeds are what falls short."""
+    """As the table of docs/protocol.md: three exponential seeds are what falls short, below.
+
+    Estimation is covered by up to .98 where the examples dominate: of three restarts and a few
+    seeds the interactions alone are seen, on few degrees of freedom.
+    """
     short = num_seeds == 3 and law == "exponential"
-    assert_covers(law, mixture, num_seeds, 0.90 if short else 0.925, 0.99)
+    assert_covers(law, mixture, num_seeds, 0.90 if short else 0.92, 0.995)
