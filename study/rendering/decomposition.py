@@ -3,9 +3,11 @@
 Inert numbers first, then their renderer.
 """
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -20,14 +22,24 @@ from study.rendering.style import ERROR_COLOURS, STYLE, new_figure, panel_grid, 
 from study.rendering.words import Unit, damage_words, split_by_task, words_of
 
 _HATCH = "////"
+_UNKNOWN = "not known"
+_UNKNOWN_LOOK: dict[str, Any] = {"facecolor": "white", "edgecolor": "#999999", "hatch": "...."}
+_WRAP = 50  # characters of a panel's title
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bar:
-    """One cell: its parts in order (None: unknown), its total with interval, as shown."""
+    """One cell, as shown.
+
+    Attributes:
+        parts: in the order of FAULTS; None: unknown.
+        unknown: what the unknown parts are together, where the total is known; else None.
+        total: with its interval.
+    """
 
     label: str
     parts: tuple[float | None, ...]
+    unknown: float | None
     is_bound: bool
     total: tuple[float, float | None, float | None] | None
 
@@ -124,9 +136,12 @@ def _panel(title: str, rows: Sequence[Row], unit: Unit) -> BarPanel:
 def _bar(row: Row, unit: Unit) -> Bar:
     total = unit.scale(row["total"])
     ends = unit.scale(row["total_lo"]), unit.scale(row["total_hi"])
+    parts = tuple(unit.scale(row[name]) for name in FAULTS)
+    known = [part for part in parts if part is not None]
     return Bar(
         label=f"{row['family']} {row['depth']}",
-        parts=tuple(unit.scale(row[name]) for name in FAULTS),
+        parts=parts,
+        unknown=total - sum(known) if total is not None and len(known) < len(parts) else None,
         is_bound=is_bound(row),
         total=None if total is None else (total, *ends),
     )
@@ -174,19 +189,17 @@ def _label_once(figure: Figure, info: Decomposition) -> None:
 def _draw(axes: Axes, panel: BarPanel) -> None:
     for place, bar in enumerate(panel.bars):
         above = below = 0.0
-        for name, value in zip(FAULTS, bar.parts, strict=True):
+        for name, value in zip((*FAULTS, _UNKNOWN), (*bar.parts, bar.unknown), strict=True):
             if value is None:
                 continue
-            hatch = _HATCH if name == "approximation" and bar.is_bound else None
+            look = _UNKNOWN_LOOK if name == _UNKNOWN else _part_look(name, bar)
             axes.barh(
                 place,
                 value,
                 left=above if value >= 0 else below,
                 height=0.72,
-                color=ERROR_COLOURS[name],
-                edgecolor="white",
                 linewidth=0.6,
-                hatch=hatch,
+                **look,
             )
             above, below = above + max(value, 0.0), below + min(value, 0.0)
         if bar.total is not None:
@@ -197,8 +210,14 @@ def _draw(axes: Axes, panel: BarPanel) -> None:
     axes.set_yticks(range(len(panel.bars)), [bar.label for bar in panel.bars])
     axes.invert_yaxis()
     axes.axvline(0.0, color="#555555", linewidth=0.9)
-    axes.set_title(panel.title, fontsize=10)
+    lines = [part for line in panel.title.splitlines() for part in textwrap.wrap(line, _WRAP)]
+    axes.set_title("\n".join(lines), fontsize=10)
     axes.tick_params(axis="y", length=0)
+
+
+def _part_look(name: str, bar: Bar) -> dict[str, Any]:
+    hatch = _HATCH if name == "approximation" and bar.is_bound else None
+    return {"facecolor": ERROR_COLOURS[name], "edgecolor": "white", "hatch": hatch}
 
 
 def _handles(info: Decomposition) -> list[Patch | Line2D]:
@@ -211,6 +230,8 @@ def _handles(info: Decomposition) -> list[Patch | Line2D]:
         handles.append(
             Patch(facecolor=colour, edgecolor="white", hatch=_HATCH, label="at most (≤)")
         )
+    if any(bar.unknown is not None for bar in bars):
+        handles.append(Patch(**_UNKNOWN_LOOK, label=_UNKNOWN))
     if any(bar.total is not None for bar in bars):
         handles.append(
             Line2D([], [], color="black", marker="D", markersize=4.5, label="total, 95% interval")

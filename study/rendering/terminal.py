@@ -105,7 +105,7 @@ def _legend(rows: Sequence[Row], title: str, layout: _Layout, width: int) -> str
     used |= {UNKNOWN for row in rows if any(row[name] is None for name in ERRORS)}
     told = [f"{title} [95% interval]", "d: depth", "sev.: severity"]
     if _knows_slack(rows):
-        sign = "(in brackets)" if layout.is_stacked else "slack"
+        sign = "(number)" if layout.is_stacked else "slack"
         told.append(f"{sign}: as much of approximation may be the search’s for U_H")
     told += [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in used]
     return "\n".join(textwrap.wrap("; ".join(told), width))

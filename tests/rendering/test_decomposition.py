@@ -65,6 +65,16 @@ def test_real_data_show_what_is_known_and_no_total() -> None:
     assert "vgg 1: estimation 4.00, optimization -2.00" in _bar_words(info)
 
 
+def test_parts_that_could_be_known_and_are_not_fill_the_total() -> None:
+    old = {name: PARTS[name] for name in ("total", "approximation", "optimization")}
+    (info,) = plain_decompositions(landscape_frame(cell_row(**old)))
+    (bar,) = info.panels[0].bars
+    assert bar.unknown == pytest.approx(10.0 - 5.0 + 2.0)
+    drawn = bars_of(draw_decomposition(info).axes[0])
+    assert sum(bar.get_width() for bar in drawn) == pytest.approx(10.0)
+    assert to_hex(drawn[-1].get_facecolor()) == "#ffffff"
+
+
 def test_what_knows_nothing_is_not_drawn() -> None:
     assert plain_decompositions(landscape_frame(cell_row())) == []
     assert damage_decompositions(landscape_frame(cell_row(**PARTS))) == []  # a single level
