@@ -60,7 +60,7 @@ def find(study: Study, results: Results) -> Findings:
 def _sentence(clauses: list[str]) -> str:
     """Join clauses to a sentence, the first few of them."""
     more = len(clauses) - _MOST_CLAUSES
-    shown = clauses[:_MOST_CLAUSES] + ([f"{more} more populations below"] if more > 0 else [])
+    shown = clauses[:_MOST_CLAUSES] + ([f"{more} more below"] if more > 0 else [])
     text = "; ".join(shown)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 

@@ -26,6 +26,7 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
         ("populations", _listed(landscape, "population")),
         ("training examples n", _listed(landscape, "num_train")),
         ("distortions", _levels_text(study.levels)),
+        *_seeds(study),
         ("trials", _counts_text(trials)),
         ("time in trials", f"{hours:.2f} hours of wall time, summed over trials"),
         (
@@ -41,6 +42,18 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
     if text := _codes_text(study.trials):
         summary.append(("code", text))
     return summary
+
+
+def _seeds(study: Study) -> list[tuple[str, str]]:
+    """Say by which rule there are as many seeds as there are, where it is no fixed number."""
+    rule = study.stopping
+    if rule is None:
+        return []
+    text = (
+        f"{rule.first_seeds} at first, then as many as their spread asks for until the interval of "
+        f"a cell’s total is ±{rule.precision:g}, {rule.max_seeds} at most (Stein 1945)"
+    )
+    return [("seeds", text)]
 
 
 def _counts_text(trials: Sequence[Row]) -> str:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from study.analysis.files import read_trials, write_table
+from study.analysis.files import Stopping, read_trials, write_table
 from study.analysis.frames import to_rows
 from study.analysis.reading import read_study
 from study.analysis.results import build_results, write_results
@@ -215,6 +215,19 @@ def test_the_summary_says_which_code_ran(
     assert words in told
     assert ("versions of the code" in told) == ("versions" in words)
     assert ("not known" in told) == ("not known" in words)
+
+
+def test_the_summary_says_by_which_rule_there_are_so_many_seeds(
+    records: list[Record], levels: dict[str, list[float]], tmp_path: Path
+) -> None:
+    small = [r for r in records if (r["family"], r["population"]) == ("linear", "xor(sigma=0.5)")]
+    folder = make_folder(small, levels, tmp_path)
+    assert "at first, then as many" not in page_without_pictures(folder).text
+    stopping = Stopping(precision=0.005, first_seeds=4, max_seeds=20)
+    write_table(build_trials(small, levels), folder / "trials", levels=levels, stopping=stopping)
+    told = page_without_pictures(folder).text
+    assert "4 at first, then as many as their spread asks for" in told
+    assert "±0.005, 20 at most" in told
 
 
 def test_winners_and_defaults_are_in_a_table(
