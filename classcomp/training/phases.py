@@ -16,7 +16,7 @@ COOLDOWN_SHARE = 0.2
 """Of the budget T: the length of every cooldown, in whole passes."""
 CHUNK_STEPS = 64
 """Between two reports of a trial on a stream."""
-MIN_SETTLING_STEPS = 16
+MIN_SETTLING_STEPS = 32
 """Of a pass on the way to settling: small samples need not be scored after every other step."""
 
 

@@ -13,6 +13,9 @@ def timer(address: str, data_dir: str | None) -> Callable[[TrialSpec], float]:
         address: of the study's place.
         data_dir: where real images are looked for first.
     """
+    import torch
+
     from classcomp.experiment import seconds_per_example
 
+    torch.set_num_threads(1)  # as a worker of one CPU
     return lambda trial: seconds_per_example(to_trial(trial, address), data_dir=data_dir)
