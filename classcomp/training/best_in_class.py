@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from classcomp.models.base import Classifier
@@ -22,6 +22,11 @@ LOG_ODDS_FLOOR = 1e-4
 HUBER = 2.0
 """From this distance of a centred logit on the loss is linear: few examples that a network cannot
 follow do not outweigh those near the boundary."""
+SHARPNESS = 4.0
+"""Of the expected 0-1 loss: logits of +-4 say a class with probability .9997."""
+RATE = 0.03
+LINEAR_RATE = 0.002
+"""Learning rates at the start, of networks with and without normalisation."""
 WEIGHT_DECAY = 0.1
 """Keeps the weights before a normalisation from growing, which would slow learning down."""
 
@@ -51,11 +56,16 @@ def log_odds_loss(
 def zero_one_loss(
     logits: Float[Tensor, "batch classes"], targets: Float[Tensor, "batch classes"]
 ) -> Float[Tensor, ""]:
-    """Return the 0-1 risk of a rule that draws its class from the softmax: E sum_k eta_k (1 - p_k).
+    """Return the 0-1 risk E sum_k eta_k (1 - p_k) of a rule that draws its class from p.
 
-    Without noise and differentiable; where the logits are large it is the rule's own risk.
+    p is the softmax of the logits brought to the root mean square `SHARPNESS` over the batch. A
+    decision does not depend on their scale, so the loss must not: at a small one it is linear in
+    the logits and no risk at all, at a large one its gradient is gone. Noise-free, differentiable,
+    and near the rule's own risk.
     """
-    return (targets * (1 - logits.softmax(dim=1))).sum(dim=1).mean()
+    said = logits - logits.mean(dim=1, keepdim=True)
+    said = said * (SHARPNESS / (said.square().mean() + 1e-12).sqrt())
+    return (targets * (1 - said.softmax(dim=1))).sum(dim=1).mean()
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -89,6 +99,45 @@ class SearchPhase:
         return math.ceil(self.num_examples / PASS_SIZE)
 
 
+def schedule(model: Classifier, num_examples: int) -> tuple[SearchPhase, ...]:
+    """Return the phases of a search that costs `num_examples` fresh examples.
+
+    Seven eighths find features, the last eighth moves the boundary: a rate that falls to a tenth,
+    then in larger batches to zero. Networks without normalisation (`linear`) have no features to
+    find and take a smaller rate: one that suits thousands of hidden units in a product.
+    """
+    last = num_examples // 8
+    if _is_normalised(model):
+        return (
+            _phase("log_odds", num_examples - last, 64, RATE, RATE / 10),
+            _phase("zero_one", last, 128, RATE / 10, 0.0),
+        )
+    return (_phase("zero_one", num_examples, 64, LINEAR_RATE, 0.0),)
+
+
+def _phase(
+    loss: Loss, num_examples: int, batch_size: int, rate_from: float, rate_to: float
+) -> SearchPhase:
+    return SearchPhase(
+        loss=loss,
+        num_examples=num_examples,
+        batch_size=batch_size,
+        rate_from=rate_from,
+        rate_to=rate_to,
+    )
+
+
+def _is_normalised(model: nn.Module) -> bool:
+    return any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+
+
+def _optimizer(model: Classifier) -> torch.optim.Optimizer:
+    """Muon for features; for a product of matrices Adam, which moves no direction without cause."""
+    if _is_normalised(model):
+        return Muon(model.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
+    return torch.optim.AdamW(model.parameters(), lr=LINEAR_RATE, weight_decay=0.0, fused=True)
+
+
 class Search:
     """One restart: carries out a schedule on a stream that is never seen twice, pass by pass.
 
@@ -110,9 +159,7 @@ class Search:
         self.done = 0
         self._draw = draw
         self._seed = seed
-        self._optimizer = Muon(
-            model.parameters(), lr=phases[0].rate_from, weight_decay=WEIGHT_DECAY
-        )
+        self._optimizer = _optimizer(model)
         self._places = [(phase, k) for phase in phases for k in range(phase.num_passes)]
 
     @property
