@@ -18,7 +18,7 @@ import numpy as np
 from classcomp.distortions import distort
 from classcomp.draws import Draws, Examples
 from classcomp.populations import Population, make, resplit
-from classcomp.training.best_in_class import best_in_class_phases
+from classcomp.teachers import teacher_on
 from classcomp.training.phases import Phase, Schedule, stream_phases, trained_phases
 from classcomp.training.sources import FreshStream, Sample, Source
 from classcomp.trial import Trial
@@ -75,11 +75,14 @@ def _population(
 
 
 def population_of(trial: Trial, data_dir: str | None) -> Population:
-    """The distorted population a trial is about."""
+    """The distorted population a trial is about; of `slack` a teacher that was trained on it."""
     parameters = json.dumps(dict(trial.population_parameters), sort_keys=True)
     whole = _population(
         trial.population_name, parameters, trial.distortion, trial.severity, data_dir
     )
+    if trial.role == "slack":
+        seed = trial.streams["teacher"]
+        return teacher_on(whole, family=trial.family, depth=trial.depth, seed=seed)
     return resplit(whole, trial.streams["split"])
 
 
@@ -156,7 +159,8 @@ def _best_in_class(trial: Trial, draws: Draws, training: Training) -> Design:
     """A network of the architecture, trained for the 0-1 risk itself on m clean examples."""
     plan = _streamed(trial, draws, training, num_examples=trial.num_train, noisy=False)
     if training.batch_size is not None:
-        plan = replace(plan, phases=best_in_class_phases(trial.num_train))
+        search = Phase(kind="search", num_steps=1, pass_steps=1, batch_size=trial.num_train)
+        plan = replace(plan, phases=(search,))
     return replace(plan, selection=draws.selection())
 
 
@@ -226,7 +230,7 @@ DESIGNS: dict[str, Callable[[Trial, Draws, Training], Design]] = {
     "measure": _measure,
     "best_in_class": _best_in_class,
     "limit": _limit,
-    "slack": _best_in_class,  # of the teacher's law: see classcomp.experiment
+    "slack": _best_in_class,
     "ideal": _ideal,
     "variance": _measure,
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from classcomp.designs import Design, Training, design, population_of
 from classcomp.draws import Draws, presenter
@@ -20,26 +21,19 @@ from classcomp.models import (
     count_parameters,
     family_of,
 )
-from classcomp.models.base import Decides
 from classcomp.populations import Population, RealData
-from classcomp.scores import score_columns
+from classcomp.scoring import Scorer
 from classcomp.tasks import TASKS, Evaluation
-from classcomp.training.best_in_class import LEARNING_RATE, WEIGHT_DECAY
+from classcomp.training.best_in_class import Search, schedule
 from classcomp.training.convergence import Reading, has_settled
 from classcomp.training.dynamics import area_under_curve
 from classcomp.training.loop import PassStats, Trainer
 from classcomp.training.phases import Phase
+from classcomp.training.sources import FreshStream
 from classcomp.trial import Outcome, Progress, Trial
 
 SEEKS_BEST_RULE = ("best_in_class", "slack")
 """Roles that train a network of the architecture's rules by a procedure that is not the family's"""
-NUM_PREDICTIONS = 1_000
-"""Of the evaluation examples, those whose predicted probabilities are kept."""
-CONVERGED = (
-    *("risk", "excess_risk", "excess_risk_se"),
-    *("excess_cross_entropy", "calibration_error"),
-)
-"""Columns that R_n(inf) has too, as `converged_...`."""
 
 
 class Experiment:
@@ -89,7 +83,7 @@ class Experiment:
         )
         self._phase_number = self._done = self._step = 0
         self._steps = self._seen = self._place = 0
-        self._trainer: Trainer | None = None
+        self._trainer: Trainer | Search | None = None
         self._head_noise = torch.Generator().manual_seed(trial.streams["head"])
         self._scale = self.task.scale(self.design.head_examples)
         self._trunk: list[Reading] = []
@@ -98,7 +92,7 @@ class Experiment:
             "num_parameters": count_parameters(self.model) or None,
             **_parts_of(self.population),
         }
-        self._kept: dict[str, np.ndarray] = {}
+        self._scorer = Scorer(self.model, self.task, self.design, self._evaluation)
         self._fork: dict[str, Any] | None = None
         self._enter_phase()
         self.finished = False
@@ -112,26 +106,25 @@ class Experiment:
         assert not self.finished, "a finished trial does not advance"
         phase, stats = self._phase, None
         num_steps = phase.steps_after(self._done)
-        if self._trainer is not None:
-            num = num_steps * phase.batch_size
-            loss, stage = None, self._trainer.stage
-            if phase.loss == "zero_one":
-                assert isinstance(stage, Classifier)
-                loss = stage.expected_zero_one
+        if isinstance(self._trainer, Search):
+            stats = self._trainer.advance()
+            self._done += self._trainer.finished
+        elif self._trainer is not None:
             stats = self._trainer.run_pass(
-                self.design.source.examples(self._place, num),
+                self.design.source.examples(self._place, num_steps * phase.batch_size),
                 batch_size=phase.batch_size,
                 rate_from=phase.rate_after(self._done),
                 rate_to=phase.rate_after(self._done + num_steps),
-                loss=loss,
             )
-            self._place += num
-            self._step += num_steps
-            self._steps += num_steps
-            self._seen += num
+            self._done += num_steps
         else:
             self._seen += len(self.design.head_examples.labels)
-        self._done += num_steps
+            self._done += num_steps
+        if stats is not None:
+            self._place += stats.num_examples
+            self._seen += stats.num_examples
+            self._step += stats.num_steps
+            self._steps += stats.num_steps
         progress = self._record(stats)
         self._curves.append(progress)
         is_trunk = phase.kind in ("budget", "settle")
@@ -159,7 +152,7 @@ class Experiment:
         budget, converged: classes `(N,)`; log_probabilities, converged_log_probabilities:
         natural logarithms `(NUM_PREDICTIONS, K)` in float16, of the sample's first examples.
         """
-        return dict(self._kept)
+        return dict(self._scorer.kept)
 
     @property
     def law(self) -> dict[str, np.ndarray]:
@@ -187,6 +180,10 @@ class Experiment:
             begin = time.perf_counter()
             self._fit_head()
             return (time.perf_counter() - begin) / len(self.design.head_examples.labels)
+        if isinstance(self._trainer, Search):
+            begin = time.perf_counter()
+            stats = self._trainer.advance()
+            return (time.perf_counter() - begin) / stats.num_examples
         size = self._phase.batch_size
         few = self.design.source.examples(0, 4 * size)
         seconds = []
@@ -206,7 +203,7 @@ class Experiment:
             "metrics": dict(self._metrics),
             "curves": [asdict(p) for p in self._curves],
             "trunk": [astuple(reading) for reading in self._trunk],
-            "kept": {name: torch.from_numpy(array) for name, array in self._kept.items()},
+            "kept": {name: torch.from_numpy(array) for name, array in self._scorer.kept.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -220,7 +217,7 @@ class Experiment:
         self._metrics = dict(state["metrics"])
         self._curves = [Progress(**p) for p in state["curves"]]
         self._trunk = [Reading(*reading) for reading in state["trunk"]]
-        self._kept = {name: array.cpu().numpy() for name, array in state["kept"].items()}
+        self._scorer.kept = {name: array.cpu().numpy() for name, array in state["kept"].items()}
 
     def _built(self, takes_images: bool) -> Model:
         shape = self.population.image_shape if takes_images else self.population.vector_shape
@@ -250,20 +247,35 @@ class Experiment:
     def _enter_phase(self) -> None:
         """Gives a new stage its trainer, and marks where a branch leaves the trunk."""
         stage = self._stages[self._phase.stage]
-        if self._trainer is None or self._trainer.stage is not stage:
+        if not isinstance(self._trainer, Trainer) or self._trainer.stage is not stage:
             self._trainer = self._new_trainer()
         if self._phase.kind == "cooldown" and self._phase is not self.design.phases[-1]:
             self._fork = self._position()
 
-    def _new_trainer(self) -> Trainer | None:
+    def _new_trainer(self) -> Trainer | Search | None:
         if self._phase.kind == "fit":
             return None
+        if self._phase.kind == "search":
+            return self._new_search()
         seed = self.trial.streams["loss"]
         return Trainer(
             self._stages[self._phase.stage],
             **self._training,
             noise=torch.Generator(self.device).manual_seed(seed),
         )
+
+    def _new_search(self) -> Search:
+        source, seed = self.design.source, self.trial.streams["data"]
+        assert isinstance(source, FreshStream)
+        assert isinstance(self.model, Classifier)
+
+        def draw(num: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+            inputs, _, targets = source.draw(num, rng)
+            assert targets is not None, "the best rule is looked for under a law that is known"
+            return inputs, targets
+
+        phases = schedule(self.model, self.trial.num_train)
+        return Search(self.model, draw=draw, phases=phases, seed=seed)
 
     def _position(self) -> dict[str, Any]:
         """Where the trajectory is: what training from here on depends on."""
@@ -320,7 +332,8 @@ class Experiment:
             self.finished = is_last
             if not is_last:
                 self._go_on_from_fork()
-            elif phase.kind == "fit" and self.design.is_tracked:
+            elif phase.kind == "fit" and self.design.is_tracked and self.design.evaluation:
+                self._metrics["converged"] = True
                 self._score_end()
         else:
             if phase.kind == "settle":
@@ -351,47 +364,14 @@ class Experiment:
         return True
 
     def _score_budget(self) -> None:
-        design = self.design
-        if not design.is_tracked:
+        if not self.design.is_tracked:
             self._fit_head()
-        self._metrics["train_risk"] = self.task.risk(self.model, design.head_examples)
-        if design.is_tracked and self._phase.kind != "fit":
+        elif self._trainer is not None:
             self._metrics["area_under_curve"] = area_under_curve(self._curves)
-        if design.validation is not None:
-            self._metrics["validation_risk"] = self.task.risk(self.model, design.validation)
-        if design.selection is not None:
-            self._metrics["selection_risk"] = self.task.risk(self.model, design.selection)
-        if design.evaluation is not None:
-            evaluation = self._evaluation()
-            self._metrics.update(self.task.assess(evaluation).columns)
-            self._metrics.update(score_columns(evaluation))
-            self._keep(evaluation, "")
+        self._metrics |= self._scorer.at_budget()
 
     def _score_end(self) -> None:
-        """The same at R_n(inf), of the model as it is now."""
-        design = self.design
-        if design.evaluation is None:  # a search that is fitted at once
-            return
-        if self._phase.kind == "fit":
-            self._metrics["converged"] = True
-        evaluation = self._evaluation()
-        columns = {**self.task.assess(evaluation).columns, **score_columns(evaluation)}
-        self._metrics.update({f"converged_{name}": columns.get(name) for name in CONVERGED})
-        if design.selection is not None:
-            risk = self.task.risk(self.model, design.selection)
-            self._metrics["converged_selection_risk"] = risk
-        self._metrics["final_train_risk"] = self.task.risk(self.model, design.head_examples)
-        self._keep(evaluation, "converged")
-
-    def _keep(self, evaluation: Evaluation, branch: str) -> None:
-        """Keeps what the rule decides, so that differences of rules are exact and paired."""
-        if not isinstance(self.model, Decides):
-            return
-        classes, probabilities = evaluation.decisions
-        with np.errstate(divide="ignore"):  # log 0 is minus infinity, and kept as such
-            logs = np.log(probabilities[:NUM_PREDICTIONS]).astype(np.float16)
-        self._kept[branch or "budget"] = classes
-        self._kept[f"{branch}_log_probabilities".lstrip("_")] = logs
+        self._metrics |= self._scorer.at_end()
 
     def _evaluation(self) -> Evaluation:
         """The model as it is now; what scores draw is theirs and that of all trials."""
@@ -438,8 +418,6 @@ def run(
 
 
 def _training_part(trial: Trial) -> dict[str, Any]:
-    if trial.role in SEEKS_BEST_RULE:
-        return {"learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY, "batch_size": 1}
     return {name: trial.hyperparameters[name] for name in TRAINING_HYPERPARAMETERS}
 
 

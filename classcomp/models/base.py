@@ -207,19 +207,6 @@ class Classifier(Model):
         wanted = batch.labels if batch.targets is None else batch.targets
         return F.cross_entropy(self.training_logits(batch.inputs, generator), wanted)
 
-    def expected_zero_one(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Return the 0-1 risk of the rule that draws its class from the network's probabilities.
-
-        1 - E sum_k eta_k(x) p_k(x): with targets for eta it has no label noise, it is
-        differentiable, and its infimum is that of the 0-1 risk itself, since sharper logits
-        come as close to the deterministic rule as one likes.
-        """
-        probabilities = self.training_logits(batch.inputs, generator).softmax(dim=1)
-        wanted = batch.targets
-        if wanted is None:
-            wanted = F.one_hot(batch.labels, probabilities.shape[1]).to(probabilities)
-        return 1.0 - (wanted * probabilities).sum(dim=1).mean()
-
     def classifier_of_class(self, generator: torch.Generator) -> "Classifier":
         """Return this network."""
         return self

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from classcomp.populations.real import (
     resplit,
 )
 
-POPULATIONS: dict[str, Callable[..., Population]] = {
+POPULATIONS: dict[str, Callable[..., Population] | str] = {
     "two_gaussians": two_gaussians,
     "gaussians": gaussians,
     "xor": xor,
@@ -39,7 +40,9 @@ POPULATIONS: dict[str, Callable[..., Population]] = {
     "cifar10": cifar10,
     "arrays": arrays,
     "image_folder": image_folder,
+    "teacher": "classcomp.teachers:teacher",
 }
+"""What makes a population, or where it is: a teacher is a network, of a layer above this one."""
 
 __all__ = [
     "POPULATIONS",
@@ -73,7 +76,7 @@ def make(name: str, *, data_dir: str | Path | None = None, **params: Any) -> Pop
     """
     if name not in POPULATIONS:
         raise ValueError(f"population {name!r} is unknown: must be one of {', '.join(POPULATIONS)}")
-    factory = POPULATIONS[name]
+    factory = _factory(name)
     known = inspect.signature(factory).parameters
     allowed = [key for key in known if key != "data_dir"]
     for key in params:
@@ -88,6 +91,15 @@ def make(name: str, *, data_dir: str | Path | None = None, **params: Any) -> Pop
         return factory(**params)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+
+
+def _factory(name: str) -> Callable[..., Population]:
+    held = POPULATIONS[name]
+    if not isinstance(held, str):
+        return held
+    module, _, attribute = held.partition(":")
+    factory: Callable[..., Population] = getattr(import_module(module), attribute)
+    return factory
 
 
 def _choices(allowed: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,6 @@ import torch
 from torch import Tensor
 
 from classcomp.models.base import Batch, Model, Objective
-
-Loss = Callable[[Batch, torch.Generator], Tensor]
 
 
 class DivergedError(RuntimeError):
@@ -81,7 +78,6 @@ class Trainer:
         batch_size: int,
         rate_from: float = 1.0,
         rate_to: float = 1.0,
-        loss: Loss | None = None,
     ) -> PassStats:
         """Visits N examples once, in their order.
 
@@ -90,7 +86,6 @@ class Trainer:
             batch_size: examples a step; N is a multiple of it, but for a pass of one step.
             rate_from: share of the learning rate at the pass's start.
             rate_to: share at its end; in between the rate is linear.
-            loss: in place of the one objective's own.
 
         Raises:
             DivergedError: the loss is no longer finite.
@@ -107,10 +102,10 @@ class Trainer:
                 for group in optimizer.param_groups:
                     group["lr"] = self.learning_rate * objective.rate * rate
                 optimizer.zero_grad(set_to_none=True)
-                value = (loss or objective.loss)(batch, self.noise)
-                value.backward()
+                loss = objective.loss(batch, self.noise)
+                loss.backward()
                 optimizer.step()
-                total += value.detach() * len(batch)
+                total += loss.detach() * len(batch)
                 if step == num_steps - 1:
                     norms.append(_gradient_norm(objective.parameters))
         mean_loss = float(total) / num

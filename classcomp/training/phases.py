@@ -27,25 +27,24 @@ class Phase:
     Attributes:
         kind: "pretrain": a stage before the last. "budget": the trunk, until the cooldown to
             R_n(T). "settle": the trunk from there on, until settled or out of steps. "stream":
-            on examples that never come twice. "fit": all that a model does which is fitted.
+            on examples that never come twice. "search": for the best rule of an architecture, a
+            schedule of its own (classcomp.training.best_in_class). "fit": all that a model does
+            which is fitted.
         stage: of the model, from 0.
         num_steps: at most, in "settle"; else exactly.
         pass_steps: between two reports; the last pass of a phase may be shorter.
         batch_size: examples a step.
         rates: shares of the learning rate at the phase's start and end; linear in between.
-        loss: "own": the model's objectives. "zero_one": the expected 0-1 loss of a stochastic
-            rule, which is noise-free given the posterior and differentiable.
-        is_averaged: the weights that stand at the end are a moving average over the phase's.
     """
 
-    kind: Literal["pretrain", "budget", "cooldown", "settle", "final_cooldown", "stream", "fit"]
+    kind: Literal[
+        "pretrain", "budget", "cooldown", "settle", "final_cooldown", "stream", "search", "fit"
+    ]
     stage: int = 0
     num_steps: int
     pass_steps: int
     batch_size: int
     rates: tuple[float, float] = (1.0, 1.0)
-    loss: Literal["own", "zero_one"] = "own"
-    is_averaged: bool = False
 
     def steps_after(self, done: int) -> int:
         """Steps of the pass that begins after `done` of the phase."""

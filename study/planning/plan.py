@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from classcomp.teachers import TEACHING_FAMILIES
 from study.planning.precision import first_totals, seeds_asked
 from study.request.spec import PopulationSection, StudySpec
 from study.storage.ledger import Record
@@ -53,7 +54,8 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
     """Where a role has its trials, given the study's grid.
 
     A family in which everything is fixed has nothing to search. The best rule of an architecture
-    is looked for by gradients under a law that is known, and nowhere else. Several cells share a
+    is looked for by gradients under a law that is known, and nowhere else; not every family can be
+    the teacher of another law. Several cells share a
     level or a law: the one with the least label noise, and of those the one with the largest
     sample, serves it.
     """
@@ -65,6 +67,8 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
     if role.scope is Scope.LAW:
         fitted = {family for family in spec.families if spec.is_fitted(family)}
         cells = [c for c in cells if c.population in known and c.family not in fitted]
+    if role.has_teacher:
+        cells = [cell for cell in cells if cell.family in TEACHING_FAMILIES]
     shared = law_of if role.scope is Scope.LAW else _itself
     serving: dict[Cell, Cell] = {}
     for cell in sorted(cells, key=lambda c: (_label_noise(c), -c.num_train)):

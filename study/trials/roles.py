@@ -72,6 +72,7 @@ class Role:
         is_crossed: its seeds are crossings of the seeds of data, initialisation and order.
         is_in_grid: its cells are the study's.
         is_candidate: its rules are of the architecture, and the best of them is U_H.
+        has_teacher: its law is a teacher that was trained on the cell's.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Role:
     is_crossed: bool = False
     is_in_grid: bool = False
     is_candidate: bool = False
+    has_teacher: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ ROLES: Mapping[str, Role] = {
             scope=Scope.LAW,
             seeds=lambda asked: range(asked.best_in_class.slack_restarts),
             streams=lambda asked: [max(asked.best_in_class.num_stream)],
+            has_teacher=True,
             budget=_one_pass,
         ),
         Role(

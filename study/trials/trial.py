@@ -130,7 +130,8 @@ class TrialSpec:
         # Small sets are divided anew for every seed, and alike for all that is paired by it.
         shared["split"] = seed_for("split", where, data)
         network = (self.role, self.cell.family, self.cell.depth)
-        own = {name: seed_for(name, *network, init) for name in ("init", "head", "teacher")}
+        own = {name: seed_for(name, *network, init) for name in ("init", "head")}
+        shared["teacher"] = seed_for("teacher", where, self.cell.family, self.cell.depth)
         visits = {name: seed_for(name, *network, order) for name in ("order", "loss")}
         return drawn | shared | own | visits
 

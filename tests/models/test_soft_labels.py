@@ -1,4 +1,4 @@
-"""Learning a posterior in the labels' place, and the risk of a rule that draws its class."""
+"""Learning a posterior in the labels' place."""
 
 from itertools import product
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from classcomp.distortions import flip_labels, noisy_posterior
 from classcomp.models import FAMILIES, Batch, Classifier
 from classcomp.testing import generator, make
+from classcomp.training.best_in_class import zero_one_loss
 
 NUM, CLASSES = 4, 3
 POSTERIOR = torch.tensor(
@@ -47,45 +48,18 @@ def labellings() -> list[tuple[Tensor, float]]:
 
 
 @pytest.mark.parametrize("family", ["linear", "vgg", "vae_svm"])
-@pytest.mark.parametrize("name", ["loss", "expected_zero_one"])
-def test_soft_labels_have_the_expected_gradient_of_drawn_ones(family: str, name: str) -> None:
+def test_soft_labels_have_the_expected_gradient_of_drawn_ones(family: str) -> None:
     model, inputs = network(family)
     wrong_labels = torch.full((NUM,), 2)  # which targets are to displace
     soft = batch_of(inputs, wrong_labels, POSTERIOR)
-    found = gradient(model, getattr(model, name)(soft, generator(0)))
+    found = gradient(model, model.loss(soft, generator(0)))
     expected = torch.zeros_like(found)
     for labels, chance in labellings():
         if chance > 0:
             hard = batch_of(inputs, labels, None)
-            expected += chance * gradient(model, getattr(model, name)(hard, generator(0)))
+            expected += chance * gradient(model, model.loss(hard, generator(0)))
     assert found.abs().max() > 1e-3
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
-
-
-def test_the_expected_zero_one_loss_is_that_of_a_drawn_class() -> None:
-    model, inputs = network("linear")
-    found = model.expected_zero_one(batch_of(inputs, torch.zeros(NUM).long(), POSTERIOR), None)
-    logits = model(inputs).detach().numpy()
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    rng, draws = np.random.default_rng(0), 40_000
-    said, are = (
-        np.stack([rng.choice(CLASSES, draws, p=row / row.sum()) for row in rows])
-        for rows in (probabilities, POSTERIOR.numpy())
-    )
-    wrong = (said != are).mean(axis=0)
-    assert found.item() == pytest.approx(wrong.mean(), abs=5 * wrong.std(ddof=1) / draws**0.5)
-
-
-def test_sharp_logits_have_the_risk_of_the_rule_itself() -> None:
-    """Its infimum is that of the 0-1 risk; cross-entropy's infimum is somewhere else."""
-    model, inputs = network("linear")
-    decided = model.predict(inputs).numpy()
-    risk = 1 - POSTERIOR.numpy()[np.arange(NUM), decided].mean()
-    with torch.no_grad():
-        model.classifier.weight *= 1e6
-        model.classifier.bias *= 1e6
-    batch = batch_of(inputs, torch.zeros(NUM).long(), POSTERIOR)
-    assert model.expected_zero_one(batch, None).item() == pytest.approx(risk, abs=1e-9)
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
@@ -93,8 +67,7 @@ def test_every_family_has_a_network_of_its_rules(family: str) -> None:
     """U_H is sought in it: labels reach the encoder, as they do not in a VAE."""
     model, inputs = network(family)
     assert model.predict(inputs).shape == (NUM,)  # no head to be fitted first
-    value = model.expected_zero_one(batch_of(inputs, torch.zeros(NUM).long(), POSTERIOR), None)
-    value.backward()
+    zero_one_loss(model(inputs), POSTERIOR).backward()
     untouched = [
         name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0
     ]

@@ -106,15 +106,3 @@ def test_a_pass_takes_whole_batches_and_its_rate_falls_from_step_to_step() -> No
     assert (stats.num_steps, stats.num_examples) == (3, 12)
     # AdamW under a constant gradient moves by its rate: .1 times 1, 2/3 and 1/3.
     torch.testing.assert_close(game.first.detach(), torch.full((2,), 1 - 0.2))
-
-
-def test_another_loss_takes_the_objectives_place() -> None:
-    game = Game(slow=0.0)
-
-    def up(batch: Batch, generator: torch.Generator) -> Tensor:
-        return -game.first.sum()
-
-    stats = trainer_of(game).run_pass(ones(4), batch_size=4, loss=up)
-    torch.testing.assert_close(game.first.detach(), torch.full((2,), 1.1))
-    assert not game.seen
-    assert stats.loss == pytest.approx(-2 - 2.2)
