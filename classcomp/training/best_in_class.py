@@ -103,15 +103,17 @@ class SearchPhase:
 def schedule(model: Classifier, num_examples: int) -> tuple[SearchPhase, ...]:
     """Return the phases of a search that costs `num_examples` fresh examples.
 
-    Of a normalised network seven eighths find features and the last eighth moves the boundary, in
-    larger batches to rate zero. `linear` has no features to find: a quarter in small batches gets
-    near the best line, and the rest in large ones averages the noise away at a sixth of the cost.
+    Of a normalised network the rate rises over a twentieth, falls over the next eighteen while
+    features are found, and the last twentieth moves the boundary, in larger batches to rate zero.
+    `linear` has no features to find: a quarter in small batches gets near the best line, and the
+    rest in large ones averages the noise away at a sixth of the cost.
     """
     if _is_normalised(model):
-        last = num_examples // 8
+        edge = num_examples // 20
         return (
-            _phase("log_odds", num_examples - last, 64, RATE, RATE / 10),
-            _phase("zero_one", last, 128, RATE / 10, 0.0),
+            _phase("log_odds", edge, 64, RATE / 30, RATE),
+            _phase("log_odds", num_examples - 2 * edge, 64, RATE, RATE / 30),
+            _phase("zero_one", edge, 256, RATE / 30, 0.0),
         )
     first = num_examples // 4
     return (
