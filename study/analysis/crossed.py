@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from study.analysis.skewness import CONFIDENCE, t_quantiles
+from study.analysis.intervals import CONFIDENCE
+from study.analysis.skewness import t_quantiles
 
 FEW = 20
 """Examples that differ: with fewer, their own spread says little of the examples' noise."""

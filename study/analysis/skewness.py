@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-CONFIDENCE = 0.95
+from study.analysis.intervals import CONFIDENCE
+
 TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 MIN_SEEDS = 3  # of two values there is no skewness
 ROUNDING = 1e-9  # relative: values that differ by less are equal

