@@ -14,6 +14,8 @@ from classcomp.populations.base import Damage
 
 EVALUATION_SIZE = 10_000
 """Examples of the evaluation draw, shared by all trials of a population whose law is known."""
+SELECTION_SIZE = 5_000
+"""Examples of the draw on which the best rule of an architecture is chosen."""
 RENEWAL_BLOCK = 64
 """Places of the endless sequence of rounds that one generator serves."""
 
@@ -160,7 +162,7 @@ class Draws:
         """
         if not self.is_law_known:
             return None
-        sample = self.population.sample(EVALUATION_SIZE, self._rng("selection"))
+        sample = self.population.sample(SELECTION_SIZE, self._rng("selection"))
         inputs, labels = self._tensors(sample.x, sample.labels)
         return Examples(inputs=inputs, labels=labels, posterior=self.population.posterior(sample.x))
 

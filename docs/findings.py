@@ -1,35 +1,47 @@
-"""Prints the tables of docs/findings.md from a study's trials alone.
+"""Prints the tables of docs/findings.md from a study's folder.
 
-    python docs/findings.py ray_results/reference/gaussian-small/trials.parquet
+    python docs/findings.py ray_results/reference/gaussian-small
 
-Differences between cells are taken seed by seed, averaged over families and depths within a seed,
-and then given Student-t intervals over the seeds (`study.analysis.intervals.seed_interval`):
+Errors and their intervals are the landscape's. Differences between cells are taken seed by seed,
+averaged over families and depths within a seed, and given Student-t intervals over the seeds:
 trials of one seed share their data.
 """
 
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from study.analysis.comparisons import build_comparisons
-from study.analysis.files import read_trials
-from study.analysis.intervals import seed_interval
+from study.analysis.crossed import combine, rows_component
 from study.analysis.joined import join, trial_errors
-from study.analysis.landscape import build_landscape
+from study.analysis.reading import read_study
+from study.analysis.results import build_results
+from study.trials.schema import ERRORS
 
-TERMS = ("total", "approximation", "estimation", "optimization")
+BY_SEED = ("total", "estimation", "optimization")
+"""Errors that seeds differ in; U_H and U_A are one for all seeds."""
 
 
 def points(values: Iterable[float]) -> str:
-    """Mean and interval over seeds, in percentage points."""
-    held = [float(v) for v in values]
-    interval = seed_interval(held)
-    mean = 100 * sum(held) / len(held)
-    if interval.lo is None or interval.hi is None:
-        return f"{mean:.2f}"
-    return f"{mean:.2f} [{100 * interval.lo:.2f}, {100 * interval.hi:.2f}]"
+    """Mean and Student-t interval over seeds, in percentage points."""
+    held = 100 * np.array([float(v) for v in values])
+    seeds = rows_component(held)
+    found = None if seeds is None else combine(float(held.mean()), [seeds])
+    if found is None or found.lo is None:
+        return f"{held.mean():.2f}"
+    return f"{held.mean():.2f} [{found.lo:.2f}, {found.hi:.2f}]"
+
+
+def shown(row: dict[str, Any], term: str) -> str:
+    """A term of the landscape with its interval, in percentage points."""
+    bound = "≤ " if term == "approximation" and row["approximation_is_bound"] else ""
+    value = f"{bound}{100 * row[term]:.2f}"
+    if pd.isna(row[f"{term}_lo"]):
+        return value
+    return f"{value} [{100 * row[f'{term}_lo']:.2f}, {100 * row[f'{term}_hi']:.2f}]"
 
 
 def print_table(title: str, frame: pd.DataFrame) -> None:
@@ -61,57 +73,94 @@ def speed(trials: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found).sort_values(["n", "order"]).drop(columns="order")
 
 
+def in_short(landscape: pd.DataFrame) -> pd.DataFrame:
+    """How much of the landscape says something."""
+    settled = landscape["share_converged"].astype(float)
+    told = [
+        (row[f"{term}_lo"] > 0)
+        or (row[f"{term}_hi"] < 0)
+        or (row[f"{term}_hi"] - row[f"{term}_lo"] < 0.02)
+        for row in landscape.to_dict("records")
+        for term in ERRORS
+        if not pd.isna(row[term])
+    ]
+    known = [bool(value) for value in told if not pd.isna(value)]
+    return pd.DataFrame(
+        [
+            {
+                "cells": len(landscape),
+                "every seed settled": f"{100 * (settled == 1).mean():.0f}%",
+                "seeds settled": f"{100 * settled.mean():.1f}%",
+                "errors": len(told),
+                "interval without 0, or half-width below a point": f"{sum(known)} "
+                f"({100 * sum(known) / len(told):.0f}%)",
+            }
+        ]
+    )
+
+
 def by_depth(landscape: pd.DataFrame) -> pd.DataFrame:
-    """Approximation and estimation of the undistorted cells by depth."""
+    """Every error of the undistorted cells by depth."""
     rows = landscape[(landscape["distortion"] == "label_noise") & (landscape["severity"] == 0)]
     found = []
     for row in rows.sort_values(["num_train", "family", "depth"]).to_dict("records"):
-        shown = {"n": row["num_train"], "family": row["family"], "depth": row["depth"]}
-        for term in TERMS:
-            low, high = 100 * row[f"{term}_lo"], 100 * row[f"{term}_hi"]
-            shown[term] = f"{100 * row[term]:.2f} [{low:.2f}, {high:.2f}]"
-        found.append(shown)
+        slack = "" if pd.isna(row["slack"]) else f"{100 * row['slack']:.2f}"
+        found.append(
+            {"n": row["num_train"], "family": row["family"], "depth": row["depth"]}
+            | {term: shown(row, term) for term in ERRORS}
+            | {"slack": slack}
+        )
     return pd.DataFrame(found)
 
 
+def noisy(landscape: pd.DataFrame) -> pd.DataFrame:
+    """Every error at the largest label noise, mean over depths."""
+    rows = landscape[landscape["distortion"] == "label_noise"]
+    rows = rows[rows["severity"] == rows["severity"].max()]
+    means = 100 * rows.groupby(["num_train", "family"])[list(ERRORS)].mean()
+    return means.round(2).reset_index()
+
+
 def depth_trend(errors: pd.DataFrame) -> pd.DataFrame:
-    """Deepest minus shallowest, undistorted: the change of each term, per family and n."""
+    """Deepest minus shallowest, undistorted: the change of each error, per family and n."""
     rows = errors[errors["distortion"] == "none"]
     shallow, deep = rows["depth"].min(), rows["depth"].max()
     found = []
     for (num, family), group in rows.groupby(["num_train", "family"]):
-        wide = group.pivot_table(index="seed", columns="depth", values=list(TERMS))
-        shown = {"n": num, "family": family}
-        for term in TERMS:
+        wide = group.pivot_table(index="seed", columns="depth", values=list(ERRORS))
+        line = {"n": num, "family": family}
+        for term in ERRORS:
             change = wide[term][deep] - wide[term][shallow]
             alone = f"{100 * change.mean():.2f}"
-            shown[f"{term}, depth {deep} − {shallow}"] = (
-                alone if term == "approximation" else points(change)
-            )
-        found.append(shown)
+            line[f"{term}, {deep} − {shallow}"] = points(change) if term in BY_SEED else alone
+        found.append(line)
     return pd.DataFrame(found)
 
 
 def damage(errors: pd.DataFrame) -> pd.DataFrame:
     """Distorted minus undistorted, mean over families and depths within a seed."""
     key = ["family", "depth", "num_train", "seed"]
-    base = errors[errors["distortion"] == "none"].set_index(key)[list(TERMS)]
+    base = errors[errors["distortion"] == "none"].set_index(key)[list(ERRORS)]
     found = []
     hurt = errors[errors["distortion"] != "none"]
     for (num, name, severity), group in hurt.groupby(["num_train", "distortion", "severity"]):
-        change = (group.set_index(key)[list(TERMS)] - base).dropna().groupby("seed").mean()
-        shown = {"n": num, "distortion": f"{name} {severity:g}"}
-        found.append(shown | {term: points(change[term]) for term in TERMS})
+        change = (group.set_index(key)[list(ERRORS)] - base).dropna().groupby("seed").mean()
+        line = {"n": num, "distortion": f"{name} {severity:g}"}
+        for term in ERRORS:
+            alone = f"{100 * change[term].mean():.2f}"
+            line[term] = points(change[term]) if term in BY_SEED else alone
+        found.append(line)
     return pd.DataFrame(found)
 
 
 def clustering(landscape: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
     """How often VAE and k-means ends below each other family, over all cells."""
     found = []
+    cells = comparisons[comparisons["scope"] == "cell"]
     for other in sorted(set(landscape["family"]) - {"vae_kmeans"}):
-        pairs = comparisons[
-            (comparisons[["first", "second"]] == "vae_kmeans").any(axis=1)
-            & (comparisons[["first", "second"]] == other).any(axis=1)
+        pairs = cells[
+            (cells[["first", "second"]] == "vae_kmeans").any(axis=1)
+            & (cells[["first", "second"]] == other).any(axis=1)
         ]
         sign = pairs["first"].eq("vae_kmeans").map({True: 1.0, False: -1.0})
         difference = pairs["difference"].astype(float) * sign
@@ -130,17 +179,36 @@ def clustering(landscape: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame(found)
 
 
+def over_cells(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Two families over all cells of the population."""
+    rows = comparisons[comparisons["scope"] == "population"].sort_values("difference")
+    return pd.DataFrame(
+        {
+            "first": rows["first"],
+            "second": rows["second"],
+            "first minus second, points": [
+                f"{100 * row.difference:.2f} "
+                f"[{100 * row.difference_lo:.2f}, {100 * row.difference_hi:.2f}]"
+                for row in rows.itertuples()
+            ],
+            "p, after Holm": [f"{p:.2g}" for p in rows["p_holm"]],
+        }
+    )
+
+
 def main() -> None:
     """Prints every table."""
-    trials, levels = read_trials(Path(sys.argv[1]))
-    joined = join(trials)
-    landscape, errors = build_landscape(joined, levels), trial_errors(joined)
-    comparisons = build_comparisons(joined)
-    print_table("How fast empirical risk falls", speed(trials))
-    print_table("Terms by depth, undistorted", by_depth(landscape))
+    study = read_study(Path(sys.argv[1]))
+    results = build_results(study.trials, study.levels, study.decisions)
+    landscape, errors = results.landscape, trial_errors(join(study.trials, study.decisions))
+    print_table("In short", in_short(landscape))
+    print_table("Errors by depth, undistorted", by_depth(landscape))
+    print_table("Under label noise, mean over depths", noisy(landscape))
     print_table("Deeper against shallower", depth_trend(errors))
     print_table("What each distortion adds", damage(errors))
-    print_table("VAE and k-means against the others", clustering(landscape, comparisons))
+    print_table("Families over all cells", over_cells(results.comparisons))
+    print_table("VAE and k-means, cell by cell", clustering(landscape, results.comparisons))
+    print_table("How fast empirical risk falls", speed(study.trials))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ CALIBRATION_SIZE = 4096
 logits: the networks differ by the draw, their standard deviation by some 1%."""
 TRAINING = (
     SearchPhase(
-        loss="cross_entropy", num_examples=2**16, batch_size=64, rate_from=0.03, rate_to=0.0
+        loss="cross_entropy", num_examples=2**15, batch_size=64, rate_from=0.03, rate_to=0.0
     ),
 )
 """How a teacher is trained: near its law's posterior is enough, it need not be the best."""

@@ -2,36 +2,53 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from classcomp.experiment import run
+from classcomp.experiment import Experiment
+from study.analysis.decisions import open_decisions
+from study.analysis.joined import Joined, join
 from study.analysis.table import build_trials
 from study.engine.handover import to_trial
 from study.planning.plan import next_trials
 from study.request.reading import parse_spec
+from study.trials.decisions import FOLDER, law_key, pack
 
 
 def run_study(
     table: Mapping[str, Any],
+    folder: Path,
     *,
     roles: Collection[str],
     hyperparameters: Mapping[str, Any] | None = None,
-) -> pd.DataFrame:
-    """Run a study's trials of some roles; return the trials table.
+) -> Joined:
+    """Run a study's trials of some roles; return them joined, with what their rules decided.
 
     Args:
         table: a study file's content; `search.trials` must be 0.
+        folder: where decisions are written.
         roles: which of its trials to run.
         hyperparameters: in place of the family's defaults.
     """
     records = []
+    (folder / FOLDER).mkdir(exist_ok=True)
     for planned in next_trials(parse_spec({"name": "t", **table}, "test"), []):
         if planned.role in roles:
             chosen = {**(planned.hyperparameters or {}), **(hyperparameters or {})}
             trial = replace(planned, hyperparameters=chosen)
-            outcome = run(to_trial(trial, "."))
-            done = {"status": "done", "metrics": dict(outcome.metrics), "curves": []}
+            experiment = Experiment(to_trial(trial, "."))
+            while not experiment.finished:
+                experiment.advance()
+            done = {"status": "done", "metrics": dict(experiment.outcome.metrics), "curves": []}
             records.append({**trial.identity, "trial_id": trial.trial_id, **done})
-    return build_trials(records, {})
+            law, kept = experiment.law, experiment.decisions
+            packed = {
+                name: pack(kept[name], int(law["num_classes"]))
+                for name in ("budget", "converged")
+                if name in kept
+            }
+            np.savez(folder / FOLDER / f"law-{law_key(trial.cell)}.npz", **law)
+            np.savez(folder / FOLDER / f"{trial.trial_id}.npz", **{**kept, **packed})
+    return join(build_trials(records, {}), open_decisions(folder))

@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 
 from study.analysis.frames import Row, to_rows
-from study.analysis.joined import join
+from study.analysis.joined import join, trial_errors
 from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
+from study.trials.trial import IDENTITY_VERSION
 
 N, D, SEEDS, STEPS = 40, 160, 300, 25
 SCALE = 1e-5  # so that the peak passes for a risk
@@ -50,7 +51,7 @@ def fits(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def record(p: int, role: str, seed: int, **metrics: float) -> Record:
     return {
-        "schema": 1,
+        "schema": IDENTITY_VERSION,
         "trial_id": f"{role}{p}-{seed}",
         "role": role,
         "status": "done",
@@ -78,20 +79,24 @@ def measured(p: int, seed: int, x: np.ndarray, y: np.ndarray) -> Record:
 def landscape() -> dict[int, Row]:
     records = []
     for p in NUM_FITTED:
-        known = {"excess_risk": left_out(p), "excess_risk_se": 0.0, "validation_risk": 0.0}
-        records.append(record(p, "best_in_class", 0, risk=NOISE_VARIANCE + left_out(p), **known))
+        known = {"excess_risk": left_out(p), "excess_risk_se": 0.0, "selection_risk": 0.0}
+        for role in ("best_in_class", "limit"):  # with all data least squares is the best there is
+            records.append(record(p, role, 0, risk=NOISE_VARIANCE + left_out(p), **known))
     for seed in range(SEEDS):
         rng = np.random.default_rng([20260301, seed])
         x = rng.standard_normal((N, D))
         y = x @ BETA + math.sqrt(NOISE_VARIANCE) * rng.standard_normal(N)
         records += [measured(p, seed, x, y) for p in NUM_FITTED]
     joined = join(build_trials(records, {}))
-    return {row["depth"]: row for row in to_rows(build_landscape(joined, {}))}
+    errors = trial_errors(joined).groupby("depth")["estimation"]
+    scatter = errors.std(ddof=1) / math.sqrt(SEEDS)
+    rows = to_rows(build_landscape(joined, {}))
+    return {row["depth"]: {**row, "error": scatter[row["depth"]]} for row in rows}
 
 
 @pytest.mark.parametrize("p", [p for p in NUM_FITTED if p != N])
 def test_both_sides_of_the_peak(landscape: dict[int, Row], p: int) -> None:
-    """Approximation exact; estimation within 4.5 standard errors, taken from its interval.
+    """Approximation exact, objective 0; estimation within 4.5 standard errors over the seeds.
 
     Standard errors are 1% to 5% of the value (3% at p = 30), so that a formula wrong by a quarter
     is seen on either side.
@@ -99,7 +104,8 @@ def test_both_sides_of_the_peak(landscape: dict[int, Row], p: int) -> None:
     row, expected = landscape[p], known_estimation(p)
     assert row["num_seeds"] == SEEDS
     assert row["approximation"] == pytest.approx(left_out(p), rel=1e-12)
-    error = (row["estimation_hi"] - row["estimation_lo"]) / 2 / 1.96
+    assert row["objective"] == 0.0
+    error = row["error"]
     assert error < 0.055 * expected
     assert abs(row["estimation"] - expected) < 4.5 * error
     parts = row["approximation"] + row["estimation"] + row["optimization"]
