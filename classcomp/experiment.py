@@ -10,20 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from classcomp.designs import Design, Training, design, population_of
-from classcomp.draws import Draws, presenter
+from classcomp.assembly import assembled
 from classcomp.exhibits import exhibit_arrays
-from classcomp.models import (
-    TRAINING_HYPERPARAMETERS,
-    Classifier,
-    Model,
-    build,
-    count_parameters,
-    family_of,
-)
-from classcomp.populations import Population, RealData
+from classcomp.models import Classifier, count_parameters
 from classcomp.scoring import Scorer
-from classcomp.tasks import TASKS, Evaluation
+from classcomp.tasks import Evaluation
 from classcomp.training.best_in_class import Search, schedule
 from classcomp.training.convergence import Reading, has_settled
 from classcomp.training.dynamics import area_under_curve
@@ -31,9 +22,6 @@ from classcomp.training.loop import PassStats, Trainer
 from classcomp.training.phases import Phase
 from classcomp.training.sources import FreshStream
 from classcomp.trial import Outcome, Progress, Trial
-
-SEEKS_BEST_RULE = ("best_in_class", "slack")
-"""Roles that train a network of the architecture's rules by a procedure that is not the family's"""
 
 
 class Experiment:
@@ -61,26 +49,10 @@ class Experiment:
         self._wall_before = self._cpu_before = 0.0
         self.trial = trial
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.population = population_of(trial, data_dir)
-        family = family_of(trial.family, trial.network)
-        self.task = TASKS[family.task]
-        takes_images = _takes_images(trial.family, family.takes, self.population)
-        self.model = self._built(takes_images)
-        self._stages = (self.model,) if trial.role in SEEKS_BEST_RULE else self.model.stages()
-        self._training = {} if not self.model.objectives() else _training_part(trial)
-        self._draws = Draws(
-            population=self.population,
-            present=presenter(self.population, takes_images, self.device),
-            device=self.device,
-            streams=trial.streams,
-        )
-        self.design: Design = design(
-            trial,
-            self._draws,
-            Training(
-                num_stages=len(self._stages), batch_size=self._training.pop("batch_size", None)
-            ),
-        )
+        setting = assembled(trial, data_dir, self.device)
+        self.population, self.task, self.design = setting.population, setting.task, setting.design
+        self.model, self._stages = setting.model, setting.stages
+        self._draws, self._optimizer = setting.draws, setting.optimizer
         self._phase_number = self._done = self._step = 0
         self._steps = self._seen = self._place = 0
         self._trainer: Trainer | Search | None = None
@@ -90,7 +62,7 @@ class Experiment:
         self._curves: list[Progress] = []
         self._metrics: dict[str, float | int | bool | None] = {
             "num_parameters": count_parameters(self.model) or None,
-            **_parts_of(self.population),
+            **setting.parts,
         }
         self._scorer = Scorer(self.model, self.task, self.design, self._evaluation)
         self._fork: dict[str, Any] | None = None
@@ -219,27 +191,6 @@ class Experiment:
         self._trunk = [Reading(*reading) for reading in state["trunk"]]
         self._scorer.kept = {name: array.cpu().numpy() for name, array in state["kept"].items()}
 
-    def _built(self, takes_images: bool) -> Model:
-        shape = self.population.image_shape if takes_images else self.population.vector_shape
-        assert shape is not None
-        generator = torch.Generator().manual_seed(self.trial.streams["init"])
-        model = build(
-            self.trial.family,
-            network=self.trial.network,
-            depth=self.trial.depth,
-            input_shape=shape,
-            num_classes=self.population.num_classes,
-            hyperparameters=dict(self.trial.hyperparameters),
-            generator=generator,
-        )
-        if self.trial.role in SEEKS_BEST_RULE:
-            model = model.classifier_of_class(generator)
-        model = model.to(self.device)
-        if takes_images:
-            model = model.to(memory_format=torch.channels_last)
-        assert isinstance(model, self.task.needs)
-        return model
-
     @property
     def _phase(self) -> Phase:
         return self.design.phases[self._phase_number]
@@ -260,7 +211,7 @@ class Experiment:
         seed = self.trial.streams["loss"]
         return Trainer(
             self._stages[self._phase.stage],
-            **self._training,
+            **self._optimizer,
             noise=torch.Generator(self.device).manual_seed(seed),
         )
 
@@ -415,31 +366,6 @@ def run(
         if report is not None:
             report(progress)
     return experiment.outcome
-
-
-def _training_part(trial: Trial) -> dict[str, Any]:
-    return {name: trial.hyperparameters[name] for name in TRAINING_HYPERPARAMETERS}
-
-
-def _parts_of(population: Population) -> dict[str, float | int | bool | None]:
-    """Of real data: how many examples can be trained on and are scored on."""
-    if not isinstance(population, RealData):
-        return {}
-    parts = population.parts
-    return {
-        "num_available": parts.num_train,
-        "num_test": parts.num_test,
-        "is_resplit": parts.is_resplit,
-    }
-
-
-def _takes_images(name: str, takes: str, population: Population) -> bool:
-    if takes == "images" and population.image_shape is None:
-        raise ValueError(
-            f"{name} takes images and {population.label} has none; points are rendered where "
-            "rendering is bump or plane"
-        )
-    return takes != "vectors" and population.image_shape is not None
 
 
 def seconds_per_example(trial: Trial, *, data_dir: str | None = None) -> float:

@@ -26,13 +26,16 @@ __all__ = [
 TRAINING_HYPERPARAMETERS = tuple(TRAINING)
 
 
-def _family(module: ModuleType, *, takes: str, optional: tuple[str, ...] = ()) -> FamilySpace:
+def _family(
+    module: ModuleType, *, takes: str, optional: tuple[str, ...] = (), teaches: bool = True
+) -> FamilySpace:
     """`optional` names what may be asked for although it is not searched by default."""
     return FamilySpace(
         space=module.SPACE,
         defaults=module.DEFAULTS,
         takes=takes,
         limits={n: LIMITS[n] for n in (*module.SPACE, *optional, "width") if n in LIMITS},
+        teaches=teaches,
     )
 
 
@@ -42,6 +45,6 @@ SPACES: dict[str, FamilySpace] = {
     "resnet": _family(resnet, takes="images", optional=("dropout",)),
     "unet": _family(unet, takes="images", optional=("dropout",)),
     "unet_pretrained": _family(unet_pretrained, takes="images", optional=("dropout",)),
-    "vae_svm": _family(vae_svm, takes="any"),
-    "vae_kmeans": _family(vae_kmeans, takes="any"),
+    "vae_svm": _family(vae_svm, takes="any", teaches=False),
+    "vae_kmeans": _family(vae_kmeans, takes="any", teaches=False),
 }

@@ -63,6 +63,7 @@ class FamilySpace:
         task: a key of `classcomp.tasks`.
         limits: what may be asked for by name, searched by default or not; a user's own network
             may be asked for more (`defaults`), which only its constructor can judge.
+        teaches: whether a network of it can be the law that others learn (`classcomp.teachers`).
     """
 
     space: dict[str, Domain]
@@ -70,3 +71,4 @@ class FamilySpace:
     takes: str
     task: str = "classification"
     limits: Mapping[str, Limits] = field(default_factory=dict)
+    teaches: bool = False

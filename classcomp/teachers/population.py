@@ -31,8 +31,9 @@ from classcomp.populations.base import (
     tilt_prior,
 )
 from classcomp.teachers.network import Network
+from search_spaces import SPACES
 
-TEACHING_FAMILIES = ("linear", "vgg", "resnet", "unet", "unet_pretrained")
+TEACHING_FAMILIES = tuple(name for name, space in SPACES.items() if space.teaches)
 """The families of logits that gradients train."""
 NUM_MONTE_CARLO = 2**16
 """Inputs that Bayes risk and priors are averaged over: a standard error of .0006 or less, in

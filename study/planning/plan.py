@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from classcomp.teachers import TEACHING_FAMILIES
 from study.planning.precision import first_totals, seeds_asked
 from study.request.spec import PopulationSection, StudySpec
 from study.storage.ledger import Record
@@ -68,7 +67,7 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
         fitted = {family for family in spec.families if spec.is_fitted(family)}
         cells = [c for c in cells if c.population in known and c.family not in fitted]
     if role.has_teacher:
-        cells = [cell for cell in cells if cell.family in TEACHING_FAMILIES]
+        cells = [cell for cell in cells if spec.space_of(cell.family).teaches]
     shared = law_of if role.scope is Scope.LAW else _itself
     serving: dict[Cell, Cell] = {}
     for cell in sorted(cells, key=lambda c: (_label_noise(c), -c.num_train)):

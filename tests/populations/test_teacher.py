@@ -124,9 +124,9 @@ def test_bayes_risk_by_quadrature(temperature: float, odds: float) -> None:
     one = quad(lambda t: joint(t)[1], -40, 40, limit=200)[0]
     population = base.with_imbalance(odds)
     found = population.bayes_risk()
-    assert 0 < found.standard_error < 5e-4
+    assert 0 < found.standard_error < 7e-4
     assert found.value == pytest.approx(lost / mass, abs=4 * found.standard_error)
-    assert population.prior[1] == pytest.approx(one / mass, abs=0.006)
+    assert population.prior[1] == pytest.approx(one / mass, abs=0.008)
 
 
 def test_imbalance_keeps_each_class_as_it_is() -> None:

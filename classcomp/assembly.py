@@ -1,0 +1,120 @@
+"""A trial's parts, put together: the law, the network, the draws, the plan of its training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from classcomp.designs import Design, Training, design, population_of
+from classcomp.draws import Draws, presenter
+from classcomp.models import TRAINING_HYPERPARAMETERS, Model, build, family_of
+from classcomp.populations import Population, RealData
+from classcomp.tasks import TASKS, Task
+from classcomp.trial import Trial
+
+SEEKS_BEST_RULE = ("best_in_class", "slack")
+"""Roles that train a network of the architecture's rules by a procedure that is not the family's"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """What a trial works with.
+
+    Attributes:
+        population: the law.
+        task: what its family is for.
+        model: what is scored, as it starts.
+        stages: what is trained, one after the other.
+        draws: of the law, as the family sees them.
+        design: what it is trained and scored on.
+        optimizer: learning rate and weight decay; empty where there is nothing to train.
+        parts: of real data, how many examples there are, as columns of the trial table.
+    """
+
+    population: Population
+    task: Task
+    model: Model
+    stages: tuple[Model, ...]
+    draws: Draws
+    design: Design
+    optimizer: Mapping[str, Any]
+    parts: Mapping[str, int | bool]
+
+
+def assembled(trial: Trial, data_dir: str | None, device: torch.device) -> Setting:
+    """Put a trial's parts together.
+
+    Args:
+        trial: what is asked.
+        data_dir: where real images are looked for first.
+        device: where it is to be computed.
+
+    Raises:
+        ValueError: the trial asks for something that does not exist.
+    """
+    population = population_of(trial, data_dir)
+    family = family_of(trial.family, trial.network)
+    task = TASKS[family.task]
+    takes_images = _takes_images(trial.family, family.takes, population)
+    model = _built(trial, population, takes_images, device)
+    assert isinstance(model, task.needs)
+    stages = (model,) if trial.role in SEEKS_BEST_RULE else model.stages()
+    draws = Draws(
+        population=population,
+        present=presenter(population, takes_images, device),
+        device=device,
+        streams=trial.streams,
+    )
+    names = TRAINING_HYPERPARAMETERS if model.objectives() else ()
+    optimizer = {name: trial.hyperparameters[name] for name in names}
+    training = Training(num_stages=len(stages), batch_size=optimizer.pop("batch_size", None))
+    return Setting(
+        population=population,
+        task=task,
+        model=model,
+        stages=stages,
+        draws=draws,
+        design=design(trial, draws, training),
+        optimizer=optimizer,
+        parts=_parts_of(population),
+    )
+
+
+def _built(trial: Trial, population: Population, takes_images: bool, device: torch.device) -> Model:
+    shape = population.image_shape if takes_images else population.vector_shape
+    assert shape is not None
+    generator = torch.Generator().manual_seed(trial.streams["init"])
+    model = build(
+        trial.family,
+        network=trial.network,
+        depth=trial.depth,
+        input_shape=shape,
+        num_classes=population.num_classes,
+        hyperparameters=dict(trial.hyperparameters),
+        generator=generator,
+    )
+    if trial.role in SEEKS_BEST_RULE:
+        model = model.classifier_of_class(generator)
+    model = model.to(device)
+    return model.to(memory_format=torch.channels_last) if takes_images else model
+
+
+def _parts_of(population: Population) -> dict[str, int | bool]:
+    if not isinstance(population, RealData):
+        return {}
+    parts = population.parts
+    return {
+        "num_available": parts.num_train,
+        "num_test": parts.num_test,
+        "is_resplit": parts.is_resplit,
+    }
+
+
+def _takes_images(name: str, takes: str, population: Population) -> bool:
+    if takes == "images" and population.image_shape is None:
+        raise ValueError(
+            f"{name} takes images and {population.label} has none; points are rendered where "
+            "rendering is bump or plane"
+        )
+    return takes != "vectors" and population.image_shape is not None
