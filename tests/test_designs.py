@@ -163,7 +163,7 @@ def test_a_search_is_scored_on_as_many_as_are_asked_for() -> None:
 def test_the_selection_draw_is_not_the_evaluation_draw() -> None:
     found = designed(trial("measure"))
     both = torch.cat([found.selection.inputs, found.evaluation.inputs])
-    assert len(both.unique(dim=0)) == len(both) == 20_000
+    assert len(both.unique(dim=0)) == len(both) == 15_000
     digits = designed(trial("measure", "digits", 0.0, classes=[3, 8]))
     assert digits.selection is None
     assert digits.evaluation is not None
