@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.special import ndtr
 from scipy.stats import ncx2
+from sklearn.cluster import KMeans
 
 from classcomp.distortions import distort, noisy_risk
 from classcomp.populations import make
@@ -248,6 +249,31 @@ def test_one_nearest_neighbour_limit():
 
 def pixels(**changes):
     return {"mu0": 0.0, "mu1": 0.25, "sigma0": 1.0, "sigma1": 1.0, "size": 8} | changes
+
+
+@pytest.mark.parametrize(("prior", "printed"), [(0.5, 0.158655), (0.7, 0.18530)])
+def test_two_means_of_the_population(prior, printed):
+    """Clusters follow what varies most: with unequal priors their border is not the Bayes rule's.
+
+    Of two Gaussians at +-1 the border is where the two conditional means are equally far; the
+    Bayes rule's lies at ln((1 - prior) / prior) / 2. And scikit-learn's k-means finds it.
+    """
+    weights, means = np.array([1 - prior, prior]), np.array([-1.0, 1.0])
+
+    def centres(t):
+        below = weights * ndtr(t - means)
+        density = np.exp(-((t - means) ** 2) / 2) / math.sqrt(2 * math.pi)
+        sums = below * means - weights * density
+        return sums.sum() / below.sum(), (means @ weights - sums.sum()) / (1 - below.sum())
+
+    t = brentq(lambda t: sum(centres(t)) / 2 - t, -2, 2)
+    risk = weights[0] * ndtr(-(t + 1)) + weights[1] * ndtr(t - 1)
+    assert risk == pytest.approx(printed, abs=5.1e-6)
+    sample = make("two_gaussians", delta=2, prior=prior).sample(200_000, np.random.default_rng(0))
+    found = KMeans(2, n_init=3, random_state=0).fit(sample.x)
+    said = found.predict(sample.x)
+    wrong = (said != sample.labels).mean()
+    assert min(wrong, 1 - wrong) == pytest.approx(risk, abs=0.004)
 
 
 def test_equal_variance_pixels():
