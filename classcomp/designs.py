@@ -156,7 +156,13 @@ def _limit(trial: Trial, draws: Draws, training: Training) -> Design:
 
 
 def _best_in_class(trial: Trial, draws: Draws, training: Training) -> Design:
-    """A network of the architecture, trained for the 0-1 risk itself on m clean examples."""
+    """A network of the architecture, trained for the 0-1 risk itself on m clean examples.
+
+    Raises:
+        ValueError: nobody knows the posterior that it is trained on.
+    """
+    if not draws.is_law_known:
+        raise ValueError(f"role = {trial.role!r}: {draws.population.label} has no known posterior")
     plan = _streamed(trial, draws, training, num_examples=trial.num_train, noisy=False)
     if training.batch_size is not None:
         search = Phase(kind="search", num_steps=1, pass_steps=1, batch_size=trial.num_train)

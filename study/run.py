@@ -74,12 +74,9 @@ class _Workplace:
 
 def _run(options: argparse.Namespace) -> int:
     from study.planning.preflight import check
-    from study.planning.samples import sample_lines
 
     spec = read_spec(options.study, options.set, options.name)
     spec = check(spec, options.data_dir)
-    for line in sample_lines(spec, options.data_dir):
-        print(line)
     store = open_store(options.results, spec.name)
     ledger = open_ledger(store)
     held = nullcontext() if options.dry_run else ledger.locked()
@@ -99,8 +96,17 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     environment.prepare()  # before Ray is imported
     from study.engine.timing import timer
 
+    _tell_samples(spec, place.options)
     describe(spec, records, timer(place.store.address, place.options.data_dir), Console())
     return cli.OK
+
+
+def _tell_samples(spec: StudySpec, options: argparse.Namespace) -> None:
+    """Says how far samples of real data overlap."""
+    from study.planning.samples import sample_lines
+
+    for line in sample_lines(spec, options.data_dir):
+        print(line)
 
 
 def _run_locked(spec: StudySpec, place: _Workplace) -> int:
@@ -121,6 +127,7 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     begin = time.monotonic()
     ending: Exception | None = None
     if not is_over:
+        _tell_samples(spec, place.options)
         records, ending = _sweep(spec, whole, records, code, place)
     else:
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")

@@ -94,10 +94,13 @@ def is_scored(family: str, population: tuple[str, dict[str, Any]]) -> bool:
         streams={name: number for number, name in enumerate(STREAMS)},
         network=None if path is None else Network(name=family, path=path),
     )
-    return all(
-        is_finished_with_a_risk(Experiment(replace(measured, role=role), device="cpu"))
-        for role in ("measure", "limit", "best_in_class")
+    xor = {"population_name": "xor", "population_parameters": {"sigma": 0.5}}
+    trials = (
+        measured,
+        replace(measured, role="limit"),
+        replace(measured, role="best_in_class", **xor),  # the posterior must be known there
     )
+    return all(is_finished_with_a_risk(Experiment(trial, device="cpu")) for trial in trials)
 
 
 def is_finished_with_a_risk(experiment: Any) -> bool:

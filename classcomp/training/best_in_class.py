@@ -203,7 +203,7 @@ class Search:
             num_steps += 1
         self.done += 1
         if not math.isfinite(mean := float(total) / num):
-            raise DivergedError(f"the search's loss became {mean}")
+            raise DivergedError(f"the training loss became {mean}")
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         return PassStats(
             num_steps=num_steps,

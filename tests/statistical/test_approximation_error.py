@@ -35,14 +35,16 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def landscape_of(family: str, section: Section, folder: Path, num_stream: int) -> Row:
+def landscape_of(
+    family: str, section: Section, folder: Path, num_stream: int, *, restarts: int = 3
+) -> Row:
     table = {
         "families": [family],
         "depths": [2],
         "num_train": [128],
         "populations": [section],
         "best_in_class": {"restarts": 2, "num_stream": [num_stream // 4, num_stream]},
-        "limit": {"restarts": 3, "num_stream": [20_000]},
+        "limit": {"restarts": restarts, "num_stream": [8_000]},
         "seeds": 2,
         "training": {"budget_steps": 20, "max_steps": 40},
     }
@@ -57,21 +59,22 @@ def test_what_linear_loses_is_told_apart(section: Section, tmp_path: Path) -> No
     """The best line is the architecture's limit, the constant rule the objective's.
 
     Approximation: within .002 and 3 standard errors of the evaluation sample (near .005) of
-    inf_H R - R*, which the first protocol, by cross-entropy, put at the constant rule. Objective:
-    what is left to .5, at which cross-entropy's best line errs, within .01 and as much; its
-    restarts scatter by .01 and more, since every decision of a constant rule is a toss.
+    inf_H R - R*, which the first protocol, by cross-entropy, put at the constant rule. Objective
+    on XOR: what is left to .5, at which cross-entropy's best line errs. A nearly constant network
+    still decides by the sign of what is left of its logits, along any line: single restarts
+    scatter by .06, so that 48 of them are known to .009 (one standard error) and are held to 3.
     """
-    row = landscape_of("linear", section, tmp_path, 64_000)
+    row = landscape_of("linear", section, tmp_path, 64_000, restarts=48)
     best = LINEAR_INFIMUM[section["name"]] - row["bayes_risk"]
     noise = (row["approximation_hi"] - row["approximation_lo"]) / 2 / 1.96
     assert noise < 0.007
     assert abs(row["approximation"] - best) < 0.002 + 3 * noise
     assert row["objective_lo"] is not None
     assert row["objective"] > 0.02
-    constant = (row["limit_risk"] - row["bayes_risk"]) - row["approximation"]
-    assert row["objective"] == pytest.approx(constant, abs=1e-12)
     if section is XOR:
-        assert abs(row["objective"] - (0.5 - LINEAR_INFIMUM["xor"])) < 0.03
+        expected = 0.5 - LINEAR_INFIMUM["xor"]
+        assert 0 < row["objective_lo"] < row["objective_hi"] < 0.25
+        assert abs(row["objective"] - expected) < 0.027 + 3 * noise
 
 
 @pytest.mark.parametrize("section", [XOR, CONCENTRIC], ids=["xor", "concentric"])
