@@ -187,9 +187,9 @@ def _mean(rows: Sequence[Row], name: str) -> float | None:
 
 def _estimate(value: float | None, found: Crossed | None) -> Estimate:
     """The table's value, with an interval that reaches as far as the decisions' does."""
-    if value is None or found is None or found.lo is None or found.hi is None:
+    if found is None:
         return Estimate(value)
-    return Estimate(value, value - (found.value - found.lo), value + (found.hi - found.value))
+    return _around(value, Estimate(found.value, found.lo, found.hi))
 
 
 def _total(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
@@ -219,19 +219,29 @@ def _objective_value(best: Rule | None, limits: Sequence[Row]) -> float | None:
 
 
 def _estimation_estimate(cell: Measured, rows: Sequence[Row]) -> Estimate:
-    """R_n(inf) - U_A; on a set that is divided anew, within each seed's own division."""
+    """R_n(inf) - U_A; on a set that is divided anew, within each seed's own division.
+
+    Seeds that a precision asks for in addition may have no restart of their own: they move the
+    value, and the interval is of those that have.
+    """
     if not _is_resplit(cell):
         return _estimate(_mean(rows, "estimation"), _estimation(cell, rows))
     limits = {row["seed"]: row["risk"] for row in cell.limits}
-    if not rows or any(limits.get(row["seed"]) is None for row in rows):
-        return Estimate(_mean(rows, "estimation"))
-    return _resampled(cell, [row["converged_risk"] - limits[row["seed"]] for row in rows])
+    paired = [row["converged_risk"] - limits[row["seed"]] for row in rows if row["seed"] in limits]
+    return _around(_mean(rows, "estimation"), _resampled(cell, paired))
 
 
 def _optimization_estimate(cell: Measured, rows: Sequence[Row]) -> Estimate:
     if not _is_resplit(cell):
         return _estimate(_mean(rows, "optimization"), _optimization(cell, rows))
     return _resampled(cell, [row["optimization"] for row in rows])
+
+
+def _around(value: float | None, found: Estimate) -> Estimate:
+    """A value with the ends of an interval that fewer seeds than the value's have given."""
+    if value is None or found.value is None or found.lo is None or found.hi is None:
+        return Estimate(value)
+    return Estimate(value, value - (found.value - found.lo), value + (found.hi - found.value))
 
 
 def _is_resplit(cell: Measured) -> bool:

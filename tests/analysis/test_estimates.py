@@ -221,3 +221,20 @@ def test_divisions_that_agree_to_the_last_example_leave_room_for_more(make: Make
     (row,) = to_rows(build_landscape(joined_of(records, {}), {}))
     assert row["optimization"] == 0.0
     assert row["optimization_lo"] < -0.05 < 0.05 < row["optimization_hi"]
+
+
+def test_a_seed_without_a_division_of_its_own_moves_the_value_alone(make: Make) -> None:
+    """As a precision asks for: three seeds, two restarts; U_A of the third is their mean."""
+    sizes = {"is_resplit": True, "num_available": 60, "num_test": 30}
+    records = [
+        make(seed=s, risk=0.5, excess_risk=None, bayes_risk=None, converged_risk=r, **sizes)
+        for s, r in enumerate((0.30, 0.34, 0.41))
+    ]
+    records += [
+        make("limit", seed=s, num_train=9000, risk=u, excess_risk=None, bayes_risk=None, **sizes)
+        for s, u in enumerate((0.20, 0.22))
+    ]
+    (row,) = to_rows(build_landscape(joined_of(records, {}), {}))
+    assert row["estimation"] == pytest.approx((0.10 + 0.12 + 0.20) / 3)
+    half = 12.706205 * math.sqrt(0.0002) * math.sqrt(1 / 2 + 30 / 60)
+    assert row["estimation_hi"] - row["estimation"] == pytest.approx(half, abs=1e-6)
