@@ -1,9 +1,9 @@
 """Prints the tables of docs/findings.md from a study's folder.
 
-    python docs/findings.py ray_results/reference/gaussian-small
+    python docs/findings.py ray_results/reference/quickstart
 
 Errors and their intervals are the landscape's. Differences between cells are taken seed by seed,
-averaged over families and depths within a seed, and given Student-t intervals over the seeds:
+averaged over depths within a seed, and given Student-t intervals over the seeds:
 trials of one seed share their data.
 """
 
@@ -21,6 +21,7 @@ from study.analysis.reading import read_study
 from study.analysis.results import build_results
 from study.trials.schema import ERRORS
 
+CELL = ("num_train", "family", "depth")
 BY_SEED = ("total", "estimation", "optimization")
 """Errors that seeds differ in; U_H and U_A are one for all seeds."""
 
@@ -37,7 +38,10 @@ def points(values: Iterable[float]) -> str:
 
 def shown(row: dict[str, Any], term: str) -> str:
     """A term of the landscape with its interval, in percentage points."""
-    bound = "≤ " if term == "approximation" and row["approximation_is_bound"] else ""
+    is_bound = term == "approximation" and not pd.isna(row[term])
+    bound = "≤ " if is_bound and row["approximation_is_bound"] else ""
+    if pd.isna(row[term]):
+        return "–"
     value = f"{bound}{100 * row[term]:.2f}"
     if pd.isna(row[f"{term}_lo"]):
         return value
@@ -57,10 +61,11 @@ def speed(trials: pd.DataFrame) -> pd.DataFrame:
     """Area under the training-risk curve over the budget, undistorted, mean over depths."""
     rows = trials[(trials["role"] == "measure") & (trials["distortion"] == "none")]
     found = []
-    for (family, num), group in rows.groupby(["family", "num_train"]):
+    for (law, family, num), group in rows.groupby(["population", "family", "num_train"]):
         area = group.groupby("seed")["area_under_curve"].mean()
         found.append(
             {
+                "population": law,
                 "n": num,
                 "family": family,
                 "area under the training-risk curve, points": points(area),
@@ -70,7 +75,7 @@ def speed(trials: pd.DataFrame) -> pd.DataFrame:
                 "order": area.mean(),
             }
         )
-    return pd.DataFrame(found).sort_values(["n", "order"]).drop(columns="order")
+    return pd.DataFrame(found).sort_values(["population", "n", "order"]).drop(columns="order")
 
 
 def in_short(landscape: pd.DataFrame) -> pd.DataFrame:
@@ -99,26 +104,18 @@ def in_short(landscape: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def by_depth(landscape: pd.DataFrame) -> pd.DataFrame:
-    """Every error of the undistorted cells by depth."""
-    rows = landscape[(landscape["distortion"] == "label_noise") & (landscape["severity"] == 0)]
+def by_depth(landscape: pd.DataFrame, rho: float) -> pd.DataFrame:
+    """Every error of the cells at one level of label noise, by depth."""
+    rows = landscape[(landscape["distortion"] == "label_noise") & (landscape["severity"] == rho)]
     found = []
-    for row in rows.sort_values(["num_train", "family", "depth"]).to_dict("records"):
+    for row in rows.sort_values(["population", *CELL]).to_dict("records"):
         slack = "" if pd.isna(row["slack"]) else f"{100 * row['slack']:.2f}"
         found.append(
-            {"n": row["num_train"], "family": row["family"], "depth": row["depth"]}
+            {name: row[name] for name in ("population", *CELL)}
             | {term: shown(row, term) for term in ERRORS}
             | {"slack": slack}
         )
     return pd.DataFrame(found)
-
-
-def noisy(landscape: pd.DataFrame) -> pd.DataFrame:
-    """Every error at the largest label noise, mean over depths."""
-    rows = landscape[landscape["distortion"] == "label_noise"]
-    rows = rows[rows["severity"] == rows["severity"].max()]
-    means = 100 * rows.groupby(["num_train", "family"])[list(ERRORS)].mean()
-    return means.round(2).reset_index()
 
 
 def depth_trend(errors: pd.DataFrame) -> pd.DataFrame:
@@ -126,9 +123,9 @@ def depth_trend(errors: pd.DataFrame) -> pd.DataFrame:
     rows = errors[errors["distortion"] == "none"]
     shallow, deep = rows["depth"].min(), rows["depth"].max()
     found = []
-    for (num, family), group in rows.groupby(["num_train", "family"]):
+    for (law, num, family), group in rows.groupby(["population", "num_train", "family"]):
         wide = group.pivot_table(index="seed", columns="depth", values=list(ERRORS))
-        line = {"n": num, "family": family}
+        line = {"population": law, "n": num, "family": family}
         for term in ERRORS:
             change = wide[term][deep] - wide[term][shallow]
             alone = f"{100 * change.mean():.2f}"
@@ -138,17 +135,20 @@ def depth_trend(errors: pd.DataFrame) -> pd.DataFrame:
 
 
 def damage(errors: pd.DataFrame) -> pd.DataFrame:
-    """Distorted minus undistorted, mean over families and depths within a seed."""
-    key = ["family", "depth", "num_train", "seed"]
+    """Distorted minus undistorted, mean over depths within a seed."""
+    key = ["population", "family", "depth", "num_train", "seed"]
     base = errors[errors["distortion"] == "none"].set_index(key)[list(ERRORS)]
     found = []
     hurt = errors[errors["distortion"] != "none"]
-    for (num, name, severity), group in hurt.groupby(["num_train", "distortion", "severity"]):
-        change = (group.set_index(key)[list(ERRORS)] - base).dropna().groupby("seed").mean()
-        line = {"n": num, "distortion": f"{name} {severity:g}"}
+    axes = ["population", "num_train", "family", "distortion", "severity"]
+    for (law, num, family, name, severity), group in hurt.groupby(axes):
+        change = (group.set_index(key)[list(ERRORS)] - base).dropna(how="all")
+        change = change.groupby("seed").mean().dropna(subset="optimization")
+        line = {"population": law, "n": num, "family": family, "distortion": f"{name} {severity:g}"}
         for term in ERRORS:
             alone = f"{100 * change[term].mean():.2f}"
-            line[term] = points(change[term]) if term in BY_SEED else alone
+            is_known = change[term].notna().all()
+            line[term] = (points(change[term]) if term in BY_SEED else alone) if is_known else "–"
         found.append(line)
     return pd.DataFrame(found)
 
@@ -181,9 +181,11 @@ def clustering(landscape: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFra
 
 def over_cells(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Two families over all cells of the population."""
-    rows = comparisons[comparisons["scope"] == "population"].sort_values("difference")
+    rows = comparisons[comparisons["scope"] == "population"]
+    rows = rows.dropna(subset="difference_lo").sort_values(["population", "difference"])
     return pd.DataFrame(
         {
+            "population": rows["population"],
             "first": rows["first"],
             "second": rows["second"],
             "first minus second, points": [
@@ -199,15 +201,19 @@ def over_cells(comparisons: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     """Prints every table."""
     study = read_study(Path(sys.argv[1]))
-    results = build_results(study.trials, study.levels, study.decisions)
+    first_stage = None if study.stopping is None else study.stopping.first_seeds
+    results = build_results(study.trials, study.levels, study.decisions, first_stage=first_stage)
     landscape, errors = results.landscape, trial_errors(join(study.trials, study.decisions))
     print_table("In short", in_short(landscape))
-    print_table("Errors by depth, undistorted", by_depth(landscape))
-    print_table("Under label noise, mean over depths", noisy(landscape))
-    print_table("Deeper against shallower", depth_trend(errors))
+    noises = sorted(landscape.loc[landscape["distortion"] == "label_noise", "severity"].unique())
+    for rho in noises:
+        print_table(f"Errors at label noise {rho:g}", by_depth(landscape, rho))
+    if len(set(errors["depth"])) > 1:
+        print_table("Deeper against shallower", depth_trend(errors))
     print_table("What each distortion adds", damage(errors))
     print_table("Families over all cells", over_cells(results.comparisons))
-    print_table("VAE and k-means, cell by cell", clustering(landscape, results.comparisons))
+    if "vae_kmeans" in set(landscape["family"]):
+        print_table("VAE and k-means, cell by cell", clustering(landscape, results.comparisons))
     print_table("How fast empirical risk falls", speed(study.trials))
 
 
