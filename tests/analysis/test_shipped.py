@@ -1,4 +1,4 @@
-"""The study that ships: a table of version 1, read and computed again number by number."""
+"""The studies that ship, read and computed again number by number; one is of table version 1."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from study.analysis.files import VERSION_KEY, read_trials, write_csv
+from study.analysis.reading import read_study
 from study.analysis.results import Results, build_results
 from study.trials.schema import TRIAL_COLUMNS
 
@@ -61,3 +62,20 @@ def test_a_table_of_version_1_lacks_columns_and_reads_all_the_same() -> None:
 def test_tasks_that_no_table_tells_are_one_task(results: Results) -> None:
     assert results.landscape["task"].isna().all()
     assert results.comparisons["task"].isna().all()
+
+
+def test_the_second_protocol_s_study_is_what_its_trials_and_decisions_say(tmp_path: Path) -> None:
+    """Text against text in every column; what passed through a float's last digit, to 1e-9."""
+    study = read_study(SHIPPED.parent / "quickstart")
+    assert study.stopping is not None
+    found = build_results(
+        study.trials,
+        study.levels,
+        study.decisions,
+        first_stage=study.stopping.first_seeds,
+    )
+    for name in ("landscape", "best_in_class", "comparisons", "cross_entropy", "ensembles"):
+        shipped = pd.read_csv(SHIPPED.parent / "quickstart" / f"{name}.csv")
+        again = pd.read_csv(write_csv(getattr(found, name), tmp_path / f"{name}.csv"))
+        pd.testing.assert_frame_equal(again, shipped, rtol=1e-9, atol=1e-12)
+    assert found.landscape["objective_lo"].notna().sum() == 10
