@@ -2,44 +2,29 @@
 
     python docs/findings.py ray_results/reference/quickstart
 
-Errors and their intervals are the landscape's. Differences between cells are taken seed by seed,
-averaged over depths within a seed, and given Student-t intervals over the seeds:
-trials of one seed share their data.
+Errors and their intervals are the landscape's and the comparisons'; differences between cells are
+taken seed by seed and come without any.
 """
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from study.analysis.crossed import combine, rows_component
 from study.analysis.joined import join, trial_errors
 from study.analysis.reading import read_study
 from study.analysis.results import build_results
 from study.trials.schema import ERRORS
 
 CELL = ("num_train", "family", "depth")
-BY_SEED = ("total", "estimation", "optimization")
-"""Errors that seeds differ in; U_H and U_A are one for all seeds."""
-
-
-def points(values: Iterable[float]) -> str:
-    """Mean and Student-t interval over seeds, in percentage points."""
-    held = 100 * np.array([float(v) for v in values])
-    seeds = rows_component(held)
-    found = None if seeds is None else combine(float(held.mean()), [seeds])
-    if found is None or found.lo is None:
-        return f"{held.mean():.2f}"
-    return f"{held.mean():.2f} [{found.lo:.2f}, {found.hi:.2f}]"
 
 
 def shown(row: dict[str, Any], term: str) -> str:
     """A term of the landscape with its interval, in percentage points."""
-    is_bound = term == "approximation" and not pd.isna(row[term])
-    bound = "≤ " if is_bound and row["approximation_is_bound"] else ""
+    marks = {"approximation": "≤ ", "objective": "≥ "}
+    is_bound = not pd.isna(row["approximation"]) and row["approximation_is_bound"]
+    bound = marks.get(term, "") if is_bound else ""
     if pd.isna(row[term]):
         return "–"
     value = f"{bound}{100 * row[term]:.2f}"
@@ -62,17 +47,17 @@ def speed(trials: pd.DataFrame) -> pd.DataFrame:
     rows = trials[(trials["role"] == "measure") & (trials["distortion"] == "none")]
     found = []
     for (law, family, num), group in rows.groupby(["population", "family", "num_train"]):
-        area = group.groupby("seed")["area_under_curve"].mean()
+        area = 100 * group["area_under_curve"].mean()
         found.append(
             {
                 "population": law,
                 "n": num,
                 "family": family,
-                "area under the training-risk curve, points": points(area),
-                "training risk at T, points": points(group.groupby("seed")["train_risk"].mean()),
+                "area under the training-risk curve, points": f"{area:.2f}",
+                "training risk at T, points": f"{100 * group['train_risk'].mean():.2f}",
                 "share settled": f"{100 * group['converged'].mean():.0f}%",
                 "seconds a trial": f"{group['wall_s'].mean():.1f}",
-                "order": area.mean(),
+                "order": area,
             }
         )
     return pd.DataFrame(found).sort_values(["population", "n", "order"]).drop(columns="order")
@@ -128,14 +113,13 @@ def depth_trend(errors: pd.DataFrame) -> pd.DataFrame:
         line = {"population": law, "n": num, "family": family}
         for term in ERRORS:
             change = wide[term][deep] - wide[term][shallow]
-            alone = f"{100 * change.mean():.2f}"
-            line[f"{term}, {deep} − {shallow}"] = points(change) if term in BY_SEED else alone
+            line[f"{term}, {deep} − {shallow}"] = f"{100 * change.mean():.2f}"
         found.append(line)
     return pd.DataFrame(found)
 
 
 def damage(errors: pd.DataFrame) -> pd.DataFrame:
-    """Distorted minus undistorted, mean over depths within a seed."""
+    """Distorted minus undistorted, mean over depths and seeds; no intervals."""
     key = ["population", "family", "depth", "num_train", "seed"]
     base = errors[errors["distortion"] == "none"].set_index(key)[list(ERRORS)]
     found = []
@@ -145,11 +129,9 @@ def damage(errors: pd.DataFrame) -> pd.DataFrame:
         change = (group.set_index(key)[list(ERRORS)] - base).dropna(how="all")
         change = change.groupby("seed").mean().dropna(subset="optimization")
         line = {"population": law, "n": num, "family": family, "distortion": f"{name} {severity:g}"}
-        for term in ERRORS:
-            alone = f"{100 * change[term].mean():.2f}"
-            is_known = change[term].notna().all()
-            line[term] = (points(change[term]) if term in BY_SEED else alone) if is_known else "–"
-        found.append(line)
+        means = 100 * change.mean()
+        known = change.notna().all()
+        found.append(line | {t: f"{means[t]:.2f}" if known[t] else "–" for t in ERRORS})
     return pd.DataFrame(found)
 
 

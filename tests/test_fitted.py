@@ -111,11 +111,16 @@ def test_all_examples_of_a_stream_are_fitted_on(role: str) -> None:
     assert ("selection_risk" in outcome.metrics) == (role != "ideal")
 
 
-@pytest.mark.parametrize("role", ["best_in_class", "ideal"])
+@pytest.mark.parametrize("role", ["ideal"])
 def test_of_real_images_the_whole_training_split_is(role: str) -> None:
     experiment, _ = finished(trial(role, "digits"))
     ((inputs, _),) = experiment.model.fitted
     assert len(inputs) == experiment.population.num_available("whole_train")
+
+
+def test_of_real_images_nobody_knows_the_best_rule() -> None:
+    with pytest.raises(ValueError, match="best_in_class': digits.* has no known posterior"):
+        Experiment(trial("best_in_class", "digits"))
 
 
 def test_a_stream_of_noisy_labels_is_noisy_for_the_fitted_too() -> None:

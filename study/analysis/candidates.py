@@ -25,6 +25,7 @@ ByCell = Mapping[Cell, list[Row]]
 QUARTER = 4
 """By how much shorter a stream must be whose risk says whether U_H has settled."""
 MIN_STREAMS = 3  # that a limit is fitted to
+FLAT = 0.05  # by which a teacher's Bayes risk may exceed U_H, before its slack says nothing
 _SELECTION = {BUDGET: "selection_risk", CONVERGED: "converged_selection_risk"}
 
 
@@ -196,15 +197,20 @@ def excess_limit(streams: Mapping[int, Rule]) -> float | None:
     return float(np.linalg.lstsq(design, np.array(list(known.values())), rcond=None)[0][0])
 
 
-def slacks(rows: ByCell) -> dict[Cell, float]:
+def slacks(rows: ByCell, best: Mapping[Cell, Rule]) -> dict[Cell, float]:
     """What the search for U_H leaves where the Bayes rule is in H, by law at any sample size.
 
-    The best restart at the longest stream, as U_H is the best of what there is.
+    The best restart at the longest stream, as U_H is the best of what there is. A teacher that
+    learned nothing of the law, as a line does on XOR, is flat, and nothing can be lost on it: where
+    its own Bayes risk exceeds U_H's by more than `FLAT`, its slack says nothing and is unknown.
     """
     found = {}
     for stream, (rule, _) in best_restarts(rows).items():  # in order of m
-        if rule.excess_risk is not None:
-            found[any_size(stream)] = rule.excess_risk
+        law, bayes = any_size(stream), rule.row["bayes_risk"]
+        reached = best[law].risk if law in best else None
+        is_flat = bayes is not None and reached is not None and bayes > reached + FLAT
+        if rule.excess_risk is not None and not is_flat:
+            found[law] = rule.excess_risk
     return found
 
 

@@ -253,7 +253,7 @@ def _resampled(cell: Measured, values: Sequence[float]) -> Estimate:
     if not values:
         return UNKNOWN
     sizes = {"num_train": cell.rows[0]["num_available"], "num_test": cell.rows[0]["num_test"]}
-    found = resampled_interval(values, **sizes)
+    found = resampled_interval(values, **sizes, first_stage=cell.first_stage)
     if found.lo == found.hi:  # seeds that agree to the last example still tested on few
         found = difference_interval(found, 0, 0, sizes["num_test"])
     return Estimate(mean(values), found.lo, found.hi)

@@ -153,7 +153,7 @@ def join(
         best=best,
         restarts=by_stream,
         limits=limits,
-        slacks=slacks(rows["slack"]),
+        slacks=slacks(rows["slack"], best),
         errors=_errors(current["measure"], best, limits),
         decisions=decisions,
         first_stage=first_stage,

@@ -100,7 +100,12 @@ def resampled_factor(num: int, *, num_train: int, num_test: int) -> float:
 
 
 def resampled_interval(
-    values: Sequence[float], *, num_train: int, num_test: int, confidence: float = CONFIDENCE
+    values: Sequence[float],
+    *,
+    num_train: int,
+    num_test: int,
+    first_stage: int | None = None,
+    confidence: float = CONFIDENCE,
 ) -> Interval:
     """The interval of a mean over seeds that divide the same few examples anew.
 
@@ -118,14 +123,18 @@ def resampled_interval(
         values: one per seed.
         num_train: examples outside the test part, all of them, also where seeds learn from fewer.
         num_test: examples of the test part.
+        first_stage: values whose spread said how many there are (Stein 1945): it stays the
+            interval's. None: their number was fixed.
         confidence: nominal.
     """
-    if len(values) < 2:
+    told = values[:first_stage]
+    if len(told) < 2:
         return Interval(None, None)
-    num, centre = len(values), mean(values)
-    variance = math.fsum((value - centre) ** 2 for value in values) / (num - 1)
-    factor = resampled_factor(num, num_train=num_train, num_test=num_test)
-    half = float(scipy.stats.t.ppf((1 + confidence) / 2, num - 1)) * math.sqrt(factor * variance)
+    centre, around = mean(values), mean(told)
+    variance = math.fsum((value - around) ** 2 for value in told) / (len(told) - 1)
+    factor = resampled_factor(len(values), num_train=num_train, num_test=num_test)
+    quantile = float(scipy.stats.t.ppf((1 + confidence) / 2, len(told) - 1))
+    half = quantile * math.sqrt(factor * variance)
     return Interval(centre - half, centre + half)
 
 

@@ -174,7 +174,7 @@ def test_a_loss_that_is_not_finite_is_said() -> None:
         return inputs * torch.inf, targets
 
     model = network()
-    with pytest.raises(DivergedError, match="the search's loss became nan"):
+    with pytest.raises(DivergedError, match="the training loss became nan"):
         Search(model, draw=draw, phases=schedule(model, 64), seed=0).advance()
 
 
