@@ -119,7 +119,7 @@ def test_of_real_images_the_whole_training_split_is(role: str) -> None:
 
 
 def test_of_real_images_nobody_knows_the_best_rule() -> None:
-    with pytest.raises(ValueError, match="best_in_class': digits.* has no known posterior"):
+    with pytest.raises(ValueError, match=r"best_in_class': digits.* has no known posterior"):
         Experiment(trial("best_in_class", "digits"))
 
 
