@@ -15,8 +15,6 @@ import numpy as np
 from study.trials.trial import Cell, law_of
 
 FOLDER = "decisions"
-NUM_PREDICTIONS = 1_000
-"""Of the evaluation examples, the first this many have their predicted probabilities kept."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
