@@ -9,8 +9,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def tree_page() -> ModuleType:
-    found = importlib.util.spec_from_file_location("tree", ROOT / "docs/tree.py")
+def script(name: str) -> ModuleType:
+    """A page's script."""
+    found = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
@@ -20,11 +21,17 @@ def tree_page() -> ModuleType:
 
 def test_the_tree_is_the_tree() -> None:
     """Otherwise: python docs/tree.py."""
-    assert tree_page().with_tree(README) == README
+    assert script("tree").with_tree(README) == README
+
+
+def test_the_page_of_columns_is_the_schema() -> None:
+    """Otherwise: python docs/tables.py."""
+    page = script("tables")
+    assert page.page() == page.PAGE.read_text(encoding="utf-8")
 
 
 def test_every_file_has_a_line_that_says_something() -> None:
-    lines = tree_page().tree().splitlines()[1:-1]
+    lines = script("tree").tree().splitlines()[1:-1]
     assert len(lines) > 100
     assert [line for line in lines if len(line.split()) < 4] == []
 

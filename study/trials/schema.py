@@ -4,7 +4,7 @@ The one place where a column is declared. The tables hold pandas nullable dtypes
 unknown is null: never 0, never a made-up number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -323,12 +323,3 @@ MISSING_COLUMNS = (
     Column("seed", "Int64", "", "the missing seed; null: all of them"),
     Column("why", "string", "", "absent, failed, stopped or without a risk"),
 )
-
-
-def columns_markdown(columns: Sequence[Column]) -> str:
-    """Render columns as a markdown table: name, dtype, unit, meaning."""
-    lines = ["| column | dtype | unit | meaning |", "|---|---|---|---|"]
-    for column in columns:
-        meaning = column.meaning.replace("|", "\\|")
-        lines.append(f"| `{column.name}` | {column.dtype} | {column.unit} | {meaning} |")
-    return "\n".join(lines) + "\n"

@@ -22,7 +22,7 @@ from study.analysis.files import (
 )
 from study.analysis.frames import TableError, to_rows
 from study.analysis.table import build_curves, build_trials
-from study.trials.schema import METRIC_COLUMNS, TABLE_VERSION, TRIAL_COLUMNS, columns_markdown
+from study.trials.schema import METRIC_COLUMNS, TABLE_VERSION, TRIAL_COLUMNS
 
 Record = dict[str, Any]
 Make = Callable[..., Record]
@@ -331,9 +331,3 @@ def test_curves_round_trip(make: Make, tmp_path: Path) -> None:
     assert curves["train_risk"].isna().all()
     write_table(curves, tmp_path / "curves")
     pd.testing.assert_frame_equal(read_curves(tmp_path / "curves.parquet"), curves)
-
-
-def test_columns_as_markdown() -> None:
-    text = columns_markdown(TRIAL_COLUMNS)
-    assert text.count("\n") == len(TRIAL_COLUMNS) + 2
-    assert "| `excess_cross_entropy` | Float64 | nats | E KL(posterior \\|\\| prediction) |" in text

@@ -1,0 +1,47 @@
+"""docs/tables.md: every column of every table a study writes, as study/trials/schema.py has it.
+
+    python docs/tables.py      # writes it
+
+`tests/test_readme.py` holds the two together.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from study.trials import schema
+from study.trials.schema import Column
+
+PAGE = Path(__file__).with_suffix(".md")
+TABLES = {
+    "trials": ("one row per trial; `hp_<name>` columns besides", schema.TRIAL_COLUMNS),
+    "curves": ("one row per trial and pass", schema.CURVE_COLUMNS),
+    "landscape": ("one row per cell: errors with intervals", schema.LANDSCAPE_COLUMNS),
+    "best_in_class": ("one row per law, family, depth and m", schema.BEST_IN_CLASS_COLUMNS),
+    "comparisons": ("one row per pair of families", schema.COMPARISON_COLUMNS),
+    "learning_curves": ("one row per law, family and depth", schema.LEARNING_CURVE_COLUMNS),
+    "cross_entropy": ("one row per cell, in nats", schema.CROSS_ENTROPY_COLUMNS),
+    "ensembles": ("one row per cell: the seeds' vote", schema.ENSEMBLE_COLUMNS),
+    "variance": ("one row per cell, quantity and component", schema.VARIANCE_COLUMNS),
+    "winners": ("one row per search; `hp_<name>` columns besides", schema.WINNER_COLUMNS),
+}
+
+
+def page() -> str:
+    """The page as it should be."""
+    parts = [f"## {name}\n\n{what}.\n\n{_rows(held)}" for name, (what, held) in TABLES.items()]
+    return (
+        "# Every column of every table\n\n"
+        "Made by `python docs/tables.py`. What is unknown is null, never 0.\n\n" + "\n".join(parts)
+    )
+
+
+def _rows(columns: Sequence[Column]) -> str:
+    lines = ["| column | dtype | unit | meaning |", "|---|---|---|---|"]
+    for column in columns:
+        meaning = column.meaning.replace("|", "\\|")
+        lines.append(f"| `{column.name}` | {column.dtype} | {column.unit} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
