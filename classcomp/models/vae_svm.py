@@ -86,6 +86,8 @@ class VAESVM(VAE):
         self.present: Int64[np.ndarray, " present"] | None = None
         self.num_fitted = 0
         self.machine: SVC | None = None  # None also where the sample has a single class
+        # Its decision values and the classes, in places of `present`, of what it was fitted on.
+        self.fitted: tuple[Float64[np.ndarray, "n values"], Int64[np.ndarray, " n"]] | None = None
         self.calibration: Float64[np.ndarray, "values+1 present"] | None = None
 
     def fit_head(
@@ -94,7 +96,10 @@ class VAESVM(VAE):
         labels: Int64[Tensor, " n"],
         generator: torch.Generator,
     ) -> None:
-        """Fit the machine and its calibration; draws from `generator` only to subsample."""
+        """Fit the machine; draws from `generator` only to subsample.
+
+        Its calibration, which takes longer, is left to whoever asks for probabilities.
+        """
         latents, kept = (part.numpy() for part in self.head_sample(inputs, labels, generator))
         self.present, classes = np.unique(kept, return_inverse=True)
         self.num_fitted = len(kept)
@@ -103,8 +108,7 @@ class VAESVM(VAE):
             from sklearn.svm import SVC  # see vae_kmeans.fit_clusters
 
             self.machine = SVC(C=self.svm_c, gamma="scale").fit(latents, classes)
-            values = decision_values(self.machine, latents)
-            self.calibration = fit_calibration(values, classes, len(self.present))
+            self.fitted = decision_values(self.machine, latents), classes
 
     def predict(self, inputs: Float[Tensor, " batch *shape"]) -> Int64[Tensor, " batch"]:
         """Return the machine's decisions.
@@ -134,9 +138,16 @@ class VAESVM(VAE):
         if self.machine is not None:
             values = decision_values(self.machine, self.latent_points(inputs))
             design = np.column_stack((values, np.ones(len(values))))
-            seen = softmax(design @ self.calibration, axis=1)
+            seen = softmax(design @ self._calibrated(), axis=1)
         proba[:, present] = seen * (1 - absent_mass * (self.num_classes - len(present)))
         return torch.from_numpy(proba).float().to(inputs.device)
+
+    def _calibrated(self) -> Float64[np.ndarray, "values+1 present"]:
+        """Return the calibration of the machine as it was fitted last."""
+        if self.calibration is None:
+            assert self.fitted is not None
+            self.calibration = fit_calibration(*self.fitted, len(self._fitted_classes()))
+        return self.calibration
 
     def _fitted_classes(self) -> Int64[np.ndarray, " present"]:
         if self.present is None:

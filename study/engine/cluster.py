@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -37,8 +38,16 @@ class ClusterError(RuntimeError):
 
 
 @contextmanager
-def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> Iterator[str]:
+def connected(
+    *, cluster: bool, address: str | None, dashboard: bool = True, aside: Executor
+) -> Iterator[str]:
     """Ray for the time of a sweep: a local one on loopback, or the cluster that is there.
+
+    Args:
+        cluster: use the one that is there.
+        address: of it; None: where Ray itself would look.
+        dashboard: of a local one.
+        aside: where Ray is left in the end, which takes a second or two.
 
     Yields:
         The dashboard's HOST:PORT, empty where there is none.
@@ -72,7 +81,7 @@ def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> 
     try:
         yield str(context.dashboard_url or "")
     finally:
-        ray.shutdown()
+        aside.submit(ray.shutdown)
 
 
 def num_slots(spec: StudySpec) -> int:
