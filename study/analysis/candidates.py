@@ -160,7 +160,7 @@ def stream_rows(restarts: Mapping[Cell, tuple[Rule, list[Row]]], limits: ByCell)
 _ORDER = ("family", "depth", "population", "distortion", "severity", "role")
 
 
-def has_settled(streams: Mapping[int, Rule], decisions: Decisions | None) -> bool:
+def bound_has_settled(streams: Mapping[int, Rule], decisions: Decisions | None) -> bool:
     """Whether a stream four times as long left U_H where it was, within its standard error.
 
     The difference is paired, example by example. Where nothing says so it has not: there is no

@@ -14,11 +14,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import scipy.optimize
-import scipy.special
 
-from study.analysis.crossed import Component, Crossed, combine
+from study.analysis.crossed import Crossed, combine, symmetric, t_quantile
 from study.analysis.frames import Row, typed_frame
-from study.analysis.intervals import CONFIDENCE, holm, mean_known
+from study.analysis.intervals import clopper_pearson, holm, mean_known
 from study.analysis.joined import Joined
 from study.analysis.moderated import Array, fit_prior
 from study.analysis.moments import Part, crossed_parts
@@ -99,18 +98,6 @@ def moderated_tests(samples: Sequence[Array], noises: Sequence[Part], sizes: Arr
         )
         for values, examples, moderated in zip(samples, noises, shrunk, strict=True)
     ]
-
-
-def share_interval(wins: float, num: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The interval of a probability from `wins` of `num` seeds (Clopper and Pearson 1934).
-
-    It covers at least as often as it says, whatever the number of seeds. A tie is half a win: the
-    beta quantiles are taken at that, and cover no less, since ties make a share less variable.
-    """
-    tail = (1 - confidence) / 2
-    lo = 0.0 if wins == 0 else float(scipy.special.betaincinv(wins, num - wins + 1, tail))
-    hi = 1.0 if wins == num else float(scipy.special.betaincinv(wins + 1, num - wins, 1 - tail))
-    return lo, hi
 
 
 def _meetings(joined: Joined) -> list[_Meeting]:
@@ -219,13 +206,13 @@ def _seed_columns(differences: Array) -> Row:
     """What the table of trials says by itself."""
     num = len(differences)
     wins = float((differences < 0).sum() + (differences == 0).sum() / 2)
-    lo, hi = share_interval(wins, num)
+    share = clopper_pearson(wins, num)  # a tie half: no less is covered, ties make it less variable
     return {
         "num_pairs": num,
         "difference": float(differences.mean()),
         "probability_first_better": wins / num,
-        "probability_first_better_lo": lo,
-        "probability_first_better_hi": hi,
+        "probability_first_better_lo": share.lo,
+        "probability_first_better_hi": share.hi,
     }
 
 
@@ -236,7 +223,7 @@ def _variance(part: Part) -> float:
 def _test_columns(value: float, seeds: float, freedom: float, examples: Part) -> Row:
     """Of a mean whose variance is a seeds' part, known to `freedom`, and an examples' part."""
     parts = [(seeds, freedom), (_variance(examples), examples.degrees_of_freedom)]
-    found = combine(value, [_component(*part) for part in parts])
+    found = combine(value, [symmetric(*part) for part in parts])
     return {
         "difference_lo": found.lo,
         "difference_hi": found.hi,
@@ -244,11 +231,6 @@ def _test_columns(value: float, seeds: float, freedom: float, examples: Part) ->
         "degrees_of_freedom": found.degrees_of_freedom,
         "p_value": _p_value(value, found, parts),
     }
-
-
-def _component(variance: float, freedom: float) -> Component:
-    reach = _quantile(freedom, 1 - CONFIDENCE)
-    return Component(variance=variance, degrees_of_freedom=freedom, below=reach, above=reach)
 
 
 def _p_value(value: float, found: Crossed, parts: Sequence[tuple[float, float]]) -> float | None:
@@ -262,18 +244,13 @@ def _p_value(value: float, found: Crossed, parts: Sequence[tuple[float, float]])
 
     def excess(log_level: float) -> float:
         level = math.exp(log_level)
-        apart = sum(v * _quantile(freedom, level) ** 2 for v, freedom in parts)
-        return (variance * _quantile(pooled, level) ** 2 + apart) / 2 - value**2
+        apart = sum(v * t_quantile(freedom, level) ** 2 for v, freedom in parts)
+        return (variance * t_quantile(pooled, level) ** 2 + apart) / 2 - value**2
 
     smallest = math.log(SMALLEST_P)
     if excess(smallest) <= 0.0:
         return SMALLEST_P
     return math.exp(float(scipy.optimize.brentq(excess, smallest, 0.0, rtol=1e-10)))
-
-
-def _quantile(freedom: float, level: float) -> float:
-    """Student's t that is exceeded on either side together with probability `level`."""
-    return -float(scipy.special.stdtrit(freedom, level / 2))
 
 
 def _correct(rows: Sequence[Row]) -> None:

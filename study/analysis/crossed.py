@@ -28,8 +28,8 @@ import scipy.special
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.skewness import t_quantiles
 
-FEW = 20
-"""Examples that differ: with fewer, their own spread says little of the examples' noise."""
+FEW_EXAMPLES = 20
+"""That differ: with fewer, their own spread says little of the examples' noise."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -66,13 +66,27 @@ class Component:
 
 def known(variance: float) -> Component:
     """A component whose variance is known."""
-    return _symmetric(variance, math.inf)
+    return symmetric(variance, math.inf)
+
+
+def symmetric(variance: float, degrees_of_freedom: float) -> Component:
+    """A component of a normal mean whose variance is known to so many degrees of freedom."""
+    reach = t_quantile(degrees_of_freedom)
+    return Component(
+        variance=variance, degrees_of_freedom=degrees_of_freedom, below=reach, above=reach
+    )
+
+
+def t_quantile(degrees_of_freedom: float, outside: float = 1 - CONFIDENCE) -> float:
+    """Student's t that is exceeded on either side, both together, with probability `outside`."""
+    if math.isinf(degrees_of_freedom):
+        return -float(scipy.special.ndtri(outside / 2))
+    return -float(scipy.special.stdtrit(degrees_of_freedom, outside / 2))  # scipy.stats.t, and fast
 
 
 def rows_component(
     values: Array,
     *,
-    interaction: float = 0.0,
     skewness: float = 0.0,
     first_stage: int | None = None,
 ) -> Component | None:
@@ -119,7 +133,7 @@ def crossed_mean(
         fixed_second: likewise of second, such as the one rule that was chosen.
         skewness: of the rows of first.
         first_stage: of the rows of first; see `rows_component`.
-        largest: by how much an example can differ. Where fewer than FEW of them do, two more are
+        largest: by how much an example can differ. Where fewer than FEW_EXAMPLES do, two more are
             supposed to, as in Agresti and Coull's (1998) interval: 0 of N is no proof of 0.
         others: further components of the variance.
 
@@ -143,9 +157,9 @@ def crossed_mean(
     if None in rows or num < 2:
         return Crossed(value=value)
     variance = max(0.0, float(difference.var(ddof=1)) / num - interactions)
-    if np.count_nonzero(difference - np.median(difference)) < FEW:
+    if np.count_nonzero(difference - np.median(difference)) < FEW_EXAMPLES:
         variance += 2 * (largest / num) ** 2
-    examples = _symmetric(variance, num - 1)
+    examples = symmetric(variance, num - 1)
     return combine(value, [*(row for row in rows if row is not None), examples, *others])
 
 
@@ -159,9 +173,9 @@ def combine(value: float, components: Sequence[Component]) -> Crossed:
     variance = math.fsum(component.variance for component in held)
     inverse = math.fsum(c.variance**2 / c.degrees_of_freedom for c in held) / variance**2
     freedom = 1 / inverse if inverse > 0 else math.inf
-    apart = math.fsum(c.variance * _t_quantile(c.degrees_of_freedom) ** 2 for c in held)
+    apart = math.fsum(c.variance * t_quantile(c.degrees_of_freedom) ** 2 for c in held)
     # a half-width squared, and the share of it that each side has more or less
-    half = (variance * _t_quantile(freedom) ** 2 + apart) / 2
+    half = (variance * t_quantile(freedom) ** 2 + apart) / 2
     below = math.fsum(c.variance * c.below**2 for c in held) / apart
     above = math.fsum(c.variance * c.above**2 for c in held) / apart
     return Crossed(
@@ -184,17 +198,3 @@ def _interaction(terms: Array, columns: Array) -> float:
         return 0.0
     left = terms - _means(terms)[:, None] - columns + columns.mean()
     return float((left**2).sum() / ((k - 1) * (num - 1) * k * num))
-
-
-def _symmetric(variance: float, degrees_of_freedom: float) -> Component:
-    reach = _t_quantile(degrees_of_freedom)
-    return Component(
-        variance=variance, degrees_of_freedom=degrees_of_freedom, below=reach, above=reach
-    )
-
-
-def _t_quantile(degrees_of_freedom: float) -> float:
-    level = (1 + CONFIDENCE) / 2
-    if math.isinf(degrees_of_freedom):
-        return float(scipy.special.ndtri(level))
-    return float(scipy.special.stdtrit(degrees_of_freedom, level))  # as scipy.stats.t, and fast

@@ -23,7 +23,7 @@ from study.analysis.crossed import Crossed, combine, crossed_mean, known, rows_c
 from study.analysis.decisions import BUDGET, CONVERGED, Decisions
 from study.analysis.frames import Row
 from study.analysis.intervals import UNKNOWN, Estimate, Z, mean
-from study.analysis.resampling import difference_interval, resampled_interval
+from study.analysis.resampling import resampled_interval, room_for_none
 from study.trials.schema import ERRORS, NOMINAL_ERRORS
 from study.trials.trial import CELL_NAMES
 
@@ -255,7 +255,8 @@ def _resampled(cell: Measured, values: Sequence[float]) -> Estimate:
     sizes = {"num_train": cell.rows[0]["num_available"], "num_test": cell.rows[0]["num_test"]}
     found = resampled_interval(values, **sizes, first_stage=cell.first_stage)
     if found.lo == found.hi:  # seeds that agree to the last example still tested on few
-        found = difference_interval(found, 0, 0, sizes["num_test"])
+        room, value = room_for_none(sizes["num_test"]), mean(values)
+        return Estimate(value, min(value, -room), max(value, room))
     return Estimate(mean(values), found.lo, found.hi)
 
 

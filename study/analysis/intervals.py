@@ -34,6 +34,27 @@ class Estimate:
 UNKNOWN = Estimate(None)
 
 
+def clopper_pearson(errors: float, num: int, confidence: float = CONFIDENCE) -> Interval:
+    """The interval of an error probability that no probability leaves uncovered.
+
+    Clopper and Pearson (1934): the p at which neither `errors` or more nor `errors` or fewer among
+    `num` has a chance below (1 - confidence) / 2. No error among num still leaves
+    1 - ((1 - confidence) / 2)^(1 / num), about 3.7 / num.
+
+    Args:
+        errors: from 0 to `num`; a mean over rules scored on one sample need not be whole, and
+            is read as if every rule erred on the same examples, which is the widest reading.
+        num: examples.
+        confidence: at least this is covered, usually more.
+    """
+    if num < 1 or not 0 <= errors <= num:
+        raise ValueError(f"{errors} errors among {num} examples: must be from 0 to {num}")
+    tail = (1 - confidence) / 2
+    lo = 0.0 if errors == 0 else scipy.stats.beta.ppf(tail, errors, num - errors + 1)
+    hi = 1.0 if errors == num else scipy.stats.beta.isf(tail, errors + 1, num - errors)
+    return Interval(float(lo), float(hi))
+
+
 def mean(values: Sequence[float]) -> float:
     """The mean, summed exactly, so that the order of the rows never matters."""
     return math.fsum(values) / len(values)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from study.analysis.candidates import any_size, excess_limit, has_settled
+from study.analysis.candidates import any_size, bound_has_settled, excess_limit
 from study.analysis.completeness import shown_as, study_grid, study_seeds
 from study.analysis.estimates import (
     Measured,
@@ -93,7 +93,7 @@ def _bounds(joined: Joined, cells: Mapping[Cell, Measured]) -> dict[Cell, bool]:
     for cell, measured in cells.items():
         laws[any_size(law_of(cell))].append(measured)
     return {
-        law: not has_settled(joined.restarts.get(law, {}), joined.decisions)
+        law: not bound_has_settled(joined.restarts.get(law, {}), joined.decisions)
         or any(significantly_below(measured) for measured in held)
         for law, held in laws.items()
     }

@@ -15,28 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from study.analysis.crossed import Crossed, combine, known, rows_component
-
-
-def two_stage(
-    first: Sequence[float], values: Sequence[float], *, examples_variance: float = 0.0
-) -> Crossed:
-    """The mean over all seeds with Stein's (1945) interval.
-
-    Args:
-        first: of the seeds of the first stage, two or more.
-        values: of all seeds, those of the first stage included.
-        examples_variance: of the mean over the evaluation examples, the square of its standard
-            error; it is taken as known.
-    """
-    if len(first) < 2 or len(values) < len(first):
-        raise ValueError(f"{len(first)} of {len(values)} seeds are no first stage")
-    held = np.asarray([*first, *values[len(first) :]], dtype=np.float64)
-    if not np.array_equal(held, np.asarray(values, dtype=np.float64)):
-        raise ValueError("the first stage is not the first of all seeds")
-    seeds = rows_component(held, first_stage=len(first))
-    assert seeds is not None
-    return combine(float(held.mean()), [seeds, known(examples_variance)])
+from study.analysis.crossed import combine, known, rows_component
 
 
 def seeds_needed(
@@ -46,12 +25,13 @@ def seeds_needed(
     examples_variance: float = 0.0,
     at_most: int = 10_000,
 ) -> int | None:
-    """How many seeds make the half-width of `two_stage` at most the target.
+    """How many seeds make the half-width of Stein's (1945) interval at most the target.
 
     Args:
         values: of the seeds of the first stage, two or more.
         target_half_width: of the 95% interval.
-        examples_variance: see `two_stage`.
+        examples_variance: of the mean over the evaluation examples, the square of its standard
+            error; it is taken as known.
         at_most: the largest number that is considered.
 
     Returns:

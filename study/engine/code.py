@@ -9,7 +9,8 @@ ASKING = (
     *("trials/roles.py", "trials/seeds.py", "trials/selection.py", "trials/trial.py"),
     *("planning/plan.py", "engine/proposals.py", "engine/scheduler.py", "engine/handover.py"),
 )
-"""Files of `study` that decide seeds, winners, proposals and who is stopped."""
+"""Files of `study` that decide what a trial is given, who wins and who is stopped. How many seeds a
+cell has changes no result of any of them, and is not among these."""
 
 
 def fingerprint() -> str:

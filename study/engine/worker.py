@@ -32,10 +32,8 @@ LONGEST_MESSAGE = 500
 """Characters of what an exception says that a row keeps."""
 SLICE_S = 5.0
 """Seconds between two signs of life of a trial nobody needs to decide about."""
-KEEP_DECISIONS = frozenset({"measure", "best_in_class", "limit", "ideal"})
-"""Roles whose rules' decisions on the evaluation sample are kept."""
 RULES = ("budget", "converged")
-"""Arrays of classes among them, which are packed."""
+"""Arrays of classes among what a rule decides, which are packed."""
 PAUSES_S = (1.0, 4.0)
 """Before decisions are written once more to a place that did not take them."""
 UNKEPT = "unkept"
@@ -144,7 +142,7 @@ class TrialActor(Trainable):
         Raises:
             UnkeptError: the study's place does not take them.
         """
-        if self._spec.role not in KEEP_DECISIONS:
+        if not ROLES[self._spec.role].keeps_decisions:
             return
         kept = dict(experiment.decisions)
         if not kept or experiment.outcome.metrics.get("is_resplit"):

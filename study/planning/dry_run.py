@@ -23,28 +23,27 @@ def describe(
 ) -> None:
     """Prints trials by role, the examples they train on and the CPU time that is estimated to take.
 
-    The unit cost is asked for once for each family, depth and population. Scoring and data are
-    not in it, and a trial may settle before convergence is given up, so the two columns are the
-    time to the budget and the time if none does. Where a precision is asked for, the first is of
-    the seeds that are certain, the second of all that a cell may have.
+    The unit cost is asked for once for each family, depth, population and way of training.
+    Scoring and data are not in it, and a trial may settle before convergence is given up, so the
+    two columns are the time to the budget and the time if none does. Where a precision is asked
+    for, the first is of the seeds that are certain, the second of all that a cell may have.
     """
     least, most = planned_trials(spec, records), planned_trials(with_most_seeds(spec), records)
-    unit: dict[tuple[str, int, str], float] = {}
+    unit: dict[_Priced, float] = {}
     rows: dict[str, _Row] = defaultdict(_Row)
     for trial in most:
-        cell = trial.cell
-        key = (cell.family, cell.depth, cell.population)
+        key = _Priced.of(trial)
         if key not in unit:
             unit[key] = seconds_per_example(trial)
         row = rows[trial.role]
         row.most += 1
         row.at_most_s += unit[key] * _num_examples(spec, trial, trial.budget.at_most)
     for trial in least:
-        cell, row = trial.cell, rows[trial.role]
+        row = rows[trial.role]
         examples = _num_examples(spec, trial, trial.budget.to_budget)
         row.least += 1
         row.examples += examples
-        row.to_budget_s += unit[cell.family, cell.depth, cell.population] * examples
+        row.to_budget_s += unit[_Priced.of(trial)] * examples
     count = _between(len(least), len(most))
     table = Table(title=f"{spec.name}: {count} trials to run, {len(records)} finished")
     for heading in ("role", "trials", "examples", "CPU to budget", "CPU at most"):
@@ -60,6 +59,26 @@ def describe(
         console.print(
             f"precision = {spec.precision:g}: {spec.seeds} seeds of each cell tell how many it "
             f"needs, {spec.max_seeds} at most."
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Priced:
+    """What an example's cost depends on."""
+
+    family: str
+    depth: int
+    population: str
+    seeks_best_rule: bool
+
+    @classmethod
+    def of(cls, trial: TrialSpec) -> "_Priced":
+        cell = trial.cell
+        return cls(
+            family=cell.family,
+            depth=cell.depth,
+            population=cell.population,
+            seeks_best_rule=ROLES[trial.role].seeks_best_rule,
         )
 
 

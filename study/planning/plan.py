@@ -269,15 +269,21 @@ class _State:
 
 
 def _in_order(state: _State) -> list[TrialSpec]:
-    by_role = {name: list(state.startable(role)) for name, role in ROLES.items()}
-    # Searching first, since everything else waits for it; long streams before short trials.
-    references = [t for name in by_role for t in by_role[name] if ROLES[name].scope != Scope.CELL]
-    ordered = [
-        *by_role["search"],
-        *sorted(references, key=lambda t: -t.cell.num_train),
-        *by_role["measure"],
-        *_cell_by_cell([*by_role["ideal"], *by_role["variance"]], state.cells),
-    ]
+    """Searching first, since everything else waits for it; long streams before short trials."""
+    first: list[TrialSpec] = []
+    streamed: list[TrialSpec] = []
+    measured: list[TrialSpec] = []
+    besides: list[TrialSpec] = []
+    for role in ROLES.values():
+        if role.is_searched:
+            place = first
+        elif role.scope is not Scope.CELL:
+            place = streamed
+        else:
+            place = measured if role.is_measured else besides
+        place += state.startable(role)
+    streamed.sort(key=lambda trial: -trial.cell.num_train)
+    ordered = [*first, *streamed, *measured, *_cell_by_cell(besides, state.cells)]
     fresh = (t for t in ordered if ROLES[t.role].is_searched or t.trial_id not in state.finished)
     return list({_key(t): t for t in fresh}.values())
 

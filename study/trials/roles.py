@@ -30,8 +30,12 @@ class Scope(Enum):
     LAW = auto()  # across noise levels too: label noise corrupts a sample and not the law
 
 
-PASSES = 20
-"""Reports that a budget in steps is cut into; in epochs there is one after each."""
+NUM_REPORTS = 20
+"""Passes that a budget in steps is cut into; in epochs there is one report after each.
+
+Repeated from classcomp.designs, which this side of the wall may not import; a test holds the two
+together.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +57,7 @@ class Budget:
         """How often a trial of what is trained reports until its budget is used up."""
         if self.unit == "epochs":
             return self.to_budget
-        steps_between = -(-self.to_budget // PASSES)
+        steps_between = -(-self.to_budget // NUM_REPORTS)
         return -(-self.to_budget // steps_between)
 
 
@@ -73,6 +77,8 @@ class Role:
         is_in_grid: its cells are the study's.
         is_candidate: its rules are of the architecture, and the best of them is U_H.
         has_teacher: its law is a teacher that was trained on the cell's.
+        seeks_best_rule: it trains by the search for the best rule, not as the family does.
+        keeps_decisions: what its rules decide on the evaluation sample is kept.
     """
 
     name: str
@@ -86,6 +92,8 @@ class Role:
     is_in_grid: bool = False
     is_candidate: bool = False
     has_teacher: bool = False
+    seeks_best_rule: bool = False
+    keeps_decisions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +155,7 @@ ROLES: Mapping[str, Role] = {
             is_measured=True,
             is_in_grid=True,
             is_candidate=True,
+            keeps_decisions=True,
         ),
         Role(
             name="best_in_class",
@@ -155,6 +164,8 @@ ROLES: Mapping[str, Role] = {
             streams=lambda asked: asked.best_in_class.num_stream,
             budget=_one_pass,
             is_candidate=True,
+            seeks_best_rule=True,
+            keeps_decisions=True,
         ),
         Role(
             name="limit",
@@ -163,14 +174,16 @@ ROLES: Mapping[str, Role] = {
             streams=lambda asked: asked.limit.num_stream,
             budget=_one_pass,
             is_candidate=True,
+            keeps_decisions=True,
         ),
         Role(
             name="slack",
             scope=Scope.LAW,
             seeds=lambda asked: range(asked.best_in_class.slack_restarts),
             streams=lambda asked: [max(asked.best_in_class.num_stream)],
-            has_teacher=True,
             budget=_one_pass,
+            has_teacher=True,
+            seeks_best_rule=True,
         ),
         Role(
             name="ideal",

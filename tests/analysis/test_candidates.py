@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.analysis.candidates import Rule, excess_limit, has_settled
+from study.analysis.candidates import Rule, bound_has_settled, excess_limit
 from study.analysis.decisions import Decisions
 from study.analysis.frames import to_rows
 from study.analysis.joined import join
@@ -80,4 +80,4 @@ def test_the_limit_wants_three_streams() -> None:
 
     assert excess_limit(streams(1000, 4000)) is None
     assert excess_limit(streams(1000, 4000, 16_000)) == pytest.approx(0.02, abs=1e-12)
-    assert not has_settled({}, None)
+    assert not bound_has_settled({}, None)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from study.analysis.comparisons import build_comparisons, share_interval
+from study.analysis.comparisons import build_comparisons
 from study.analysis.frames import to_rows
 from study.analysis.intervals import holm
 from study.analysis.joined import join
@@ -28,28 +28,6 @@ def test_holm_by_hand() -> None:
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([None, 0.04, None]) == [None, 0.04, None]
     assert holm([]) == []
-
-
-@pytest.mark.parametrize("num", [3, 5, 10, 20])
-def test_shares_are_covered_with_and_without_ties(num: int) -> None:
-    """By enumeration: seeds that win, tie or lose with any probabilities, 95% or more."""
-    for win, tie in itertools.product(np.linspace(0, 1, 21), (0.0, 0.2, 0.6)):
-        if win + tie > 1:
-            continue
-        covered = 0.0
-        for wins in range(num + 1):
-            for ties in range(num - wins + 1):
-                lo, hi = share_interval(wins + ties / 2, num)
-                counts = [wins, ties, num - wins - ties]
-                law = scipy.stats.multinomial(num, [win, tie, max(0.0, 1 - win - tie)])
-                covered += float(law.pmf(counts)) * (lo <= win + tie / 2 <= hi)
-        assert covered >= 0.95 - 1e-9, (win, tie)
-
-
-def test_share_interval_is_clopper_and_pearsons() -> None:
-    for wins in range(6):
-        exact = scipy.stats.binomtest(wins, 5).proportion_ci(0.95, method="exact")
-        assert share_interval(wins, 5) == pytest.approx((exact.low, exact.high))
 
 
 def _posterior(rng: np.random.Generator) -> np.ndarray:

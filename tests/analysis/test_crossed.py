@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.analysis.crossed import FEW, combine, crossed_mean, known, rows_component
+from study.analysis.crossed import FEW_EXAMPLES, combine, crossed_mean, known, rows_component
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -116,7 +116,7 @@ def test_no_difference_in_n_examples_is_no_proof_of_none() -> None:
     # Clopper and Pearson: 0 of 200 leaves 1 - .025^(1/200) = .01827 on one side
     assert 0.5 * 0.01827 < careful.hi < 1.2 * 0.01827
     many = np.zeros((3, 200))
-    many[:, : FEW + 1] = 1.0
+    many[:, : FEW_EXAMPLES + 1] = 1.0
     assert crossed_mean(many, largest=1.0) == crossed_mean(many)
 
 

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from classcomp import designs
 from study.planning.plan import enumerate_cells, next_trials, planned_trials, total_by_role
 from study.request.reading import SpecError, parse_spec
 from study.request.sections import VarianceSection
 from study.request.spec import StudySpec
+from study.trials import roles
+from study.trials.roles import ROLES, Role, Scope
 from study.trials.trial import TrialSpec
 from tests.small_study import TABLE, record_of
 
@@ -319,3 +322,24 @@ def test_a_range_is_searched_and_a_value_is_not(make_spec: MakeSpec) -> None:
     assert "dropout" not in space.space
     assert space.defaults["dropout"] == 0.25
     assert spec.space_of("linear") == make_spec().space_of("linear")
+
+
+def test_a_new_role_is_planned_as_it_is_counted(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Roles are data: nothing but the table of roles knows that there is one more."""
+    extra = Role(
+        name="measure_twice",
+        scope=Scope.CELL,
+        seeds=lambda asked: range(2),
+        budget=ROLES["measure"].budget,
+    )
+    monkeypatch.setattr("study.planning.plan.ROLES", {**ROLES, extra.name: extra})
+    spec = make_spec()
+    planned = Counter(trial.role for trial in planned_trials(spec, []))
+    assert planned == total_by_role(spec)
+    assert planned["measure_twice"] == 2 * len(enumerate_cells(spec))
+
+
+def test_reports_are_cut_alike_on_both_sides_of_the_wall() -> None:
+    assert roles.NUM_REPORTS == designs.NUM_REPORTS
