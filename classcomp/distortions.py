@@ -36,8 +36,7 @@ def distort(population: Population, name: str, severity: float) -> Population:
     """The population under one distortion; "none" and neutral severities return it unchanged.
 
     Imbalance pi multiplies the prior odds of class 1 against every other class by pi/(1-pi): in a
-    balanced two-class law, pi is the prior of class 1. (PROTOCOL states that case; this extends
-    it to K classes and to unbalanced laws.)
+    balanced two-class law, pi is the prior of class 1.
 
     Raises:
         ValueError: the name is unknown or the severity is out of its range.

@@ -203,12 +203,12 @@ def named_seed(*names: object) -> int:
 
 
 def check_label_noise(rho: Any) -> float:
-    """PROTOCOL's range of label noise: [0, 1/2)."""
+    """The range of label noise: [0, 1/2)."""
     return check_number("label_noise", rho, low=0, high=0.5, closed_low=True)
 
 
 def check_feature_noise(tau: Any) -> float:
-    """PROTOCOL's range of feature noise: tau >= 0."""
+    """The range of feature noise: tau >= 0."""
     return check_number("feature_noise", tau, low=0, closed_low=True)
 
 
@@ -218,5 +218,5 @@ def check_odds(odds: Any) -> float:
 
 
 def check_overlap(s: Any) -> float:
-    """PROTOCOL's range of overlap: [0, 1)."""
+    """The range of overlap: [0, 1)."""
     return check_number("overlap", s, low=0, high=1, closed_low=True)

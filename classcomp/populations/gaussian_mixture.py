@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians as populations, and the named ones of PROTOCOL."""
+"""Mixtures of Gaussians as populations, and the named ones of docs/protocol.md."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

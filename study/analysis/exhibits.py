@@ -121,7 +121,9 @@ def cka_matrix(grams: Sequence[Array]) -> Array:
     """Linear centred kernel alignment (M, M) of M feature spaces: <G, H> / (|G| |H|).
 
     1 for spaces that are equal up to rotation and scale (Kornblith et al. 2019, "Similarity of
-    Neural Network Representations Revisited", equation 4). NaN where a space is constant, or two
+    Neural Network Representations Revisited", equation 4). Of grams centred without bias (Song et
+    al. 2012), as exhibits hold them, it is near 0 for spaces that have nothing in common, and may
+    fall below. NaN where a space is constant, or two
     are of different numbers of examples.
 
     Args:

@@ -96,7 +96,7 @@ METRIC_COLUMNS = (
     Column("converged_calibration_error", "Float64", PROBABILITY, "the same at R_n(inf)"),
     Column("class_distribution_kl", "Float64", "nats", "KL(class priors || mean prediction)"),
     Column("class_distribution_tv", "Float64", PROBABILITY, "total variation between the two"),
-    Column("area_under_curve", "Float64", PROBABILITY, "mean training risk over epochs 1 to T"),
+    Column("area_under_curve", "Float64", PROBABILITY, "mean training risk up to T"),
     Column("final_train_risk", "Float64", PROBABILITY, "L, errors on its own sample at R_n(inf)"),
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
     Column("reconstruction_mse", "Float64", "squared input", "generative families only"),
@@ -128,7 +128,7 @@ CURVE_COLUMNS = (
     Column("epoch", "Float64", "epochs", "passes over the training sample so far"),
     Column("train_loss", "Float64", "of the family", "mean training objective"),
     Column("train_risk", "Float64", PROBABILITY, "0-1 risk on the training sample"),
-    Column("validation_risk", "Float64", PROBABILITY, "0-1 risk on the selection draw"),
+    Column("validation_risk", "Float64", PROBABILITY, "of a proposal, on the search's own draw"),
     Column("gradient_norm", "Float64", "of the family", "Euclidean norm of the gradient"),
     Column("wall_s", "Float64", "seconds", "wall time so far"),
 )

@@ -37,7 +37,7 @@ def best_row(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The best of rows of the trials table, as `winner` has it; None where none is done.
 
     Args:
-        rows: that compete: the restarts of one law at one m, or a cell's proposals.
+        rows: that compete: a cell's proposals.
     """
     return _smallest([(_score(row), row) for row in rows if row["status"] == "done"])
 

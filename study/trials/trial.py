@@ -23,8 +23,8 @@ DATA_STREAMS = (
 class Cell:
     """A row of the landscape: a family of one depth on one law, with one sample size.
 
-    `distortion` is "none" where the severity changes nothing. For a best-in-class trial
-    `num_train` is the length m of its stream.
+    `distortion` is "none" where the severity changes nothing. For a trial on a stream `num_train`
+    is the stream's length m.
     """
 
     family: str

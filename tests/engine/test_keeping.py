@@ -112,8 +112,8 @@ def payload(result: Mapping[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("role", "is_kept"),
     [
-        *((name, True) for name in ("measure", "limit", "best_in_class", "ideal")),
-        *((name, False) for name in ("search", "slack", "variance")),
+        *((name, True) for name in ("measure", "limit", "best_in_class")),
+        *((name, False) for name in ("search", "slack", "ideal", "variance")),
     ],
 )
 def test_decisions_are_kept_of_rules_that_intervals_need(

@@ -1,4 +1,4 @@
-"""PROTOCOL's ground truth 9: the landscape's 95% intervals cover 93% to 97% of known answers."""
+"""Ground truth: the landscape's 95% intervals cover known answers as docs/protocol.md says."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""PROTOCOL's ground truth 4: the estimation error of logistic regression, known by theory."""
+"""Ground truth: the estimation error of logistic regression, known by theory."""
 
 import math
 

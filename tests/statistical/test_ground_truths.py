@@ -1,4 +1,4 @@
-"""PROTOCOL's ground truths 1, 2, 3, 6 and 8: known risks, to the digits that it prints."""
+"""Ground truths of docs/protocol.md: known risks, to the digits that are printed."""
 
 import math
 
@@ -103,7 +103,7 @@ def best_linear_risk(law):
 @pytest.mark.parametrize(
     ("name", "params", "bayes_risk", "linear"),
     [
-        # PROTOCOL prints .304560 and .410164, a grid's minimum: 3e-6 and 1e-6 above the infimum
+        # a published .304560 and .410164, a grid's minimum: 3e-6 and 1e-6 above the infimum
         ("xor", {"sigma": 0.5}, 0.044465, 0.304557),
         ("xor", {"sigma": 1.0}, 0.266968, 0.410163),
         ("concentric", {"scale": 2, "dim": 2}, 0.263765, 0.419331),

@@ -1,4 +1,4 @@
-"""PROTOCOL's ground truth 5: double descent of least squares, as a test of the decomposition.
+"""Ground truth: double descent of least squares, as a test of the decomposition.
 
 D isotropic Gaussian features, y = x.beta + sigma noise; the family of "depth" p fits the first p
 features by least squares of least norm (p > n: the interpolator). With B the squared norm of the
