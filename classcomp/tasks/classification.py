@@ -1,7 +1,8 @@
 """Classification: 0-1 risk.
 
 Where the posterior eta is known, 0-1 quantities are averaged over y given x in closed form: the
-posterior-weighted estimators of docs/protocol.md, whose error vanishes as a rule comes close to Bayes.
+posterior-weighted estimators of docs/protocol.md, whose error vanishes as a rule comes close to
+Bayes.
 """
 
 import math
