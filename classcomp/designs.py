@@ -4,7 +4,8 @@ A role is a column of the protocol (docs/protocol.md): `search` tries hyperparam
 the trial as budgeted and trained on until it settles, `best_in_class` looks for the architecture's
 best rule, `limit` is the family's own procedure without end of data, `slack` is the search of
 `best_in_class` on a law whose best rule is known to be in reach, `ideal` is the measured trial with
-data that never run out, `variance` is a measured trial of a crossed block.
+data that never run out, `variance` is a measured trial of a crossed block, `fold` trains on a
+sample without one part of it and is scored on that part too.
 """
 
 import json
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
+import torch
 
 from classcomp.distortions import distort
 from classcomp.draws import Draws, Examples
@@ -42,6 +44,7 @@ class Design:
         validation: scored after every pass of a search; None elsewhere.
         selection: where U_H is chosen; None where it is not.
         evaluation: scored at the budget and at the end, or None (search never sees it).
+        epoch: examples of one.
     """
 
     source: Source
@@ -51,6 +54,7 @@ class Design:
     validation: Examples | None = None
     selection: Examples | None = None
     evaluation: Examples | None = None
+    epoch: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,12 +140,41 @@ def _on_a_sample(trial: Trial, draws: Draws, training: Training) -> Design:
         head_examples=Examples(inputs=inputs, labels=labels),
         phases=phases,
         is_tracked=True,
+        epoch=trial.num_train,
     )
 
 
 def _search(trial: Trial, draws: Draws, training: Training) -> Design:
     num = trial.num_train if trial.num_validation is None else trial.num_validation
     return replace(_on_a_sample(trial, draws, training), validation=draws.validation(num))
+
+
+def _fold(trial: Trial, draws: Draws, training: Training) -> Design:
+    """Without one part of the sample, which is scored on: labels as they are in the sample.
+
+    Parts are as equal as they can be. An epoch is one of what is left.
+    """
+    assert trial.fold is not None
+    number, num_folds = trial.fold
+    order = np.random.default_rng(trial.streams["folds"]).permutation(trial.num_train)
+    held_out = np.array_split(order, num_folds)[number]
+    kept = np.setdiff1d(order, held_out)
+    plan = _on_a_sample(replace(trial, num_train=len(kept)), draws, training)
+    inputs, labels = draws.training(trial.num_train)
+    renew = draws.renewal(trial.num_train)
+    ours, theirs = (torch.from_numpy(part).to(inputs.device) for part in (kept, held_out))
+    return replace(
+        plan,
+        source=Sample(
+            inputs=inputs[ours],
+            labels=labels[ours],
+            seed=trial.streams["order"],
+            renew=None if renew is None else renew.of(kept),
+        ),
+        head_examples=Examples(inputs=inputs[ours], labels=labels[ours]),
+        validation=Examples(inputs=inputs[theirs], labels=labels[theirs]),
+        evaluation=draws.evaluation(),
+    )
 
 
 def _measure(trial: Trial, draws: Draws, training: Training) -> Design:
@@ -224,6 +257,7 @@ def _streamed(
         phases=phases,
         is_tracked=False,
         evaluation=draws.evaluation(),
+        epoch=trial.num_train,
     )
 
 
@@ -239,4 +273,5 @@ DESIGNS: dict[str, Callable[[Trial, Draws, Training], Design]] = {
     "slack": _best_in_class,
     "ideal": _ideal,
     "variance": _measure,
+    "fold": _fold,
 }

@@ -1,7 +1,7 @@
 """Draws from a population, laid out as one family sees them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -57,6 +57,11 @@ class Renewal:
     damage: Damage
     present: Presenter
     seed: int
+
+    def of(self, kept: Int64[np.ndarray, " kept"]) -> "Renewal":
+        """That of the examples `kept` alone."""
+        whole = self.damage
+        return replace(self, damage=lambda places, rng: whole(kept[places], rng))
 
     def __call__(self, begin: int, chosen: Int64[np.ndarray, " b"]) -> Float32[Tensor, " b *shape"]:
         """Inputs at places [begin, begin + b), which are examples `chosen` of the sample."""

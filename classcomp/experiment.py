@@ -260,7 +260,7 @@ class Experiment:
         return Progress(
             phase=self._phase.kind,
             step=self._step,
-            epoch=max(self._place, self._seen if stats is None else 0) / self.trial.num_train,
+            epoch=max(self._place, self._seen if stats is None else 0) / self.design.epoch,
             train_loss=stats.loss if stats is not None else None,
             train_risk=train_risk,
             validation_risk=validation_risk,

@@ -6,7 +6,7 @@ from typing import Any
 
 STREAMS = (
     *("data", "noise", "damage", "split", "head_examples", "validation", "validation_noise"),
-    *("evaluation", "selection", "init", "head", "teacher", "order", "loss"),
+    *("evaluation", "selection", "init", "head", "teacher", "order", "loss", "folds"),
 )
 """Names of the streams of random numbers that a trial is given seeds for."""
 
@@ -43,6 +43,8 @@ class Trial:
         hyperparameters: the training loop's and the family's, by name.
         streams: seeds by the names of `STREAMS`.
         num_validation: examples that a proposal is scored on; None where nothing is searched.
+        fold: (number, of how many) of the part of the sample that is left out and scored on; None
+            where none is.
         network: where the family is a user's own.
     """
 
@@ -60,6 +62,7 @@ class Trial:
     hyperparameters: Mapping[str, Any]
     streams: Mapping[str, int]
     num_validation: int | None = None
+    fold: tuple[int, int] | None = None
     network: Network | None = None
 
 

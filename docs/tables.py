@@ -21,6 +21,7 @@ TABLES = {
     "learning_curves": ("one row per law, family and depth", schema.LEARNING_CURVE_COLUMNS),
     "cross_entropy": ("one row per cell, in nats", schema.CROSS_ENTROPY_COLUMNS),
     "ensembles": ("one row per cell: the seeds' vote", schema.ENSEMBLE_COLUMNS),
+    "cross_validation": ("one row per cell: its winner's k folds", schema.CROSS_VALIDATION_COLUMNS),
     "variance": ("one row per cell, quantity and component", schema.VARIANCE_COLUMNS),
     "winners": ("one row per search; `hp_<name>` columns besides", schema.WINNER_COLUMNS),
 }

@@ -1,5 +1,6 @@
 """What each role trains on."""
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -188,3 +189,51 @@ def test_trials_of_a_block_share_what_their_seeds_share() -> None:
         for crossing in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
     ]
     assert len(set(losses)) == 4
+
+
+def test_folds_are_the_parts_of_the_measured_sample() -> None:
+    """100 examples in three parts: 34, 33 and 33, each left out once and scored on."""
+    whole = designed(trial("measure")).head_examples
+    plans = [designed(dataclasses.replace(trial("fold"), fold=(k, 3))) for k in range(3)]
+    parts = [plan.validation for plan in plans]
+    assert [len(part.labels) for part in parts if part is not None] == [34, 33, 33]
+    left_out = torch.cat([part.inputs for part in parts if part is not None])
+    assert rows_of(left_out) == rows_of(whole.inputs)
+    for plan, part in zip(plans, parts, strict=True):
+        assert part is not None
+        kept = plan.head_examples
+        assert plan.epoch == len(kept.labels) == NUM_TRAIN - len(part.labels)
+        assert rows_of(torch.cat([kept.inputs, part.inputs])) == rows_of(whole.inputs)
+        assert not set(rows_of(kept.inputs)) & set(rows_of(part.inputs))
+        assert set(rows_of(visited(plan).inputs)) == set(rows_of(kept.inputs))
+        assert plan.evaluation is not None
+        # labels as noisy as the sample's, example by example
+        label = dict(zip(map(tuple, whole.inputs.tolist()), whole.labels.tolist(), strict=True))
+        assert [label[tuple(x)] for x in part.inputs.tolist()] == part.labels.tolist()
+
+
+def test_a_fold_of_damaged_images_is_damaged_anew_at_every_visit() -> None:
+    damaged = dataclasses.replace(
+        trial("fold", "digits", 0.0), distortion="feature_noise", severity=0.5, fold=(1, 4)
+    )
+    source = designed(damaged).source
+    first, second = source.examples(0, 75), source.examples(75, 75)
+    order, again = first.index.argsort(), second.index.argsort()
+    assert sorted(first.index.tolist()) == list(range(75))
+    apart = (first.inputs[order] - second.inputs[again]).flatten(1)
+    assert (apart.abs().amax(dim=1) > 0).all()
+    clean = dataclasses.replace(damaged, distortion="none", severity=0.0)
+    truth = designed(clean).head_examples.inputs
+    assert abs(float((first.inputs[order] - truth).std()) - 0.5) < 0.03
+
+
+def test_a_trial_of_a_fold_is_scored_on_what_it_left_out() -> None:
+    outcome = run(dataclasses.replace(trial("fold"), fold=(0, 5)), device="cpu")
+    assert outcome.metrics["validation_risk"] is not None
+    assert outcome.metrics["risk"] is not None
+    assert "converged_risk" not in outcome.metrics
+    assert outcome.curves[-1].epoch == 10 * BATCH / 80, "ten steps of what is left"
+
+
+def rows_of(inputs: torch.Tensor) -> list[tuple[float, ...]]:
+    return sorted(map(tuple, inputs.flatten(1).tolist()))

@@ -131,7 +131,7 @@ def join(
     repeats = _num_repeats(rows["search"])
     current = {
         name: {
-            cell: _current(held, compared, 1 if role.is_crossed else repeats)
+            cell: _current(held, compared, 1 if role.takes_first_winner else repeats)
             for cell, held in rows[name].items()
         }
         for name, role in ROLES.items()

@@ -9,6 +9,7 @@ import pandas as pd
 from study.analysis.comparisons import build_comparisons
 from study.analysis.completeness import missing_rows
 from study.analysis.cross_entropy import build_cross_entropy
+from study.analysis.cross_validation import build_cross_validation
 from study.analysis.decisions import Decisions
 from study.analysis.ensembles import build_ensembles
 from study.analysis.files import write_csv, write_table
@@ -21,7 +22,7 @@ from study.analysis.winners import build_winners
 
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "learning_curves", "variance"),
-    *("cross_entropy", "ensembles"),
+    *("cross_entropy", "ensembles", "cross_validation"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -46,6 +47,7 @@ class Results:
     variance: pd.DataFrame
     cross_entropy: pd.DataFrame
     ensembles: pd.DataFrame
+    cross_validation: pd.DataFrame
     missing: pd.DataFrame
     num_superseded: int
     notes: Sequence[str] = ()
@@ -77,6 +79,7 @@ def build_results(
         variance=build_variance(joined),
         cross_entropy=build_cross_entropy(joined),
         ensembles=build_ensembles(joined),
+        cross_validation=build_cross_validation(joined),
         missing=missing_rows(joined, levels),
         num_superseded=joined.num_superseded,
         notes=(WITHOUT_DECISIONS,) if decisions is None else tuple(decisions.skipped),

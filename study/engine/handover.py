@@ -37,6 +37,7 @@ def to_trial(spec: TrialSpec, address: str) -> Trial:
         budget=spec.budget.to_budget,
         most=spec.budget.at_most,
         num_validation=spec.num_validation,
+        fold=None if spec.num_folds is None else (spec.seed, spec.num_folds),
         hyperparameters=spec.hyperparameters,
         streams=spec.streams,
         network=network,

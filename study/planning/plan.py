@@ -232,9 +232,10 @@ class _State:
     def search_serving(self, role: Role, seed: int) -> int:
         """Whose winner a trial takes, of a cell's independent searches.
 
-        A crossed block splits what is left of the variance once the hyperparameters are given.
+        A crossed block splits what is left of the variance once the hyperparameters are given, and
+        a cross-validation is of one winner.
         """
-        return 0 if role.is_crossed else seed % self.spec.search.repeats
+        return 0 if role.takes_first_winner else seed % self.spec.search.repeats
 
     def choices(self, cell: Cell) -> list[Mapping[str, Any] | None]:
         """The frozen hyperparameters of each of a cell's searches; None while it is not over."""
@@ -264,6 +265,7 @@ class _State:
             budget=role.budget(self.spec),
             hyperparameters=hyperparameters,
             num_validation=validation_size if role.is_searched else None,
+            num_folds=None if role.folds is None else role.folds(self.spec),
             network=self.spec.network_of(cell.family),
         )
 

@@ -51,6 +51,7 @@ def extend(
         *_hyperparameters(asked, there),
         *_populations(asked, records),
         *_streams(asked, there),
+        *_folds(asked, there),
     ]
     if found:
         raise SpecError(
@@ -192,6 +193,13 @@ def _streams(asked: StudySpec, there: StudySpec) -> list[str]:
     return found
 
 
+def _folds(asked: StudySpec, there: StudySpec) -> list[str]:
+    """Another number of parts is another cut of the same sample."""
+    new, old = (spec.cross_validation.folds for spec in (asked, there))
+    differ = new and old and new != old
+    return [f"cross_validation.folds = {new} (there: {old})"] if differ else []
+
+
 def _is_within(asked: StudySpec, there: StudySpec) -> bool:
     """Whether everything that is asked has been asked before."""
     return (
@@ -207,6 +215,7 @@ def _is_within(asked: StudySpec, there: StudySpec) -> bool:
         and _is_no_finer(asked, there)
         and asked.training.ideal <= there.training.ideal
         and asked.variance.seeds <= there.variance.seeds
+        and asked.cross_validation.folds <= there.cross_validation.folds
         and asked.best_in_class.slack_restarts <= there.best_in_class.slack_restarts
         and all(
             new.restarts <= old.restarts and set(new.num_stream) <= set(old.num_stream)

@@ -45,6 +45,7 @@ PositiveInt = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
 Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 MOST_REPEATS = 100
+MOST_FOLDS = 100
 EPOCHS = {"budget_epochs": 10, "max_epochs": 100}
 """The budget where none is given."""
 GONE_FROM_SEARCH = {
@@ -155,6 +156,19 @@ class VarianceSection(Section):
         if seeds == 1:
             raise ValueError(f"must be 0 (none) or from 2 to {VARIANCE_BASE}")
         return seeds
+
+
+class CrossValidationSection(Section):
+    """K-fold cross-validation of each cell's winner on the sample of its first seed."""
+
+    folds: Annotated[int, Field(ge=0, le=MOST_FOLDS, strict=True)] = 0
+
+    @field_validator("folds")
+    @classmethod
+    def _none_or_two(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError(f"must be 0 (none) or from 2 to {MOST_FOLDS}")
+        return folds
 
 
 class ResourcesSection(Section):

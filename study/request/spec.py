@@ -14,6 +14,7 @@ from search_spaces.reading import own_space, read_space, restricted
 from study.request.sections import (
     LARGEST,
     BestInClassSection,
+    CrossValidationSection,
     LimitSection,
     PositiveInt,
     Probability,
@@ -138,6 +139,7 @@ class StudySpec(Section):
     best_in_class: BestInClassSection = BestInClassSection()
     limit: LimitSection = LimitSection()
     variance: VarianceSection = VarianceSection()
+    cross_validation: CrossValidationSection = CrossValidationSection()
     resources: ResourcesSection = ResourcesSection()
 
     _no_value_twice = field_validator("families", "depths", "num_train")(unique)
@@ -183,6 +185,15 @@ class StudySpec(Section):
             )
         if self.max_seeds < self.seeds:
             raise ValueError(f"max_seeds = {self.max_seeds}: must be at least seeds = {self.seeds}")
+        return self
+
+    @model_validator(mode="after")
+    def _every_fold_has_an_example(self) -> "StudySpec":
+        folds, least = self.cross_validation.folds, min(self.num_train)
+        if folds > least:
+            raise ValueError(
+                f"cross_validation.folds = {folds}: allowed are 2 to min(num_train) = {least}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@
     slack           the search of best_in_class where the answer is known: on a teacher of its kind
     ideal           the measured trial with data that never run out
     variance        measured trials whose seeds of data, initialisation and order are crossed
+    fold            the winner on a sample without one part of it, scored on that part
 
 docs/protocol.md says what each is needed for.
 """
@@ -79,6 +80,8 @@ class Role:
         has_teacher: its law is a teacher that was trained on the cell's.
         seeks_best_rule: it trains by the search for the best rule, not as the family does.
         keeps_decisions: what its rules decide on the evaluation sample is kept.
+        folds: how many parts the sample of the first measured seed is cut into, each of which one
+            of its trials leaves out; None: its trials have samples of their own.
     """
 
     name: str
@@ -94,6 +97,12 @@ class Role:
     has_teacher: bool = False
     seeks_best_rule: bool = False
     keeps_decisions: bool = False
+    folds: Callable[[Asked], int] | None = None
+
+    @property
+    def takes_first_winner(self) -> bool:
+        """Whether all its trials of a cell have the hyperparameters of its first search."""
+        return self.is_crossed or self.folds is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +206,13 @@ ROLES: Mapping[str, Role] = {
             seeds=lambda asked: Crossings(asked.variance.seeds),
             budget=_to_the_end,
             is_crossed=True,
+        ),
+        Role(
+            name="fold",
+            scope=Scope.CELL,
+            seeds=lambda asked: range(asked.cross_validation.folds),
+            budget=_to_the_budget,
+            folds=lambda asked: asked.cross_validation.folds,
         ),
     )
 }

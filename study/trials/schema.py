@@ -64,6 +64,7 @@ IDENTITY_COLUMNS = (
     Column("budget_steps", "Int64", "steps", "T, the training budget; null: it is in epochs"),
     Column("max_steps", "Int64", "steps", "where convergence was given up; null: it is in epochs"),
     Column("num_validation", "Int64", "examples", "that a proposal was scored on; else null"),
+    Column("num_folds", "Int64", COUNT, "parts of the sample; a fold leaves one out; else null"),
 )
 METRIC_COLUMNS = (
     Column("num_parameters", "Int64", COUNT, "trainable parameters"),
@@ -85,7 +86,7 @@ METRIC_COLUMNS = (
     Column("converged_excess_risk", "Float64", RISK_DIFFERENCE, "R_n(inf) - R*"),
     Column("converged_excess_risk_se", "Float64", STANDARD_ERROR, "of converged_excess_risk"),
     Column("train_risk", "Float64", PROBABILITY, "0-1 risk on the training sample"),
-    Column("validation_risk", "Float64", PROBABILITY, "of a proposal, on the search's own draw"),
+    Column("validation_risk", "Float64", PROBABILITY, "of a proposal; of a fold, on what it left"),
     Column("selection_risk", "Float64", PROBABILITY, "0-1 risk on the draw that chooses U_H"),
     Column("converged_selection_risk", "Float64", PROBABILITY, "the same at R_n(inf)"),
     Column("balanced_risk", "Float64", PROBABILITY, "mean of the classes' 0-1 risks"),
@@ -303,6 +304,15 @@ VARIANCE_COLUMNS = (
     Column("mean_square", "Float64", "risk squared", "of the analysis of variance"),
     Column("variance", "Float64", "risk squared", "estimate, negative ones as they come"),
     Column("share", "Float64", "", "of the total; null where the total is not above 0"),
+)
+
+CROSS_VALIDATION_COLUMNS = (
+    *_cell_columns("task"),
+    Column("num_folds", "Int64", COUNT, "k: parts of the sample of the first measured seed"),
+    *_interval_columns("cross_validation_risk", PROBABILITY, "mean over folds of what each left"),
+    Column("folds_sd", "Float64", RISK_DIFFERENCE, "standard deviation of the folds' risks"),
+    Column("risk", "Float64", PROBABILITY, "of the same rules on the evaluation sample, mean"),
+    *_interval_columns("bias", RISK_DIFFERENCE, "cross_validation_risk - risk, fold by fold"),
 )
 
 # hp_<name> columns, as the trials table has them, come after these.

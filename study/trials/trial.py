@@ -82,6 +82,8 @@ class TrialSpec:
     Attributes:
         hyperparameters: None only while a search has yet to propose them.
         num_validation: examples that a proposal is scored on; None where nothing is searched.
+        num_folds: parts of the sample of which the one of the seed's number is left out; None
+            where none is.
         network: of a family that is the user's own; None for ours.
     """
 
@@ -93,6 +95,7 @@ class TrialSpec:
     budget: Budget
     hyperparameters: Mapping[str, Any] | None
     num_validation: int | None = None
+    num_folds: int | None = None
     network: UserNetwork | None = None
 
     @property
@@ -107,6 +110,7 @@ class TrialSpec:
             f"max_{self.budget.unit}": self.budget.at_most,
             "hyperparameters": dict(self.hyperparameters or {}),
             **({} if self.num_validation is None else {"num_validation": self.num_validation}),
+            **({} if self.num_folds is None else {"num_folds": self.num_folds}),
             **({} if self.network is None else {"source": self.network.source}),
         }
 
@@ -121,12 +125,13 @@ class TrialSpec:
 
         Data streams ignore family, depth, hyperparameters, distortion and sample size, so that
         cells are compared on the same draws; those of a search are one search's own, and never
-        meet the measuring ones.
+        meet the measuring ones. Folds are parts of the first measured sample.
         """
         where = self.cell.population
         data, init, order = self._crossing
-        drawn = {name: seed_for(name, self.role, where, data) for name in DATA_STREAMS}
-        shared = {name: seed_for(name, where) for name in ("evaluation", "selection")}
+        drawn_by = "measure" if self.num_folds is not None else self.role
+        drawn = {name: seed_for(name, drawn_by, where, data) for name in DATA_STREAMS}
+        shared = {name: seed_for(name, where) for name in ("evaluation", "selection", "folds")}
         # Small sets are divided anew for every seed, and alike for all that is paired by it.
         shared["split"] = seed_for("split", where, data)
         network = (self.role, self.cell.family, self.cell.depth)
@@ -141,8 +146,9 @@ class TrialSpec:
         role = ROLES[self.role]
         if role.is_crossed:
             return decode_variance_seed(self.seed)
-        repeat = decode_search_seed(self.seed)[0] if role.is_searched else self.seed
-        return repeat, self.seed, self.seed
+        if role.is_searched:
+            return decode_search_seed(self.seed)[0], self.seed, self.seed
+        return (self.seed if self.num_folds is None else 0), self.seed, self.seed
 
 
 def trial_id(identity: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from study.request.sections import VarianceSection
 from study.request.spec import StudySpec
 from study.trials import roles
 from study.trials.roles import ROLES, Role, Scope
-from study.trials.trial import TrialSpec
+from study.trials.trial import TrialSpec, cell_of
 from tests.small_study import TABLE, record_of
 
 MakeSpec = Callable[..., StudySpec]
@@ -343,3 +343,30 @@ def test_a_new_role_is_planned_as_it_is_counted(
 
 def test_reports_are_cut_alike_on_both_sides_of_the_wall() -> None:
     assert roles.NUM_REPORTS == designs.NUM_REPORTS
+
+
+def test_folds_are_one_winner_s_on_the_first_measured_sample(make_spec: MakeSpec) -> None:
+    spec = make_spec(search={"trials": 2, "repeats": 2}, cross_validation={"folds": 4})
+    records = _run_to_end(spec, lambda trials: 0)
+    assert Counter(r["role"] for r in records)["fold"] == 4 * len(enumerate_cells(spec))
+    by_role: dict[str, list[dict[str, Any]]] = {"fold": [], "measure": []}
+    for record in records:
+        by_role.setdefault(record["role"], []).append(record)
+    of_first = {cell_of(r): r["hyperparameters"] for r in by_role["measure"] if r["seed"] == 0}
+    assert all(r["hyperparameters"] == of_first[cell_of(r)] for r in by_role["fold"])
+    assert {r["num_folds"] for r in by_role["fold"]} == {4}
+    trials = planned_trials(make_spec(search={"trials": 0}, cross_validation={"folds": 4}))
+    first = next(t for t in trials if t.role == "measure" and t.seed == 0)
+    folds = [t for t in trials if t.role == "fold" and t.cell == first.cell]
+    for name in ("data", "noise", "damage", "split", "folds", "evaluation"):
+        assert {t.streams[name] for t in folds} == {first.streams[name]}
+    assert len({t.streams["init"] for t in folds} | {first.streams["init"]}) == 5
+    others = planned_trials(make_spec(search={"trials": 0}, cross_validation={"folds": 5}))
+    assert not {t.trial_id for t in folds} & {t.trial_id for t in others}
+
+
+def test_more_folds_than_examples_are_refused(make_spec: MakeSpec) -> None:
+    with pytest.raises(SpecError, match=r"cross_validation.folds = 65: allowed are 2 to"):
+        make_spec(cross_validation={"folds": 65})
+    with pytest.raises(SpecError, match=r"folds = 1: must be 0 \(none\) or from 2"):
+        make_spec(cross_validation={"folds": 1})

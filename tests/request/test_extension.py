@@ -282,6 +282,7 @@ OTHERWISE: dict[str, Any] = {
     "limit.restarts": 9,
     "limit.num_stream": [1000, 4000],
     "variance.seeds": 3,
+    "cross_validation.folds": 5,
     "resources.cpus_per_trial": 2,
     "resources.gpus_per_trial": 1,
 }

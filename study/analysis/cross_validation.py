@@ -1,0 +1,63 @@
+"""K-fold cross-validation of a cell's winner: what it says of a risk that is known better.
+
+Every fold's rule is scored on the part of the sample that it left out, and on the evaluation
+sample, against labels as noisy as those. No unbiased estimate of the variance of a k-fold mean
+exists (Bengio and Grandvalet 2004); the intervals take Nadeau and Bengio's (2003) factor
+1/k + n_test/n_train.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pandas as pd
+
+from study.analysis.candidates import done
+from study.analysis.frames import Row, typed_frame
+from study.analysis.intervals import Interval, mean, mean_known
+from study.analysis.joined import Joined
+from study.analysis.resampling import resampled_interval
+from study.trials.schema import CROSS_VALIDATION_COLUMNS
+from study.trials.trial import Cell
+
+
+def build_cross_validation(joined: Joined) -> pd.DataFrame:
+    """One row per cell of which every fold is done; columns as CROSS_VALIDATION_COLUMNS."""
+    rows = [
+        {**asdict(cell), "task": joined.tasks[cell.family], **found}
+        for cell, held in sorted(joined.current["fold"].items())
+        if (found := _cell_columns(cell, done(held))) is not None
+    ]
+    return typed_frame(rows, CROSS_VALIDATION_COLUMNS)
+
+
+def _cell_columns(cell: Cell, rows: Sequence[Row]) -> Row | None:
+    left = [row["validation_risk"] for row in rows]
+    if not rows or len(rows) != rows[0]["num_folds"] or None in left:
+        return None
+    known = [_risk(row) for row in rows]
+    apart = [a - b for a, b in zip(left, known, strict=True) if b is not None]
+    risk, bias = _interval(cell, left), _interval(cell, apart)
+    return {
+        "num_folds": len(rows),
+        "cross_validation_risk": mean(left),
+        "cross_validation_risk_lo": risk.lo,
+        "cross_validation_risk_hi": risk.hi,
+        "folds_sd": statistics.stdev(left),
+        "risk": mean_known(known),
+        "bias": mean(apart) if apart else None,
+        "bias_lo": bias.lo,
+        "bias_hi": bias.hi,
+    }
+
+
+def _risk(row: Row) -> float | None:
+    """On the evaluation sample, against labels as noisy as the fold's own where that is known."""
+    noisy: float | None = row.get("noisy_risk")
+    risk: float | None = row["risk"]
+    return risk if noisy is None else noisy
+
+
+def _interval(cell: Cell, values: Sequence[float]) -> Interval:
+    size = max(1, cell.num_train // max(1, len(values)))
+    return resampled_interval(values, num_train=cell.num_train - size, num_test=size)
