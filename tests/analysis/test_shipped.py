@@ -1,4 +1,4 @@
-"""The studies that ship, read and computed again number by number; one is of table version 1."""
+"""The studies that ship, and tables of version 1, read and computed again number by number."""
 
 from pathlib import Path
 
@@ -11,12 +11,14 @@ from study.analysis.reading import read_study
 from study.analysis.results import Results, build_results
 from study.trials.schema import TRIAL_COLUMNS
 
-SHIPPED = Path(__file__).parents[2] / "ray_results" / "reference" / "gaussian-small"
+SHIPPED = Path(__file__).parents[2] / "ray_results" / "reference"
+OLD = Path(__file__).parent / "version_1"
+"""Tables of `gaussian-small` under the first protocol. No number of theirs may be quoted."""
 
 
 @pytest.fixture(scope="module")
 def results() -> Results:
-    return build_results(*read_trials(SHIPPED / "trials.parquet"))
+    return build_results(*read_trials(OLD / "trials.parquet"))
 
 
 UNCHANGED = (
@@ -26,9 +28,9 @@ UNCHANGED = (
 )
 
 
-def test_what_ships_is_what_its_trials_say(results: Results, tmp_path: Path) -> None:
+def test_an_old_table_says_what_it_said(results: Results, tmp_path: Path) -> None:
     """Digit by digit, in the columns that meant the same then: a float's text tells it apart."""
-    shipped = pd.read_csv(SHIPPED / "landscape.csv", dtype=str, keep_default_na=False)
+    shipped = pd.read_csv(OLD / "landscape.csv", dtype=str, keep_default_na=False)
     found = write_csv(results.landscape, tmp_path / "found.csv")
     again = pd.read_csv(found, dtype=str, keep_default_na=False)
     assert len(shipped) > 100
@@ -49,11 +51,11 @@ def test_what_an_old_table_does_not_know_is_null(results: Results) -> None:
 
 
 def test_a_table_of_version_1_lacks_columns_and_reads_all_the_same() -> None:
-    table = pq.read_table(SHIPPED / "trials.parquet")
+    table = pq.read_table(OLD / "trials.parquet")
     assert table.schema.metadata[VERSION_KEY] == b"1"
     lacking = {column.name for column in TRIAL_COLUMNS} - set(table.column_names)
     assert lacking >= {"task", "source", "code"}
-    trials, _ = read_trials(SHIPPED / "trials.parquet")
+    trials, _ = read_trials(OLD / "trials.parquet")
     assert len(trials) == table.num_rows
     assert trials[sorted(lacking)].isna().all(axis=None)
     assert [name for name in trials.columns if name not in lacking] == table.column_names
@@ -64,18 +66,17 @@ def test_tasks_that_no_table_tells_are_one_task(results: Results) -> None:
     assert results.comparisons["task"].isna().all()
 
 
-def test_the_second_protocol_s_study_is_what_its_trials_and_decisions_say(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["quickstart", "gaussian-small"])
+def test_what_ships_is_what_its_trials_and_decisions_say(name: str, tmp_path: Path) -> None:
     """Text against text in every column; what passed through a float's last digit, to 1e-9."""
-    study = read_study(SHIPPED.parent / "quickstart")
-    assert study.stopping is not None
-    found = build_results(
-        study.trials,
-        study.levels,
-        study.decisions,
-        first_stage=study.stopping.first_seeds,
-    )
-    for name in ("landscape", "best_in_class", "comparisons", "cross_entropy", "ensembles"):
-        shipped = pd.read_csv(SHIPPED.parent / "quickstart" / f"{name}.csv")
-        again = pd.read_csv(write_csv(getattr(found, name), tmp_path / f"{name}.csv"))
+    study = read_study(SHIPPED / name)
+    first_stage = None if study.stopping is None else study.stopping.first_seeds
+    assert (first_stage is None) == (name == "gaussian-small")
+    found = build_results(study.trials, study.levels, study.decisions, first_stage=first_stage)
+    tables = [path.stem for path in (SHIPPED / name).glob("*.csv")]
+    assert {"landscape", "best_in_class", "comparisons", "ensembles"} <= set(tables)
+    for table in tables:
+        shipped = pd.read_csv(SHIPPED / name / f"{table}.csv")
+        again = pd.read_csv(write_csv(getattr(found, table), tmp_path / f"{table}.csv"))
         pd.testing.assert_frame_equal(again, shipped, rtol=1e-9, atol=1e-12)
-    assert found.landscape["objective_lo"].notna().sum() == 10
+    assert found.landscape["objective_lo"].notna().sum() >= 10

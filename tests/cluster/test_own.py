@@ -13,7 +13,7 @@ from tests.e2e.test_own import STUDY, write_files
 SMALLER = (
     STUDY.replace('"mynet", "neighbour", "linear"', '"mynet", "neighbour"')
     .replace("depths = [1, 2]", "depths = [1]")
-    .replace("seeds = 2", "seeds = 4")
+    .replace("seeds = 2", "seeds = 3")
 )
 
 
