@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +28,9 @@ RATE = 0.03
 LINEAR_RATE = 0.003
 """Learning rates at the start, of networks with and without normalisation. The second is as large
 as a product of matrices with thousands of hidden units, such as `linear` on points, can take."""
+NUM_STATISTICS = 8_192
+"""Inputs, beside the examples, that the statistics of normalisations are taken from."""
+STATISTICS_BATCH = 1_024
 WEIGHT_DECAY = 0.1
 """Keeps the weights before a normalisation from growing, which would slow learning down."""
 
@@ -86,6 +89,7 @@ class SearchPhase:
         batch_size: examples a step.
         rate_from: learning rate at the phase's start.
         rate_to: at its end.
+        is_rule: trains the rule as it will decide, with statistics that stand still.
     """
 
     loss: Loss
@@ -93,6 +97,7 @@ class SearchPhase:
     batch_size: int
     rate_from: float
     rate_to: float
+    is_rule: bool = False
 
     @property
     def num_passes(self) -> int:
@@ -104,14 +109,17 @@ def schedule(model: Classifier, num_examples: int) -> tuple[SearchPhase, ...]:
     """Return the phases of a search that costs `num_examples` fresh examples.
 
     Of a normalised network seven eighths find features and the last eighth moves the boundary, in
-    larger batches to rate zero. `linear` has no features to find: a quarter in small batches gets
+    larger batches to rate zero, of the rule as it decides: normalised by statistics of many
+    examples and not of a batch (Wu and Johnson 2021), whose moving average can end on a bad one:
+    after 32,000 examples of Gaussian images it left 1.3 points of `unet`, where .1 is left so.
+    `linear` has no features to find: a quarter in small batches gets
     near the best line, and the rest in large ones averages the noise away at a sixth of the cost.
     """
     if _is_normalised(model):
         last = num_examples // 8
         return (
             _phase("log_odds", num_examples - last, 64, RATE, RATE / 10),
-            _phase("zero_one", last, 128, RATE / 10, 0.0),
+            replace(_phase("zero_one", last, 128, RATE / 10, 0.0), is_rule=True),
         )
     first = num_examples // 4
     return (
@@ -189,7 +197,9 @@ class Search:
         inputs, targets = self._draw(num, np.random.default_rng([self._seed, self.done]))
         lower = LOSSES[phase.loss]
         total, num_steps = torch.zeros((), device=inputs.device), 0
-        self.model.train()
+        if phase.is_rule and place == 0:
+            self._take_statistics()
+        self.model.train(not phase.is_rule)
         for first in range(0, num, phase.batch_size):
             chosen = slice(first, first + phase.batch_size)
             share = (begin + first) / phase.num_examples
@@ -211,6 +221,21 @@ class Search:
             loss=mean,
             gradient_norm=float(torch.nn.utils.get_total_norm(gradients)),
         )
+
+    @torch.no_grad()
+    def _take_statistics(self) -> None:
+        """Put means over `NUM_STATISTICS` fresh inputs in place of the moving averages."""
+        layers = [layer for layer in self.model.modules() if isinstance(layer, nn.BatchNorm2d)]
+        momenta = [layer.momentum for layer in layers]
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # all batches count alike
+        rng = np.random.default_rng([self._seed, self.num_passes])
+        self.model.train()
+        for inputs in self._draw(NUM_STATISTICS, rng)[0].split(STATISTICS_BATCH):
+            self.model(inputs)
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the model's own weights that the next pass depends on."""

@@ -14,6 +14,7 @@ from classcomp.models.base import Classifier
 from classcomp.populations import make
 from classcomp.training.best_in_class import (
     LOG_ODDS_FLOOR,
+    NUM_STATISTICS,
     PASS_SIZE,
     SHARPNESS,
     Search,
@@ -234,3 +235,25 @@ def test_a_network_comes_near_the_bayes_rule() -> None:
     lost = eta.max(dim=1).values - eta[torch.arange(len(eta)), chosen]
     assert float(lost.mean()) < 0.01
     assert expit(0.0) - float((1 - eta.max(dim=1).values).mean()) > 0.25
+
+
+def test_a_bad_last_batch_decides_nothing() -> None:
+    """The statistics that a rule decides by are those of many inputs, and stand still at its end.
+
+    Drawn at the last passes, one input in the place of all would move a moving average at once.
+    """
+    model = network("vgg", (1, 4, 4))
+
+    def draw(num: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        inputs, targets = draw_images(num, rng)
+        is_last = run.done == run.num_passes - 1 and num < NUM_STATISTICS
+        return (inputs[:1].expand_as(inputs) + 100.0 if is_last else inputs), targets
+
+    run = Search(model, draw=draw, phases=schedule(model, 4_000), seed=2)
+    while not run.finished:
+        run.advance()
+    (layer, *_) = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert layer.running_mean is not None
+    assert layer.running_mean.abs().max() < 10
+    assert layer.momentum is not None
+    assert not model.training
