@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from classcomp.models.vae import NUM_HEAD_EXAMPLES, VAE, gaussian_kl
+from classcomp.models.gaussian_latents import gaussian_kl
+from classcomp.models.vae import NUM_HEAD_EXAMPLES, VAE
 from classcomp.testing.family import (
     IMAGE_GRID,
     VECTOR_GRID,
