@@ -42,12 +42,15 @@ class BetaVAE(GaussianLatents):
     Higgins et al. (2017), eq. 4. The layer of log variances comes last, so that at one width and
     seed all others start as the autoencoder's do.
 
-    At beta = 0 z is the mean, nothing is drawn: without the KL term nothing holds the posterior's
-    variances up, and the objective's infimum over them is at 0: where decoding is linear, a latent
-    of weight w has its optimum at beta v / (beta v + w^2). Drawn noise, which a network must first
-    learn to outshout, would only be in the way. The objective is then d/2 log of the batch's
-    squared error up to a constant, which has the autoencoder's minima. The log variances learn
-    nothing, so that `log_density` stays a lower bound but a loose one, and `sample` means little.
+    The objective is minus the ELBO in the risk's unit: times 2 v / d, v the batch's observation
+    variance, which no gradient passes. Its gradient is the ELBO's by a positive factor, and
+    without the KL term it is the autoencoder's: the mean squared error.
+
+    At beta = 0 z is the mean, nothing is drawn: nothing holds the posterior's variances up, and the
+    infimum over them is at 0: where decoding is linear, a latent of weight w has its optimum at
+    beta v / (beta v + w^2). Drawn noise, which a network must first learn to outshout, would
+    only be in the way. The log variances learn nothing there, so that `log_density` stays a
+    lower bound but a loose one, and `sample` means little.
     """
 
     takes: ClassVar[str] = "images"
@@ -68,16 +71,22 @@ class BetaVAE(GaussianLatents):
         return self._posterior(self.encoder(inputs))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Return minus the mean beta-weighted ELBO, nats per example, and the penalties."""
+        """Return the mean squared error of a coordinate, the weighted KL and the penalties.
+
+        All in squared input units: of the KL in nats, 2 beta v / d of it.
+        """
         images = batch.inputs
         if self.training and self.flips:
             images = turned_at_random(images, generator)
         mean, logvar = self._posterior(self.encoder(images, generator))
         latents = self.draw(mean, logvar, generator) if self.beta > 0 else mean
-        observed = self.log_error(images - self.decoder(latents, generator))
-        kl = gaussian_kl(mean, logvar) if self.beta > 0 else torch.zeros_like(observed)
-        bound = (observed - self.beta * kl).mean()
-        return weight_penalty(self, l1=self.l1, l2=self.l2) - bound
+        error = self.decoder(latents, generator) - images
+        found: Tensor = error.square().mean() + weight_penalty(self, l1=self.l1, l2=self.l2)
+        variance = self.variance_of(error).detach()
+        if self.beta > 0:
+            per_nat = 2 * self.beta * variance / error[0].numel()
+            found = found + per_nat * gaussian_kl(mean, logvar).mean()
+        return found
 
     def _posterior(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         return self.latent(hidden), self.log_variance(hidden).clamp(*LOG_VARIANCES)

@@ -24,7 +24,7 @@ from classcomp.models.blocks import (
     drop,
     pooled,
 )
-from classcomp.models.initialisation import DenseReLU
+from classcomp.models.initialisation import DenseReLU, ToPixels
 from classcomp.models.widths import CHANNEL_GROWTH, decoder_channels, encoder_channels
 
 HIDDEN_PER_CHANNEL = 2.0
@@ -119,7 +119,8 @@ class ConvolutionalDecoder(nn.Module):
         outs = (config.input_shape[0], *widths[:-1])
         levels: list[nn.Module] = []
         for i in reversed(range(config.depth)):
-            levels.append(_transposed(widths[i], outs[i], encoder.sizes[i]))
+            kind = nn.ConvTranspose2d if i > 0 else ToPixels
+            levels.append(_transposed(kind, widths[i], outs[i], encoder.sizes[i]))
             if i > 0:
                 levels += _finish(outs[i], config.batch_norm)
         self.levels = nn.Sequential(*levels)
@@ -168,13 +169,15 @@ def _finish(channels: int, batch_norm: bool) -> list[nn.Module]:
     return [nn.ReLU(inplace=True), *norm]
 
 
-def _transposed(in_channels: int, out_channels: int, size: Size) -> nn.ConvTranspose2d:
+def _transposed(
+    kind: type[nn.ConvTranspose2d], in_channels: int, out_channels: int, size: Size
+) -> nn.ConvTranspose2d:
     """To maps of `size` from what pooling made of them; odd sides have a row more than twice."""
     coarse = pooled(size)
     if coarse == size:
-        return nn.ConvTranspose2d(in_channels, out_channels, 3, padding=1)
+        return kind(in_channels, out_channels, 3, padding=1)
     odd = (size[0] - 2 * coarse[0], size[1] - 2 * coarse[1])
-    return nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, output_padding=odd)
+    return kind(in_channels, out_channels, 4, stride=2, padding=1, output_padding=odd)
 
 
 def _dropped(

@@ -116,16 +116,16 @@ class GaussianLatents(Model):
         self, inputs: Float[Tensor, " batch *shape"], latents: Float[Tensor, "batch latents"]
     ) -> Float[Tensor, " batch"]:
         """Return log p(x|z); in training mode the observation variance is refitted."""
-        return self.log_error(inputs - self.decode(latents))
+        error = (inputs - self.decode(latents)).flatten(1)
+        return normal_log_density(error, 0.0, self.variance_of(error).log())
 
-    def log_error(self, errors: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch"]:
-        """Return log N(errors; 0, v I); in training mode v is refitted."""
-        error = errors.flatten(1)
-        variance = self.observation_variance
-        if self.training:
-            variance = error.square().mean().clamp(min=MIN_OBSERVATION_VARIANCE)
-            self.observation_variance.lerp_(variance.detach(), BATCH_NORM_MOMENTUM)
-        return normal_log_density(error, 0.0, variance.log())
+    def variance_of(self, error: Float[Tensor, " batch *shape"]) -> Float[Tensor, ""]:
+        """Return v; in training mode a batch's mean squared error, which moves its average."""
+        if not self.training:
+            return self.observation_variance
+        variance = error.square().mean().clamp(min=MIN_OBSERVATION_VARIANCE)
+        self.observation_variance.lerp_(variance.detach(), BATCH_NORM_MOMENTUM)
+        return variance
 
     def draw(
         self,

@@ -37,8 +37,9 @@ class ReconstructionContract(ModelContract):
         """Return inputs that lie on a plane through the origin, of mean square 1."""
         flat = torch.randn(2, *self.shape, generator=generator(5)).flatten(1)
         weights = torch.randn(num, 2, generator=generator(6))
-        inputs = (weights @ flat).unflatten(1, self.shape)
-        return inputs / inputs.square().mean().sqrt()
+        inputs: Tensor = (weights @ flat).unflatten(1, self.shape)
+        inputs /= inputs.square().mean().sqrt()
+        return inputs
 
     def test_shapes_of_reconstructions_and_latents(self) -> None:
         assert family_of(self.family, self.network).task == "reconstruction"

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from classcomp.models.initialisation import ToPixels
 from classcomp.testing import (
     ReconstructionContract,
     batch_of,
@@ -38,7 +39,7 @@ def test_the_parts_come_in_their_order():
     model = make("autoencoder", 2, SHAPE, 2)
     blocks = [[type(layer) for layer in block] for block in model.encoder.blocks.blocks]
     assert blocks == [[nn.Conv2d, nn.ReLU, nn.BatchNorm2d]] * 2
-    mirror = [nn.ConvTranspose2d, nn.ReLU, nn.BatchNorm2d, nn.ConvTranspose2d]
+    mirror = [nn.ConvTranspose2d, nn.ReLU, nn.BatchNorm2d, ToPixels]
     assert [type(layer) for layer in model.decoder.levels] == mirror  # no bound on pixels
     assert model.latent.out_features == 8
 
@@ -63,7 +64,7 @@ def test_without_batch_norm_there_is_none(family):
 @pytest.mark.parametrize("family", IMAGE_FAMILIES)
 def test_penalties_are_sums_over_weights(family):
     model = make(family, 1, SHAPE, 2, width=4)
-    weights = torch.cat([p.flatten() for n, p in model.named_parameters() if p.ndim > 1])
+    weights = torch.cat([p.flatten() for p in model.parameters() if p.ndim > 1])
     plain = loss_of(family)
     for name, sum_of in (("l1", weights.abs().sum()), ("l2", weights.square().sum())):
         added = loss_of(family, **{name: 0.25}) - plain
@@ -122,3 +123,11 @@ def test_a_transposed_convolution_starts_at_the_scale_of_its_input():
         inner = layer(maps)[:, :, 2:-2, 2:-2]  # edges see less
     # 60 x 40 x 16 weights, 8 x 40 x 144 cells: a standard error of about 2%.
     assert inner.square().mean().item() == pytest.approx(2.0, rel=0.1)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_what_comes_back_at_first_is_small(depth):
+    model = make("autoencoder", depth, SHAPE, 2).train()
+    with torch.no_grad():
+        found = model.reconstruct(BATCH.inputs).square().mean()
+    assert 0 < found < 0.1 * BATCH.inputs.square().mean()
