@@ -13,10 +13,9 @@ class TestMine(FamilyContract):
 
 import pytest
 
-for _name in ("model", "family", "autoencoder", "reconstruction"):
+for _name in ("model", "family", "vae", "reconstruction"):
     pytest.register_assert_rewrite(f"classcomp.testing.{_name}")
 
-from classcomp.testing.autoencoder import VAEContract  # noqa: E402
 from classcomp.testing.family import FamilyContract  # noqa: E402
 from classcomp.testing.model import (  # noqa: E402
     IMAGE_GRID,
@@ -29,6 +28,7 @@ from classcomp.testing.model import (  # noqa: E402
     risk,
 )
 from classcomp.testing.reconstruction import ReconstructionContract  # noqa: E402
+from classcomp.testing.vae import VAEContract  # noqa: E402
 from classcomp.trial import Network  # noqa: E402
 
 __all__ = [
