@@ -25,7 +25,6 @@ class ReconstructionContract(ModelContract):
     """Subclass as `class TestX(ReconstructionContract)` and set `ModelContract`'s attributes."""
 
     budget_shapes = (((1, 8, 8), 2), ((3, 64, 64), 2))
-    learning_steps = 400
 
     def output(self, model: Model, inputs: Tensor) -> Tensor:
         """Return reconstructions."""
@@ -81,9 +80,12 @@ class ReconstructionContract(ModelContract):
         for depth in (1, 3):
             model = self.make(depth, self.shape, 2, **self.learning_hyperparameters())
             assert isinstance(model, Reconstructs)
-            fit(model, inputs, torch.arange(64) % 2, steps=self.learning_steps)
-            with torch.no_grad():
-                error = (model.eval().reconstruct(inputs) - inputs).square().mean()
+            for _ in range(8):
+                fit(model, inputs, torch.arange(64) % 2, steps=50)
+                with torch.no_grad():
+                    error = (model.eval().reconstruct(inputs) - inputs).square().mean()
+                if error < 0.1:
+                    break
             assert error < 0.1, depth
 
     def learning_hyperparameters(self) -> dict[str, Any]:

@@ -10,7 +10,6 @@ BATCH = batch_of(*random_batch(12, SHAPE, 2))
 
 class TestBetaVAE(ReconstructionContract):
     family = "beta_vae"
-    learning_steps = 600
 
     def learning_hyperparameters(self):
         return {"beta": 0.1}
@@ -90,7 +89,7 @@ def test_a_small_beta_is_near_the_autoencoder():
     errors = []
     for beta in (1.0, 0.01, 0.0):
         model = make("beta_vae", 1, SHAPE, 2, beta=beta, latent_dim=3)
-        fit(model, inputs, torch.arange(64) % 2, steps=400)
+        fit(model, inputs, torch.arange(64) % 2, steps=200)
         with torch.no_grad():
             errors.append((model.eval().reconstruct(inputs) - inputs).square().mean().item())
     assert errors[2] < 0.1
