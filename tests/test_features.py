@@ -133,6 +133,14 @@ def test_what_is_no_layer_is_named_with_what_is_allowed(layer):
     assert num_hooks(model) == 0
 
 
+def test_filters_of_a_transposed_convolution_are_its_outputs():
+    model, _ = network("autoencoder")
+    layer = model.decoder.levels[0]
+    found = filters(model, "decoder.levels.0")
+    assert found.shape[:2] == (layer.out_channels, layer.in_channels)
+    assert torch.equal(found[1, 2], layer.weight[2, 1])
+
+
 def test_a_layer_without_filters_is_refused():
     model, _ = network()
     with pytest.raises(ValueError, match=r"layer = .pool.: must be one of encoder.*classifier"):
