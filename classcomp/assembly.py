@@ -53,9 +53,14 @@ def assembled(trial: Trial, data_dir: str | None, device: torch.device) -> Setti
     Raises:
         ValueError: the trial asks for something that does not exist.
     """
-    population = population_of(trial, data_dir)
     family = family_of(trial.family, trial.network)
     task = TASKS[family.task]
+    if trial.role in SEEKS_BEST_RULE and not task.has_best_rule:
+        raise ValueError(
+            f"role = {trial.role!r}: {trial.family} is for {task.name}, and no posterior says "
+            "what its best rule is; it has the role limit"
+        )
+    population = population_of(trial, data_dir)
     takes_images = _takes_images(trial.family, family.takes, population)
     model = _built(trial, population, takes_images, device)
     assert isinstance(model, task.needs)

@@ -119,10 +119,12 @@ class Experiment:
 
     @property
     def decisions(self) -> dict[str, np.ndarray]:
-        """What the rules that were scored decide and predict on the evaluation sample.
+        """What is kept of the rules that were scored, on the evaluation sample.
 
-        budget, converged: classes `(N,)`; log_probabilities, converged_log_probabilities:
-        natural logarithms `(NUM_PREDICTIONS, K)` in float16, of the sample's first examples.
+        Of a classifier budget, converged: classes `(N,)`; log_probabilities,
+        converged_log_probabilities: natural logarithms `(NUM_PREDICTIONS, K)` in float16, of the
+        sample's first examples. Of another task budget_terms, converged_terms: `(N,)` in the
+        unit of its risk, float16 where that is enough (`classcomp.tasks.base.rounded_terms`).
         """
         return dict(self._scorer.kept)
 

@@ -6,12 +6,9 @@ import numpy as np
 
 from classcomp.designs import Design
 from classcomp.models import Model
-from classcomp.models.base import Decides
 from classcomp.scores import score_columns
 from classcomp.tasks import Evaluation, Task
 
-NUM_PREDICTIONS = 1_000
-"""Of the evaluation examples, those whose predicted probabilities are kept."""
 CONVERGED = (
     *("risk", "excess_risk", "excess_risk_se"),
     *("excess_cross_entropy", "calibration_error"),
@@ -25,9 +22,7 @@ class Scorer:
     """Scores a model as it is, on what its trial's design says.
 
     Attributes:
-        kept: what the rules decide and predict on the evaluation sample, by name: `budget` and
-            `converged` classes `(N,)`, `log_probabilities` and `converged_log_probabilities`
-            natural logarithms `(NUM_PREDICTIONS, K)` in float16.
+        kept: of the rules on the evaluation sample what their task keeps (`Task.kept`), by name.
     """
 
     def __init__(
@@ -46,12 +41,12 @@ class Scorer:
         if self._design.selection is not None:
             found["selection_risk"] = self._risk_on("selection")
         if self._design.evaluation is not None:
-            found |= self._columns("budget", "log_probabilities")
+            found |= self._columns("budget")
         return found
 
     def at_end(self) -> Metrics:
         """Those that R_n(inf) has too."""
-        columns = self._columns("converged", "converged_log_probabilities")
+        columns = self._columns("converged")
         found: Metrics = {f"converged_{name}": columns.get(name) for name in CONVERGED}
         if self._design.selection is not None:
             found["converged_selection_risk"] = self._risk_on("selection")
@@ -60,12 +55,9 @@ class Scorer:
     def _risk_on(self, examples: str) -> float:
         return self._task.risk(self._model, getattr(self._design, examples))
 
-    def _columns(self, decisions: str, predictions: str) -> Metrics:
-        """The task's and the scores'; what the rule decides is kept."""
+    def _columns(self, branch: str) -> Metrics:
+        """The task's and the scores'; what the task keeps of the rule is kept."""
         evaluation = self._evaluation()
-        if isinstance(self._model, Decides):
-            classes, probabilities = evaluation.decisions
-            with np.errstate(divide="ignore"):  # log 0 is minus infinity, and kept as such
-                logs = np.log(probabilities[:NUM_PREDICTIONS]).astype(np.float16)
-            self.kept |= {decisions: classes, predictions: logs}
-        return {**self._task.assess(evaluation).columns, **score_columns(evaluation)}
+        assessment = self._task.assess(evaluation)
+        self.kept |= self._task.kept(evaluation, assessment, branch)
+        return {**assessment.columns, **score_columns(evaluation)}

@@ -2,7 +2,18 @@
 
 from types import ModuleType
 
-from search_spaces import linear, resnet, unet, unet_pretrained, vae_kmeans, vae_svm, vgg
+from search_spaces import (
+    autoencoder,
+    beta_vae,
+    linear,
+    linear_autoencoder,
+    resnet,
+    unet,
+    unet_pretrained,
+    vae_kmeans,
+    vae_svm,
+    vgg,
+)
 from search_spaces.domains import Categorical, Domain, Float, Int, Value
 from search_spaces.family import FREE_WIDTH, LIMITS, FamilySpace
 from search_spaces.reading import examples, own_space, restricted
@@ -27,14 +38,20 @@ TRAINING_HYPERPARAMETERS = tuple(TRAINING)
 
 
 def _family(
-    module: ModuleType, *, takes: str, optional: tuple[str, ...] = (), teaches: bool = True
+    module: ModuleType,
+    *,
+    takes: str,
+    task: str = "classification",
+    optional: tuple[str, ...] = (),
+    teaches: bool = True,
 ) -> FamilySpace:
     """`optional` names what may be asked for although it is not searched by default."""
     return FamilySpace(
         space=module.SPACE,
         defaults=module.DEFAULTS,
         takes=takes,
-        limits={n: LIMITS[n] for n in (*module.SPACE, *optional, "width") if n in LIMITS},
+        task=task,
+        limits={n: LIMITS[n] for n in (*module.DEFAULTS, *optional, "width") if n in LIMITS},
         teaches=teaches,
     )
 
@@ -47,4 +64,9 @@ SPACES: dict[str, FamilySpace] = {
     "unet_pretrained": _family(unet_pretrained, takes="images", optional=("dropout",)),
     "vae_svm": _family(vae_svm, takes="any", teaches=False),
     "vae_kmeans": _family(vae_kmeans, takes="any", teaches=False),
+    "autoencoder": _family(autoencoder, takes="images", task="reconstruction", teaches=False),
+    "linear_autoencoder": _family(
+        linear_autoencoder, takes="any", task="reconstruction", teaches=False
+    ),
+    "beta_vae": _family(beta_vae, takes="images", task="reconstruction", teaches=False),
 }

@@ -1,9 +1,18 @@
-"""Hyperparameters of every variational autoencoder, whatever stands on its latent space."""
+"""Hyperparameters of `autoencoder`: images through a bottleneck and back.
 
-from search_spaces.domains import Domain, Float, Int
+What is not of the training is not searched unless it is asked for: of two latent dimensions the
+larger reconstructs better, so that a search would choose its upper end.
+"""
+
+from search_spaces.domains import Domain, Value, defaults_of
 from search_spaces.training import TRAINING
 
-AUTOENCODER: dict[str, Domain] = TRAINING | {
-    "latent_dim": Int(low=2, high=32, log=True, default=8),
-    "beta": Float(low=0.1, high=4.0, log=True, default=1.0),
+SPACE: dict[str, Domain] = TRAINING
+DEFAULTS: dict[str, Value] = defaults_of(SPACE) | {
+    "latent_dim": 8,
+    "dropout": 0.0,
+    "l1": 0.0,
+    "l2": 0.0,
+    "batch_norm": True,
+    "flips": False,
 }

@@ -39,7 +39,19 @@ class Limits:
         return f"{kind} {'above' if self.above else 'of at least'} {self.low:g}{below}"
 
 
-LIMITS: dict[str, Limits] = {
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Truth:
+    """True and false, and nothing that only looks like them."""
+
+    def contains(self, value: Any) -> bool:
+        """Return whether `value` is one of the two."""
+        return isinstance(value, bool)
+
+    def __str__(self) -> str:
+        return "true or false"
+
+
+LIMITS: dict[str, Limits | Truth] = {
     "learning_rate": Limits(low=0, above=True),
     "weight_decay": Limits(low=0),
     "batch_size": Limits(low=1, whole=True),
@@ -48,6 +60,10 @@ LIMITS: dict[str, Limits] = {
     "svm_c": Limits(low=0, above=True),
     "clusters_per_class": Limits(low=1, whole=True),
     "dropout": Limits(low=0, high=1),
+    "l1": Limits(low=0),
+    "l2": Limits(low=0),
+    "batch_norm": Truth(),
+    "flips": Truth(),
     "width": Limits(low=1),
 }
 
@@ -70,5 +86,5 @@ class FamilySpace:
     defaults: dict[str, Any]
     takes: str
     task: str = "classification"
-    limits: Mapping[str, Limits] = field(default_factory=dict)
+    limits: Mapping[str, Limits | Truth] = field(default_factory=dict)
     teaches: bool = False

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.domains import Categorical, Domain, Float, Int, is_number
-from search_spaces.family import LIMITS, FamilySpace, Limits
+from search_spaces.family import LIMITS, FamilySpace, Limits, Truth
 from search_spaces.training import TRAINING
 
 LOG_SPAN = 100.0
@@ -139,7 +139,7 @@ def read(
     key: str,
     written: Any,
     *,
-    limits: Limits | None = None,
+    limits: Limits | Truth | None = None,
     usual: Domain | None = None,
     default: Any = None,
 ) -> Domain | Any:
@@ -159,7 +159,8 @@ def read(
         table = _table(written)
         if table is None:
             _check_limits(limits, written)
-            return float(written) if limits and not limits.whole else written
+            is_real = isinstance(limits, Limits) and not limits.whole
+            return float(written) if is_real else written
         if "choices" in table:
             return _choices(table, limits, default)
         return _range(table, limits, usual, default)
@@ -184,7 +185,7 @@ def _table(written: Any) -> dict[str, Any] | None:
 
 
 def _range(
-    table: dict[str, Any], limits: Limits | None, usual: Domain | None, default: Any
+    table: dict[str, Any], limits: Limits | Truth | None, usual: Domain | None, default: Any
 ) -> Domain:
     low, high = table["low"], table["high"]
     for end in (low, high):
@@ -198,7 +199,9 @@ def _range(
         log = low > 0 and high / low >= LOG_SPAN
     if not isinstance(log, bool) or (log and low <= 0):
         raise ValueError("log must be true or false, and true only if low is above 0")
-    whole = limits.whole if limits else isinstance(low, int) and isinstance(high, int)
+    whole = isinstance(low, int) and isinstance(high, int)
+    if isinstance(limits, Limits):
+        whole = limits.whole
     middle = math.sqrt(low) * math.sqrt(high) if log else low / 2 + high / 2
     inside = is_number(default) and low <= default <= high
     default = table.get("default", default if inside else round(middle) if whole else middle)
@@ -207,7 +210,7 @@ def _range(
     return Float(low=float(low), high=float(high), log=log, default=default)
 
 
-def _choices(table: dict[str, Any], limits: Limits | None, default: Any) -> Domain:
+def _choices(table: dict[str, Any], limits: Limits | Truth | None, default: Any) -> Domain:
     choices = table["choices"]
     if not isinstance(choices, Sequence) or isinstance(choices, str):
         raise ValueError("choices must be a list")
@@ -221,7 +224,7 @@ def _choices(table: dict[str, Any], limits: Limits | None, default: Any) -> Doma
     return Categorical(choices=tuple(choices), default=chosen)
 
 
-def _check_limits(limits: Limits | None, value: Any) -> None:
+def _check_limits(limits: Limits | Truth | None, value: Any) -> None:
     if limits is not None and not limits.contains(value):
         raise ValueError(f"must be {limits}, or a range or choices of such")
 

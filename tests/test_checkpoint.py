@@ -15,7 +15,7 @@ from tests.small_trial import finish, trial_of
 STREAMED = ("best_in_class", "limit")
 
 
-def experiment_of(family: str, role: str) -> Experiment:
+def experiment_of(family: str, role: str, **hyperparameters: Any) -> Experiment:
     """A trial of which every phase has passes to be interrupted between: an epoch is 3 steps."""
     is_stream = role in STREAMED
     return Experiment(
@@ -24,7 +24,7 @@ def experiment_of(family: str, role: str) -> Experiment:
             family=family,
             population_name="xor",
             population_parameters={"sigma": 0.5},
-            hyperparameters={**SPACES[family].defaults, "batch_size": 16},
+            hyperparameters={**SPACES[family].defaults, "batch_size": 16, **hyperparameters},
             num_train=4_000 if is_stream else 48,
             budget=10,
             most=25 if role == "measure" else 10,
@@ -109,6 +109,28 @@ def test_every_role(role: str) -> None:
     taken_up = experiment_of("linear", role)
     taken_up.load_state_dict(state)
     assert result_of(finish(taken_up)) == result_of(quiet)
+
+
+@pytest.mark.parametrize(
+    ("family", "drawing"),
+    [
+        ("autoencoder", {"dropout": 0.3, "flips": True}),
+        ("beta_vae", {"dropout": 0.3, "beta": 0.0}),
+    ],
+)
+def test_what_training_draws_and_what_is_kept_go_on(family: str, drawing: dict[str, Any]) -> None:
+    quiet = finish(experiment_of(family, "measure", **drawing))
+    paused = experiment_of(family, "measure", **drawing)
+    while paused.advance().phase != "settle":
+        pass
+    state = through_a_file(paused.state_dict())
+    assert state["kept"]["budget_terms"].dtype == torch.float16
+    taken_up = experiment_of(family, "measure", **drawing)
+    taken_up.load_state_dict(state)
+    assert result_of(finish(taken_up)) == result_of(quiet)
+    assert taken_up.decisions.keys() == {"budget_terms", "converged_terms"}
+    for name, array in quiet.decisions.items():
+        np.testing.assert_array_equal(taken_up.decisions[name], array)
 
 
 def test_a_state_can_be_taken_up_twice() -> None:

@@ -71,6 +71,7 @@ def test_every_layer_of_every_family_can_be_read(family, depth):
 def test_a_layer_gives_what_the_family_computes_from_it(family):
     model, inputs = network(family)
     last = {"linear": "hidden", "vae_svm": "posterior", "vae_kmeans": "posterior"}
+    last |= dict.fromkeys(("autoencoder", "linear_autoencoder", "beta_vae"), "latent")
     name = last.get(family, "pool")
     values = activations(model, inputs, [name])[name]
     with torch.no_grad():
@@ -130,6 +131,14 @@ def test_what_is_no_layer_is_named_with_what_is_allowed(layer):
     assert "encoder.blocks.0.convolutions.0" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert num_hooks(model) == 0
+
+
+def test_filters_of_a_transposed_convolution_are_its_outputs():
+    model, _ = network("autoencoder")
+    layer = model.decoder.levels[0]
+    found = filters(model, "decoder.levels.0")
+    assert found.shape[:2] == (layer.out_channels, layer.in_channels)
+    assert torch.equal(found[1, 2], layer.weight[2, 1])
 
 
 def test_a_layer_without_filters_is_refused():

@@ -43,7 +43,7 @@ def activations(
 
 
 def filters(model: Model, layer: str) -> Float[Tensor, "out in *kernel"]:
-    """Return a copy of a layer's weights; only those of a convolution have a kernel.
+    """Return a copy of a layer's weights; only those of a convolution, either way, have a kernel.
 
     Raises:
         ValueError: there is no such layer, or it has no weights that mix its inputs.
@@ -51,11 +51,12 @@ def filters(model: Model, layer: str) -> Float[Tensor, "out in *kernel"]:
     weights = {
         name: module.weight.detach().clone()
         for name, module in _modules(model).items()
-        if isinstance(module, nn.Conv2d | nn.Linear)
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
     }
     if layer not in weights:
         raise ValueError(f"layer = {layer!r}: must be one of {', '.join(weights)}")
-    return weights[layer]
+    turned = isinstance(model.get_submodule(layer), nn.ConvTranspose2d)  # they have inputs first
+    return weights[layer].transpose(0, 1) if turned else weights[layer]
 
 
 def _modules(model: nn.Module) -> dict[str, nn.Module]:

@@ -1,4 +1,4 @@
-"""The families of classifiers: one literal registry, and how to build a member."""
+"""The families of models: one literal registry, and how to build a member."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -8,7 +8,10 @@ from typing import Any
 import torch
 
 from classcomp.models import (
+    autoencoder,
+    beta_vae,
     linear,
+    linear_autoencoder,
     resnet,
     unet,
     unet_pretrained,
@@ -83,6 +86,15 @@ FAMILIES: dict[str, Family] = {
     "unet_pretrained": Family(config=unet_pretrained.Config, module=unet_pretrained.PretrainedUNet),
     "vae_svm": Family(config=vae_svm.Config, module=vae_svm.VAESVM),
     "vae_kmeans": Family(config=vae_kmeans.Config, module=vae_kmeans.VAEKMeans),
+    "autoencoder": Family(
+        config=autoencoder.Config, module=autoencoder.Autoencoder, task="reconstruction"
+    ),
+    "linear_autoencoder": Family(
+        config=linear_autoencoder.Config,
+        module=linear_autoencoder.LinearAutoencoder,
+        task="reconstruction",
+    ),
+    "beta_vae": Family(config=beta_vae.Config, module=beta_vae.BetaVAE, task="reconstruction"),
 }
 
 

@@ -85,6 +85,19 @@ def check_real(name: str, value: object, low: float, *, above: bool = False) -> 
     raise ValueError(f"{name} must be a finite number {allowed}, got {value!r}")
 
 
+def check_share(name: str, value: float) -> None:
+    """Raise a ValueError unless `value` is a number of `[0, 1)`."""
+    check_real(name, value, 0.0)
+    if value >= 1:
+        raise ValueError(f"{name} must be below 1, got {value!r}")
+
+
+def check_truth(name: str, value: object) -> None:
+    """Raise a ValueError unless `value` is true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, got {value!r}")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """Some examples of a sample.

@@ -1,6 +1,6 @@
 """The parts convolutional families are made of, nested as their history was."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -59,6 +59,19 @@ class ResNetBlock(nn.Module):
         return F.relu(self.block.convolutions(images) + self.skip(images))
 
 
+def drop(
+    features: Float[Tensor, "batch features"], probability: float, generator: torch.Generator
+) -> Float[Tensor, "batch features"]:
+    """Return features of which each is 0 with a probability, and scaled up otherwise.
+
+    Srivastava et al. (2014), scaled by 1 / (1 - p) in training so that nothing need change
+    in evaluation. The draws are the generator's, which nn.Dropout could not be given.
+    """
+    drawn = torch.rand(features.shape, generator=generator, device=generator.device)
+    kept = (drawn >= probability).to(features)
+    return features * kept / (1 - probability)
+
+
 def pooled(size: Size) -> Size:
     """Return the size after 2x2 pooling, which stops before a side falls below 2."""
     return (size[0] // 2, size[1] // 2) if min(size) >= 4 else size
@@ -75,7 +88,7 @@ class Encoder(nn.Module):
 
     def __init__(
         self,
-        block: type[VGGBlock] | type[ResNetBlock],
+        block: Callable[[int, int], nn.Module],
         in_channels: int,
         channels: Sequence[int],
         size: Size,

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from classcomp.models.base import Classifier, ImageConfig, check_real
+from classcomp.models.base import Classifier, ImageConfig, check_share
+from classcomp.models.blocks import drop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,9 +26,7 @@ class PoolingConfig(ImageConfig):
 
     def __post_init__(self) -> None:
         ImageConfig.__post_init__(self)
-        check_real("dropout", self.dropout, 0.0)
-        if self.dropout >= 1:
-            raise ValueError(f"dropout must be below 1, got {self.dropout!r}")
+        check_share("dropout", self.dropout)
 
 
 class PoolingClassifier(Classifier):
@@ -56,15 +55,9 @@ class PoolingClassifier(Classifier):
     def training_logits(
         self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
     ) -> Float[Tensor, "batch classes"]:
-        """Return logits, in training of features dropped at random.
-
-        Srivastava et al. (2014), scaled by 1 / (1 - p) in training so that nothing need change
-        in evaluation. The draws are the generator's, which nn.Dropout could not be given.
-        """
+        """Return logits, in training of features dropped at random."""
         features = self.features(inputs)
         if self.training and self.dropout > 0:
-            drawn = torch.rand(features.shape, generator=generator, device=generator.device)
-            kept = (drawn >= self.dropout).to(features)
-            features = features * kept / (1 - self.dropout)
+            features = drop(features, self.dropout, generator)
         logits: Tensor = self.classifier(features)
         return logits

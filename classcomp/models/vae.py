@@ -12,25 +12,21 @@ from torch import Tensor, nn
 
 from classcomp.models.base import (
     ArchitectureConfig,
-    Batch,
     Classifier,
     check_integer,
     check_real,
 )
 from classcomp.models.blocks import (
-    BATCH_NORM_MOMENTUM,
     DecoderLevel,
     Encoder,
     PooledFeatures,
     VGGBlock,
 )
+from classcomp.models.gaussian_latents import LOG_VARIANCES, GaussianLatents
 from classcomp.models.initialisation import DenseReLU, initialise_layers
 from classcomp.models.widths import decoder_channels, encoder_channels
 
 NUM_HEAD_EXAMPLES = 4096  # heads see at most this many: an SVM's time grows with the square
-MIN_OBSERVATION_VARIANCE = 1e-6
-LOG_2PI = math.log(2 * math.pi)
-NUM_DRAWS = 64  # importance samples of the latents for each example
 _ENCODING_BATCH = 512
 
 
@@ -53,22 +49,6 @@ class VAEConfig(ArchitectureConfig):
         ArchitectureConfig.__post_init__(self)
         check_integer("latent_dim", self.latent_dim, 1)
         check_real("beta", self.beta, 0.0)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LikelihoodTerms:
-    """Log densities in nats at draws z ~ q(z|x)."""
-
-    log_observation: Float[Tensor, "draws batch"]  # log p(x|z)
-    log_prior: Float[Tensor, "draws batch"]  # log p(z)
-    log_posterior: Float[Tensor, "draws batch"]  # log q(z|x)
-
-    @property
-    def log_weights(self) -> Float[Tensor, "draws batch"]:
-        """Log importance weights; their mean estimates the ELBO, and log mean exp over draws
-        the tighter bound on log p(x) of Burda et al. (2016), eq. 8.
-        """
-        return self.log_observation + self.log_prior - self.log_posterior
 
 
 class ImageDecoder(nn.Module):
@@ -126,173 +106,40 @@ def vector_coders(config: VAEConfig, width: float) -> tuple[nn.Module, int, nn.M
     return encoder, down, decoder
 
 
-def gaussian_kl(
-    mean: Float[Tensor, "batch latents"], logvar: Float[Tensor, "batch latents"]
-) -> Float[Tensor, " batch"]:
-    """Return KL(N(mean, diag exp(logvar)) || N(0, I)) in nats.
+class VAE(GaussianLatents, Classifier):
+    """A Gaussian variational autoencoder that a classifier stands on; see `GaussianLatents`.
 
-    Kingma and Welling (2014), appendix B.
-    """
-    return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(dim=-1)
-
-
-def normal_log_density(
-    x: Float[Tensor, "*batch dim"],
-    mean: Float[Tensor, "*batch dim"] | float,
-    logvar: Float[Tensor, "*batch dim"] | Float[Tensor, ""],
-) -> Float[Tensor, "*batch"]:
-    """Return log N(x; mean, diag exp(logvar)) in nats, summed over the last dimension."""
-    return -0.5 * (LOG_2PI + logvar + (x - mean).square() / logvar.exp()).sum(dim=-1)
-
-
-def draw_normal(
-    shape: tuple[int, ...], like: Float[Tensor, "..."], generator: torch.Generator
-) -> Float[Tensor, "*shape"]:
-    """Return standard normal draws on `like`'s device, the same ones wherever that is."""
-    return torch.randn(shape, generator=generator, device=generator.device).to(like)
-
-
-class VAE(Classifier):
-    """A Gaussian variational autoencoder; labels play no part in its training.
-
-    Kingma and Welling (2014). Prior N(0, I); q(z|x) = N(mean, diag exp(logvar)); p(x|z) =
-    N(decode(z), v I) with one observation variance v for all pixels, in the input's units
-    squared. In training v is the batch's mean squared error, its maximum-likelihood value
-    (Rybkin et al. 2021, sec. 4.2), so that no weight between reconstruction and KL need be
-    tuned to the data's scale; evaluation uses its moving average, `observation_variance`. All
-    densities are in nats.
+    Labels play no part in its training.
     """
 
     takes: ClassVar[str] = "any"
     needs_head: ClassVar[bool] = True
-    observation_variance: Float[Tensor, ""]
+    posterior: nn.Linear
 
     def __init__(self, config: VAEConfig, width: float) -> None:
-        super().__init__()
+        super().__init__(config.beta)
         self.num_classes = config.num_classes
-        self.beta = config.beta
         coders = image_coders if len(config.input_shape) == 3 else vector_coders
         self.encoder, num_features, self.decoder = coders(config, width)
         self.posterior = nn.Linear(num_features, 2 * config.latent_dim)
-        self.register_buffer("observation_variance", torch.ones(()))
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Set every parameter and buffer, drawing from `generator` alone."""
-        initialise_layers(self, generator)
-        self.observation_variance.fill_(1.0)
+        self.latent_dim = config.latent_dim
 
     def encode(
         self, inputs: Float[Tensor, " batch *shape"]
     ) -> tuple[Float[Tensor, "batch latents"], Float[Tensor, "batch latents"]]:
         """Return mean and log variance of q(z|x)."""
         mean, logvar = self.posterior(self.encoder(inputs)).chunk(2, dim=1)
-        return mean, logvar.clamp(-20.0, 10.0)
-
-    def features(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch latents"]:
-        """Return the latent means."""
-        return self.encode(inputs)[0]
-
-    def decode(self, latents: Float[Tensor, "batch latents"]) -> Float[Tensor, " batch *shape"]:
-        """Return the mean of p(x|z), in the shape of the inputs."""
-        mean: Tensor = self.decoder(latents)
-        return mean
-
-    def reconstruct(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
-        """Return the decoded latent means."""
-        return self.decode(self.features(inputs))
+        return mean, logvar.clamp(*LOG_VARIANCES)
 
     def classifier_of_class(self, generator: torch.Generator) -> Classifier:
         """Return the encoder's latent means with a linear head."""
         return LatentClassifier(self, generator)
-
-    def pass_through(self, inputs: Float[Tensor, " batch *shape"]) -> None:
-        """Send `inputs` through encoder and decoder, without draws."""
-        self.reconstruct(inputs)
 
     def decide(
         self, inputs: Float[Tensor, " batch *shape"]
     ) -> tuple[Int64[Tensor, " batch"], Float32[Tensor, "batch classes"]]:
         """Return `predict` and `predict_proba`; a head may not decide for the likeliest class."""
         return self.predict(inputs), self.predict_proba(inputs)
-
-    def sample(self, num: int, generator: torch.Generator) -> Float[Tensor, " num *shape"]:
-        """Return the means of p(x|z) at `num` draws of the prior, observation noise left out."""
-        latent_dim = self.posterior.out_features // 2
-        return self.decode(draw_normal((num, latent_dim), self.posterior.weight, generator))
-
-    def log_observation(
-        self, inputs: Float[Tensor, " batch *shape"], latents: Float[Tensor, "batch latents"]
-    ) -> Float[Tensor, " batch"]:
-        """Return log p(x|z); in training mode the observation variance is refitted."""
-        error = (inputs - self.decode(latents)).flatten(1)
-        variance = self.observation_variance
-        if self.training:
-            variance = error.square().mean().clamp(min=MIN_OBSERVATION_VARIANCE)
-            self.observation_variance.lerp_(variance.detach(), BATCH_NORM_MOMENTUM)
-        return normal_log_density(error, 0.0, variance.log())
-
-    def draw(
-        self,
-        mean: Float[Tensor, "batch latents"],
-        logvar: Float[Tensor, "batch latents"],
-        generator: torch.Generator,
-    ) -> Float[Tensor, "batch latents"]:
-        """Return z ~ q(z|x), reparameterised."""
-        noise = draw_normal(tuple(mean.shape), mean, generator)
-        return mean + (0.5 * logvar).exp() * noise
-
-    def elbo(
-        self,
-        inputs: Float[Tensor, " batch *shape"],
-        generator: torch.Generator,
-        *,
-        beta: float = 1.0,
-    ) -> Float[Tensor, " batch"]:
-        """Return each example's evidence lower bound by one draw and the exact KL."""
-        mean, logvar = self.encode(inputs)
-        latents = self.draw(mean, logvar, generator)
-        return self.log_observation(inputs, latents) - beta * gaussian_kl(mean, logvar)
-
-    def log_likelihood_terms(
-        self,
-        inputs: Float[Tensor, " batch *shape"],
-        generator: torch.Generator,
-        *,
-        num_draws: int = 1,
-    ) -> LikelihoodTerms:
-        """Return the log densities an importance-weighted estimate of log p(x) is made of."""
-        mean, logvar = self.encode(inputs)
-        terms = []
-        for _ in range(num_draws):
-            latents = self.draw(mean, logvar, generator)
-            observation = self.log_observation(inputs, latents)
-            prior = normal_log_density(latents, 0.0, torch.zeros_like(latents))
-            terms.append((observation, prior, normal_log_density(latents, mean, logvar)))
-        log_observation, log_prior, log_posterior = map(torch.stack, zip(*terms, strict=True))
-        return LikelihoodTerms(
-            log_observation=log_observation, log_prior=log_prior, log_posterior=log_posterior
-        )
-
-    @torch.no_grad()
-    def log_density(
-        self,
-        inputs: Float[Tensor, " batch *shape"],
-        generator: torch.Generator,
-        *,
-        num_draws: int = NUM_DRAWS,
-    ) -> Float64[Tensor, " batch"]:
-        """Estimate log p(x) from below, in nats.
-
-        log of the mean over z ~ q(z|x) of p(x|z) p(z) / q(z|x): Burda et al. (2016), eq. 8. By
-        Jensen's inequality its expectation is at most log p(x); it grows with the number of
-        draws (theorem 1) and equals log p(x) at any number where q is the exact posterior.
-        """
-        terms = self.log_likelihood_terms(inputs, generator, num_draws=num_draws)
-        return terms.log_weights.double().logsumexp(dim=0) - math.log(num_draws)
-
-    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Return minus the mean beta-weighted ELBO, nats per example; labels are ignored."""
-        return -self.elbo(batch.inputs, generator, beta=self.beta).mean()
 
     def head_sample(
         self,

@@ -142,7 +142,7 @@ class VAESVM(VAE):
         proba[:, present] = seen * (1 - absent_mass * (self.num_classes - len(present)))
         return torch.from_numpy(proba).float().to(inputs.device)
 
-    def _calibrated(self) -> Float64[np.ndarray, "values+1 present"]:
+    def _calibrated(self) -> Float64[np.ndarray, "weights present"]:
         """Return the calibration of the machine as it was fitted last."""
         if self.calibration is None:
             assert self.fitted is not None

@@ -2,7 +2,11 @@
 
 from classcomp.tasks.base import Assessment, Evaluation, Mean, Task
 from classcomp.tasks.classification import Classification
+from classcomp.tasks.reconstruction import Reconstruction
 
 __all__ = ["TASKS", "Assessment", "Evaluation", "Mean", "Task"]
 
-TASKS: dict[str, Task] = {"classification": Classification()}
+TASKS: dict[str, Task] = {
+    "classification": Classification(),
+    "reconstruction": Reconstruction(),
+}

@@ -11,10 +11,15 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from classcomp.draws import Examples, Presenter
-from classcomp.models.base import Decides, Model
+from classcomp.models.base import Decides, Model, Reconstructs
 from classcomp.populations import Population
 
 SCORING_BATCH = 2_048
+RECONSTRUCTION_BATCH = 512
+"""Smaller: what is reconstructed passes maps of full size twice."""
+ROUNDING_OF_TERMS = 1e-3
+"""Root mean square of what float16 may cost kept terms, as a share of theirs: twice what it costs
+where it has all its digits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +85,12 @@ class Evaluation:
         return decide(self.model, self.examples.inputs)
 
     @cached_property
+    def reconstruction_errors(self) -> Float[Tensor, " n"]:
+        """Each example's mean squared error over coordinates, in the input's units squared."""
+        assert isinstance(self.model, Reconstructs)
+        return reconstruction_errors(self.model, self.examples.inputs)
+
+    @cached_property
     def labels(self) -> Int64[np.ndarray, " n"]:
         """The examples' own, as an array."""
         return self.examples.labels.cpu().numpy()
@@ -93,8 +104,9 @@ class Task(Protocol):
     """What a family is for. A task has no state: one object serves all trials."""
 
     name: str
-    unit: str  # of the risk
+    unit: str  # of the risk and of its terms
     needs: type  # the capability that its models have
+    has_best_rule: bool  # whether a posterior says what the best rule of an architecture is
 
     def risk(self, model: Model, examples: Examples) -> float:
         """The risk alone, on whatever examples: while training, and where a rule is chosen."""
@@ -104,6 +116,30 @@ class Task(Protocol):
 
     def assess(self, evaluation: Evaluation) -> Assessment:
         """The risk on clean examples of the law, held against the law where that is known."""
+
+    def kept(
+        self, evaluation: Evaluation, assessment: Assessment, branch: str
+    ) -> dict[str, np.ndarray]:
+        """What is kept of a rule on the evaluation sample, by name.
+
+        Args:
+            evaluation: of the rule.
+            assessment: what `assess` made of it.
+            branch: "budget" or "converged".
+        """
+
+
+def rounded_terms(terms: Float64[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Terms in half the room: float16, or float32 where the risk's unit asks for it.
+
+    float16 ends at 65,504 and loses digits below 6e-5, so that in some units all terms are infinite
+    or 0: where it costs more than `ROUNDING_OF_TERMS`, it is not taken.
+    """
+    with np.errstate(over="ignore"):
+        half = terms.astype(np.float16)
+    lost = np.square(half.astype(np.float64) - terms).mean()
+    is_near = lost <= ROUNDING_OF_TERMS**2 * np.square(terms).mean()
+    return half if is_near else terms.astype(np.float32)
 
 
 def mean_of(terms: Float[np.ndarray, " n"]) -> Mean:
@@ -134,3 +170,19 @@ def decide(
     parts = [model.decide(batch) for batch in inputs.split(SCORING_BATCH)]
     classes = torch.cat([chosen for chosen, _ in parts]).cpu().numpy()
     return classes, torch.cat([proba for _, proba in parts]).cpu().numpy().astype(np.float64)
+
+
+@torch.no_grad()
+def reconstruction_errors(
+    model: Reconstructs, inputs: Float[Tensor, " n *shape"]
+) -> Float[Tensor, " n"]:
+    """`squared_errors` of a model's reconstructions; the caller sets eval."""
+    batches = inputs.split(RECONSTRUCTION_BATCH)
+    return torch.cat([squared_errors(batch, model.reconstruct(batch)) for batch in batches])
+
+
+def squared_errors(
+    inputs: Float[Tensor, " batch *shape"], reconstructed: Float[Tensor, " batch *shape"]
+) -> Float[Tensor, " batch"]:
+    """Mean over coordinates of the squared error, in squared input units."""
+    return (reconstructed - inputs).square().flatten(1).mean(dim=1)

@@ -21,6 +21,9 @@ from classcomp.tasks.base import (
     predict,
 )
 
+NUM_PREDICTIONS = 1_000
+"""Of the evaluation examples, those whose predicted probabilities are kept."""
+
 
 class Classification:
     """How often a class is said that is not the example's."""
@@ -28,6 +31,7 @@ class Classification:
     name = "classification"
     unit = "probability"
     needs: type = Decides
+    has_best_rule = True
 
     def risk(self, model: Model, examples: Examples) -> float:
         """Share of wrong classes, weighted by the posterior where it is known."""
@@ -65,6 +69,20 @@ class Classification:
             excess=excess,
             terms=1 - eta[np.arange(len(eta)), chosen],
         )
+
+    def kept(
+        self, evaluation: Evaluation, assessment: Assessment, branch: str
+    ) -> dict[str, np.ndarray]:
+        """Decisions, from which the terms follow, and predictions.
+
+        `budget` or `converged`: classes `(N,)`; `log_probabilities`, `converged_log_probabilities`:
+        natural logarithms `(NUM_PREDICTIONS, K)` in float16.
+        """
+        classes, probabilities = evaluation.decisions
+        with np.errstate(divide="ignore"):  # log 0 is minus infinity, and kept as such
+            logs = np.log(probabilities[:NUM_PREDICTIONS]).astype(np.float16)
+        prefix = "" if branch == "budget" else f"{branch}_"
+        return {branch: classes, f"{prefix}log_probabilities": logs}
 
 
 def excess_risk(

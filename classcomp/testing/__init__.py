@@ -1,5 +1,7 @@
 """Contracts that a family keeps, as test classes to inherit; they need pytest.
 
+`FamilyContract` for classifiers, `ReconstructionContract` for what gives its inputs back.
+
 ```python
 from classcomp.testing import FamilyContract, Network
 
@@ -11,13 +13,13 @@ class TestMine(FamilyContract):
 
 import pytest
 
-pytest.register_assert_rewrite("classcomp.testing.family", "classcomp.testing.autoencoder")
+for _name in ("model", "family", "vae", "reconstruction"):
+    pytest.register_assert_rewrite(f"classcomp.testing.{_name}")
 
-from classcomp.testing.autoencoder import VAEContract  # noqa: E402
-from classcomp.testing.family import (  # noqa: E402
+from classcomp.testing.family import FamilyContract  # noqa: E402
+from classcomp.testing.model import (  # noqa: E402
     IMAGE_GRID,
     VECTOR_GRID,
-    FamilyContract,
     batch_of,
     fit,
     generator,
@@ -25,6 +27,8 @@ from classcomp.testing.family import (  # noqa: E402
     random_batch,
     risk,
 )
+from classcomp.testing.reconstruction import ReconstructionContract  # noqa: E402
+from classcomp.testing.vae import VAEContract  # noqa: E402
 from classcomp.trial import Network  # noqa: E402
 
 __all__ = [
@@ -32,6 +36,7 @@ __all__ = [
     "VECTOR_GRID",
     "FamilyContract",
     "Network",
+    "ReconstructionContract",
     "VAEContract",
     "batch_of",
     "fit",

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from classcomp.models.vae import gaussian_kl, normal_log_density
+from classcomp.models.gaussian_latents import gaussian_kl, normal_log_density
 from classcomp.testing import generator
 
 

@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from classcomp.models import FAMILIES, build, hyperparameter_names
-from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, Categorical, Float, Int
+from search_spaces import (
+    SPACES,
+    TRAINING_HYPERPARAMETERS,
+    Categorical,
+    Float,
+    Int,
+    restricted,
+)
+from search_spaces.family import Limits
 
 
 def ends(domain):
@@ -31,14 +39,17 @@ def test_every_family_has_a_space():
     assert {name: entry.module.takes for name, entry in FAMILIES.items()} == {
         name: known.takes for name, known in SPACES.items()
     }
+    assert {name: entry.task for name, entry in FAMILIES.items()} == {
+        name: known.task for name, known in SPACES.items()
+    }
 
 
 @pytest.mark.parametrize("family", SPACES)
 def test_defaults_lie_inside_the_space(family):
     space, defaults = SPACES[family].space, SPACES[family].defaults
-    assert space.keys() == defaults.keys()
+    assert space.keys() <= defaults.keys()
     for name, value in defaults.items():
-        assert space[name].contains(value), name
+        assert (space[name] if name in space else SPACES[family].limits[name]).contains(value), name
 
 
 @pytest.mark.parametrize("family", SPACES)
@@ -58,7 +69,29 @@ def test_order_of_proposals(family):
         "vae_kmeans": ("latent_dim", "beta", "clusters_per_class"),
     }
     order = ("learning_rate", "weight_decay", "batch_size", *own.get(family, ()))
-    assert tuple(SPACES[family].space) == tuple(SPACES[family].defaults) == order
+    assert tuple(SPACES[family].space) == order
+    assert tuple(SPACES[family].defaults)[: len(order)] == order
+
+
+def test_what_would_run_to_its_end_is_not_searched():
+    """Of two latent dimensions the larger reconstructs better, of two betas the smaller."""
+    for family in ("autoencoder", "linear_autoencoder", "beta_vae"):
+        known = SPACES[family]
+        assert known.defaults["latent_dim"] == 8
+        assert tuple(known.space) == TRAINING_HYPERPARAMETERS
+        assert restricted(known, {"latent_dim": [2, 16]}, family).space["latent_dim"] == Int(
+            low=2, high=16, default=8
+        )
+
+
+def test_a_truth_is_no_number():
+    known = SPACES["autoencoder"]
+    assert restricted(known, {"flips": True}, "autoencoder").defaults["flips"] is True
+    asked = restricted(known, {"batch_norm": [True, False]}, "autoencoder")
+    assert asked.space["batch_norm"] == Categorical(choices=(True, False), default=True)
+    for wrong in (1, "true", [0, 1], [True, 0.5]):
+        with pytest.raises(ValueError, match=r"^hyperparameters.autoencoder.flips.*true or false"):
+            restricted(known, {"flips": wrong}, "autoencoder")
 
 
 @pytest.mark.parametrize("family", SPACES)
@@ -85,7 +118,7 @@ def test_limits_are_those_of_the_network(family):
     """What the table lets pass can be built, what it refuses is refused by the network too."""
     known = SPACES[family]
     for name, limits in known.limits.items():
-        if name in TRAINING_HYPERPARAMETERS:
+        if name in TRAINING_HYPERPARAMETERS or not isinstance(limits, Limits):
             continue
         step = 1 if limits.whole else 1e-9
         inside = limits.low + step if limits.above else limits.low

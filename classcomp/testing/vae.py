@@ -1,4 +1,4 @@
-"""What both autoencoder families keep beyond `FamilyContract`."""
+"""What both families on a variational autoencoder keep beyond `FamilyContract`."""
 
 import math
 from typing import Any
@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from classcomp.models.vae import NUM_HEAD_EXAMPLES, VAE, gaussian_kl
-from classcomp.testing.family import (
+from classcomp.models.gaussian_latents import gaussian_kl
+from classcomp.models.vae import NUM_HEAD_EXAMPLES, VAE
+from classcomp.testing.family import FamilyContract
+from classcomp.testing.model import (
     IMAGE_GRID,
     VECTOR_GRID,
-    FamilyContract,
     batch_of,
     fit,
     generator,

@@ -1,0 +1,92 @@
+"""Beta-VAE: the convolutional autoencoder with a Gaussian posterior that is drawn to the prior."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from classcomp.models.base import Batch, check_real
+from classcomp.models.convolutional_coders import (
+    CoderConfig,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    turned_at_random,
+    weight_penalty,
+)
+from classcomp.models.gaussian_latents import LOG_VARIANCES, GaussianLatents, gaussian_kl
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config(CoderConfig):
+    """The autoencoder's configuration and the posterior's.
+
+    Attributes:
+        beta: weight of the KL term; 1 is the evidence lower bound, 0 the autoencoder.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        CoderConfig.__post_init__(self)
+        check_real("beta", self.beta, 0.0)
+
+
+class BetaVAE(GaussianLatents):
+    """`autoencoder`'s layers, the latent one being the mean of q(z|x); see `GaussianLatents`.
+
+    Higgins et al. (2017), eq. 4. The layer of log variances comes last, so that at one width and
+    seed all others start as the autoencoder's do.
+
+    The objective is minus the ELBO in the risk's unit: times 2 v / d, v the batch's observation
+    variance, which no gradient passes. Its gradient is the ELBO's by a positive factor, and
+    without the KL term it is the autoencoder's: the mean squared error.
+
+    At beta = 0 z is the mean, nothing is drawn: nothing holds the posterior's variances up, and the
+    infimum over them is at 0: where decoding is linear, a latent of weight w has its optimum at
+    beta v / (beta v + w^2). Drawn noise, which a network must first learn to outshout, would
+    only be in the way. The log variances learn nothing there, so that `log_density` stays a
+    lower bound but a loose one, and `sample` means little.
+    """
+
+    takes: ClassVar[str] = "images"
+
+    def __init__(self, config: Config, width: float) -> None:
+        super().__init__(config.beta)
+        self.l1, self.l2, self.flips = config.l1, config.l2, config.flips
+        self.latent_dim = config.latent_dim
+        self.encoder = ConvolutionalEncoder(config, width)
+        self.latent = nn.Linear(self.encoder.num_features, config.latent_dim)
+        self.decoder = ConvolutionalDecoder(config, width, self.encoder.blocks)
+        self.log_variance = nn.Linear(self.encoder.num_features, config.latent_dim)
+
+    def encode(
+        self, inputs: Float[Tensor, "batch channels height width"]
+    ) -> tuple[Float[Tensor, "batch latents"], Float[Tensor, "batch latents"]]:
+        """Return mean and log variance of q(z|x)."""
+        return self._posterior(self.encoder(inputs))
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
+        """Return the mean squared error of a coordinate, the weighted KL and the penalties.
+
+        All in squared input units: of the KL in nats, 2 beta v / d of it.
+        """
+        images = batch.inputs
+        if self.training and self.flips:
+            images = turned_at_random(images, generator)
+        mean, logvar = self._posterior(self.encoder(images, generator))
+        latents = self.draw(mean, logvar, generator) if self.beta > 0 else mean
+        error = self.decoder(latents, generator) - images
+        found: Tensor = error.square().mean() + weight_penalty(self, l1=self.l1, l2=self.l2)
+        variance = self.variance_of(error).detach()
+        if self.beta > 0:
+            per_nat = 2 * self.beta * variance / error[0].numel()
+            found = found + per_nat * gaussian_kl(mean, logvar).mean()
+        return found
+
+    def _posterior(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        return self.latent(hidden), self.log_variance(hidden).clamp(*LOG_VARIANCES)

@@ -1,0 +1,60 @@
+"""Reconstruction: the mean squared error of what is given back, E |x - f(x)|^2 / d."""
+
+import numpy as np
+
+from classcomp.draws import Examples
+from classcomp.models.base import Model, Reconstructs
+from classcomp.tasks.base import (
+    Assessment,
+    Evaluation,
+    check_not_empty,
+    mean_of,
+    reconstruction_errors,
+    rounded_terms,
+)
+
+
+class Reconstruction:
+    """How far examples lie from what a model gives back, a coordinate, in squared input units.
+
+    Labels play no part. The column `reconstruction_mse` is the same number of whoever
+    reconstructs, whatever its task is.
+    """
+
+    name = "reconstruction"
+    unit = "squared input"
+    needs: type = Reconstructs
+    has_best_rule = False  # no posterior tells a network what to give back
+
+    def risk(self, model: Model, examples: Examples) -> float:
+        """Mean squared error over examples and coordinates."""
+        assert isinstance(model, Reconstructs)
+        model.eval()
+        return float(reconstruction_errors(model, examples.inputs).double().mean())
+
+    def scale(self, examples: Examples) -> float:
+        """Mean squared deviation of the examples from their mean, a coordinate.
+
+        The risk of the constant reconstruction. An error has the input's units squared and no
+        largest value, so that only the sample itself says what is much: with the examples in
+        other units a trajectory must settle at the same step. Of one point alone it is 0, and
+        nothing settles.
+        """
+        inputs = examples.inputs.double().flatten(1)
+        check_not_empty(examples.labels.cpu().numpy())
+        return float((inputs - inputs.mean(dim=0)).square().mean())
+
+    def assess(self, evaluation: Evaluation) -> Assessment:
+        """Risk and its standard error over examples.
+
+        No floor: over all functions the infimum is 0 at any latent dimension from 1 on, which says
+        nothing of a network's error, and what is not known is null.
+        """
+        terms = evaluation.reconstruction_errors.double().cpu().numpy()
+        return Assessment(risk=mean_of(terms), floor=None, excess=None, terms=terms)
+
+    def kept(
+        self, evaluation: Evaluation, assessment: Assessment, branch: str
+    ) -> dict[str, np.ndarray]:
+        """`budget_terms` or `converged_terms` `(N,)`: what each example adds to the risk."""
+        return {f"{branch}_terms": rounded_terms(assessment.terms)}
