@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from study.analysis.frames import Row
 from study.rendering.faults import is_bound, is_undamaged
-from study.trials.schema import CLASSIFICATION
+from study.trials.tasks import CLASSIFICATION, task_of
 from study.trials.trial import UNDISTORTED
 
 UNKNOWN = "–"
@@ -51,9 +51,10 @@ def unit_of(task: str | None) -> Unit:
     Args:
         task: of a table's row; None: the table is from before there were tasks.
     """
-    if task is None or task == CLASSIFICATION:
+    facts = task_of(task)
+    if facts == CLASSIFICATION:
         return _PERCENT
-    own = f"units of {words_of(task)} risk"
+    own = f"units of {words_of(facts.name)} risk"
     return Unit(factor=1.0, sign=own, points=own, short=own, notation="g")
 
 
@@ -70,7 +71,7 @@ def split_by_task(rows: Sequence[Row]) -> list[TaskRows]:
     """Split rows by task: numbers of different units meet in no table and on no scale."""
     tasks: dict[str, list[Row]] = {}
     for row in rows:
-        tasks.setdefault(row["task"] or CLASSIFICATION, []).append(row)
+        tasks.setdefault(task_of(row["task"]).name, []).append(row)
     several = len(tasks) > 1
     return [
         TaskRows(
