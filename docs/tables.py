@@ -32,8 +32,8 @@ def page() -> str:
     return (
         "# Every column of every table\n\n"
         "Made by `python docs/tables.py`. What is unknown is null, never 0. `risk` and `risk "
-        "difference` are in\nthe unit of the family's task: a probability where it classifies, squared "
-        "input where it reconstructs\n(`study/trials/tasks.py`).\n\n" + "\n".join(parts)
+        "difference` are in\nthe unit of the family's task: a probability where it classifies, "
+        "squared input where it reconstructs\n(`study/trials/tasks.py`).\n\n" + "\n".join(parts)
     )
 
 
