@@ -20,7 +20,7 @@ class Task:
         name: as the tables have it.
         unit: of its risks, and of an example's terms; empty: nobody has named it.
         most: no risk is above it, nor an example's term; infinite: there is no largest.
-        floor: what R*, the least possible risk, is called.
+        floor: what R*, the least risk there can be, is called.
         keeps_decisions: the evaluation sample's kept part are the classes that a rule decides for;
             else its terms: what each example contributes to the risk.
         seeks_best_rule: U_H, the best rule of the architecture, is looked for; else approximation
@@ -31,7 +31,7 @@ class Task:
     name: str
     unit: str = ""
     most: float = math.inf
-    floor: str = "least possible risk"
+    floor: str = "lower limit of the risk"
     keeps_decisions: bool = False
     seeks_best_rule: bool = False
     margin: float | None = None

@@ -189,6 +189,14 @@ def test_terms_of_another_task_are_read_as_they_were_kept(
     assert decisions.skipped == []
 
 
+def test_terms_that_half_precision_does_not_reach_are_single(of_terms: Path, make: Make) -> None:
+    large = np.array([1e5, 2e5, 6e5], dtype=np.float32)
+    np.savez(of_terms / "decisions" / "t.npz", budget_terms=large)
+    found = Decisions(of_terms).losses(rebuilt(make, risk=3e5))
+    assert found is not None
+    assert found.tolist() == [1e5, 2e5, 6e5]
+
+
 @pytest.mark.parametrize("share", [-1, 1])
 def test_a_mean_may_differ_by_what_half_precision_explains(
     of_terms: Path, make: Make, share: int

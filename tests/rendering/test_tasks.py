@@ -78,7 +78,7 @@ def test_a_law_is_unknown_to_one_task_only() -> None:
     rows = [landscape_row("ae", **REBUILT), landscape_row("vgg", **DECIDED)]
     (line,) = _no_floor(rows)
     assert line.startswith(
-        f"No least possible risk is known for reconstruction on {XOR}: total, approximation and "
+        f"No lower limit of the risk is known for reconstruction on {XOR}: total, approximation "
     )
     real = landscape_row("vgg", **{**DECIDED, "total": None, "bayes_risk": None}, population="a")
     assert _no_floor([real])[0].startswith("No Bayes risk is known for a: total, ")
@@ -107,7 +107,7 @@ def test_the_terminal_shows_the_errors_that_a_task_knows() -> None:
     assert "percentage points" in first
     assert not POINTS.search(second)
     assert "unknown: total, approximation and objective" in " ".join(second.split())
-    assert "no least possible risk" in second
+    assert "no lower limit of the risk" in second
     (head,) = (line for line in second.splitlines() if line.startswith("family"))
     assert head.split() == ["family", "d", "sev.", "estimation", "optimization"]
     (line,) = (line for line in second.splitlines() if line.startswith("linear_autoencoder"))
@@ -196,7 +196,7 @@ def test_no_table_of_risks_on_the_page_has_families_of_two_tasks(page: str) -> N
 
 def test_the_page_says_what_is_unknown_of_which_task(page: str) -> None:
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
-    assert "no least possible risk is known for reconstruction on xor" in text
+    assert "no lower limit of the risk is known for reconstruction on xor" in text
     assert "no Bayes risk" not in text
     assert "percentage points (classification), squared input (reconstruction)" in text
     assert "L is the risk (of a classifier the share of errors) on the very sample" in text
