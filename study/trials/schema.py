@@ -49,7 +49,7 @@ IDENTITY_COLUMNS = (
     Column("role", "string", "", "what the trial is for: " + ", ".join(ROLES)),
     Column("status", "string", "", "done, stopped (pruned by the search) or failed"),
     Column("error", "string", "", "what went wrong, where status is failed"),
-    Column("family", "string", "", "the family of classifiers"),
+    Column("family", "string", "", "the family of networks, or of other rules"),
     Column("task", "string", "", "what the family is trained for; it says what risk is"),
     Column("depth", "Int64", COUNT, "the family's one dial of size"),
     Column("population", "string", "", "the law of (x, y), with its parameters"),
