@@ -32,7 +32,9 @@ def page() -> str:
     parts = [f"## {name}\n\n{what}.\n\n{_rows(held)}" for name, (what, held) in TABLES.items()]
     return (
         "# Every column of every table\n\n"
-        "Made by `python docs/tables.py`. What is unknown is null, never 0.\n\n" + "\n".join(parts)
+        "Made by `python docs/tables.py`. What is unknown is null, never 0. `risk` and `risk "
+        "difference` are in\nthe unit of the family's task: a probability where it classifies, "
+        "squared input where it reconstructs\n(`study/trials/tasks.py`).\n\n" + "\n".join(parts)
     )
 
 

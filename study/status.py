@@ -15,6 +15,7 @@ from datetime import datetime
 from study import cli
 from study.planning.plan import enumerate_cells, is_complete, seeds_by_cell, total_by_role
 from study.planning.progress import duration, seconds_left
+from study.rendering.units import UNKNOWN, unit_of
 from study.request.extension import check_protocol
 from study.request.reading import SpecError, read_spec
 from study.request.spec import StudySpec
@@ -216,9 +217,13 @@ def _num_planned(
 
 
 def _best(records: Sequence[Record], name: str) -> str:
-    """The least value, a percentage; a dash where none is known."""
+    """A cell's least value, of classifiers a percentage; a dash where none is known."""
     known = [r["metrics"][name] for r in records if r["metrics"].get(name) is not None]
-    return f"{100 * min(known):.1f} %" if known else "–"
+    if not known:
+        return UNKNOWN
+    unit = unit_of(records[0].get("task"))
+    shown = unit.show(min(known), 1)
+    return f"{shown} %" if unit.sign == "%" else shown
 
 
 def _count(records: Sequence[Record], role: str) -> int:

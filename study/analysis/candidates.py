@@ -18,6 +18,7 @@ from study.analysis.decisions import BUDGET, COLUMNS, CONVERGED, Decisions
 from study.analysis.frames import Row
 from study.analysis.intervals import mean, mean_known
 from study.trials.roles import ROLES
+from study.trials.tasks import task_of
 from study.trials.trial import Cell, law_of
 
 ByCell = Mapping[Cell, list[Row]]
@@ -25,7 +26,9 @@ ByCell = Mapping[Cell, list[Row]]
 QUARTER = 4
 """By how much shorter a stream must be whose risk says whether U_H has settled."""
 MIN_STREAMS = 3  # that a limit is fitted to
-FLAT = 0.05  # by which a teacher's Bayes risk may exceed U_H, before its slack says nothing
+FLAT = 0.05
+"""By which a teacher's Bayes risk may exceed U_H, before its slack says nothing; of 0-1 risks, for
+nothing else has a teacher."""
 _SELECTION = {BUDGET: "selection_risk", CONVERGED: "converged_selection_risk"}
 
 
@@ -89,6 +92,9 @@ def last_finished(rows: Sequence[Row]) -> Row:
 def best_rules(rows: Mapping[str, ByCell]) -> dict[Cell, Rule]:
     """U_H by law, at any sample size; laws whose Bayes risk is unknown (real data) have none.
 
+    Nor has a family whose task does not look for it: the best of rules that happened to be trained
+    says nothing of the architecture.
+
     Of candidates with one and the same selection risk the first counts: by role, branch (the
     budget's first), sample size, severity, seed and trial_id. An edited network of the same name
     is another architecture: the one that finished last competes. Tables from before the selection
@@ -101,7 +107,9 @@ def best_rules(rows: Mapping[str, ByCell]) -> dict[Cell, Rule]:
     for name, role in ROLES.items():
         if role.is_candidate:
             for cell, held in rows[name].items():
-                laws[any_size(law_of(cell))] += done(held)
+                laws[any_size(law_of(cell))] += [
+                    row for row in done(held) if task_of(row["task"]).seeks_best_rule
+                ]
     found = {}
     for law, held in laws.items():
         source = last_finished(held)["source"] if held else None

@@ -17,6 +17,7 @@ from study.analysis.joined import Joined
 from study.analysis.table import Levels
 from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import MISSING_COLUMNS, NEUTRAL_SEVERITY
+from study.trials.tasks import task_of
 from study.trials.trial import UNDISTORTED, Cell, law_of
 
 
@@ -95,7 +96,8 @@ def missing_rows(joined: Joined, levels: Levels) -> pd.DataFrame:
     Measuring rows are expected for every cell and seed of the grid, ideal and variance rows
     likewise where the study has any; a finished restart of best_in_class and slack for every law
     and m, of limit for every cell and m, where the population has any, or no other knows better. A
-    search is as long as it is. Real images have no U_H: none is expected.
+    search is as long as it is. Real images have no U_H, nor have families of a task that does not
+    look for it: none is expected.
     """
     grid = study_grid(joined, levels)
     rows: list[Row] = []
@@ -134,9 +136,10 @@ def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> list[R
         sizes[cell.population].add(cell.num_train)
     anywhere = set().union(*sizes.values())
     real = {cell.population for cell in grid if is_law and joined.is_real(cell.population)}
+    lacks = {name for name, task in joined.tasks.items() if not task_of(task).seeks_best_rule}
     missing = []
     for whole in sorted({any_size(law_of(cell) if is_law else cell) for cell in grid}):
-        if whole.population in real:
+        if is_law and (whole.population in real or whole.family in lacks):
             continue
         for num_stream in sorted(sizes.get(whole.population, anywhere)):
             stream = replace(whole, num_train=num_stream)

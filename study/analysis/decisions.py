@@ -1,7 +1,9 @@
-"""What a study's rules decided on the evaluation sample, and what that costs example by example.
+"""What a study's rules did on the evaluation sample, and what that costs example by example.
 
-The files are of study.trials.decisions; they are read with suspicion, since they may come from
-anywhere. A file that is not there is no error: a table may travel alone.
+A classifier's file holds what it decides, and the law says what that costs; of another task
+(study.trials.tasks) it holds the costs themselves. The files are of study.trials.decisions; they
+are read with suspicion, since they may come from anywhere. A file that is not there is no error: a
+table may travel alone.
 """
 
 from collections.abc import Mapping
@@ -13,7 +15,8 @@ import numpy as np
 
 from study.analysis.exhibits import read_arrays
 from study.analysis.frames import Row, TableError, is_null
-from study.trials.decisions import FOLDER, law_key, unpack
+from study.trials.decisions import FOLDER, law_key, terms_name, unpack
+from study.trials.tasks import task_of
 from study.trials.trial import Cell, cell_of
 
 BUDGET, CONVERGED = "budget", "converged"
@@ -24,6 +27,9 @@ COLUMNS = {
 }
 TOLERANCE = 1e-5
 """Between a table's mean over the evaluation sample and the decisions'; one is of float32."""
+HALF_PRECISION = 2.0**-11
+"""Of itself, what rounding to half precision changes a term by at most, and so their mean; of terms
+below 2^-14 it is 2^-25."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -70,39 +76,50 @@ class Decisions:
         self._refused: set[tuple[str, str]] = set()
 
     def losses(self, row: Row, branch: str = BUDGET) -> Array | None:
-        """The terms (N,) whose mean is a rule's 0-1 risk on the evaluation sample.
+        """The terms (N,) whose mean is a rule's risk on the evaluation sample; float64.
 
-        1 - eta_h(x_i)(x_i), or whether h errs where the law is unknown.
+        Of a classifier 1 - eta_h(x_i)(x_i), or whether h errs where the law is unknown; of another
+        task's model what was kept, in half precision.
 
         Args:
             row: the trial's, of the trials table.
             branch: BUDGET or CONVERGED.
 
         Returns:
-            None where the decisions are not there or cannot be used.
+            None where they are not there or cannot be used.
         """
-        law, packed = self._law(cell_of(row)), self._rule(row["trial_id"]).get(branch)
-        if law is None or packed is None or (row["trial_id"], branch) in self._refused:
+        if (row["trial_id"], branch) in self._refused:
             return None
-        path = self._folder / f"{row['trial_id']}.npz"
+        task = task_of(row["task"])
         try:
-            losses = law.losses(unpack(packed, law.num, law.num_classes))
-            _check_mean(losses, law, row, branch)
+            return self._decided(row, branch) if task.keeps_decisions else self._kept(row, branch)
         except ValueError as error:
             self._refused.add((row["trial_id"], branch))
-            self.skipped.append(f"{path}: {branch}: {error}")
+            self.skipped.append(f"{self._folder / row['trial_id']}.npz: {branch}: {error}")
             return None
-        return losses
+
+    def terms(self, row: Row, branch: str = BUDGET) -> Array | None:
+        """The terms (N,) that differences between rules are made of.
+
+        Of the excess risk where its floor is known example by example, else of the risk: what two
+        rules of a sample differ by is the same, and what they have in common drops out.
+        """
+        is_known = row["excess_risk"] is not None and task_of(row["task"]).keeps_decisions
+        return self.excess(row, branch) if is_known else self.losses(row, branch)
 
     def classes(self, row: Row, branch: str = BUDGET) -> Array | None:
-        """The classes (N,) that a rule decides for; None where `losses` are."""
+        """The classes (N,) that a rule decides for; None where `losses` are, or it decides not."""
         law = self._law(cell_of(row))
-        if law is None or self.losses(row, branch) is None:
+        if law is None or not task_of(row["task"]).keeps_decisions:
+            return None
+        if self.losses(row, branch) is None:
             return None
         return unpack(self._rule(row["trial_id"])[branch], law.num, law.num_classes)
 
     def excess(self, row: Row, branch: str = BUDGET) -> Array | None:
-        """The losses less the floor, of mean excess risk; None where either is unknown."""
+        """A classifier's losses less the floor, of mean excess risk; None where one is unknown."""
+        if not task_of(row["task"]).keeps_decisions:
+            return None
         losses, floor = self.losses(row, branch), self.floor(cell_of(row))
         return None if losses is None or floor is None else losses - floor
 
@@ -117,7 +134,9 @@ class Decisions:
         return None if law is None else law.posterior
 
     def log_probabilities(self, row: Row, branch: str = BUDGET) -> Array | None:
-        """The natural logs (M, K) of what a rule predicts on the first M examples; float64."""
+        """The natural logs (M, K) of a classifier's predictions on M examples; float64."""
+        if not task_of(row["task"]).keeps_decisions:
+            return None
         name = "log_probabilities" if branch == BUDGET else f"{branch}_log_probabilities"
         found, law = self._rule(row["trial_id"]).get(name), self._law(cell_of(row))
         if found is None or law is None or (row["trial_id"], name) in self._refused:
@@ -129,6 +148,21 @@ class Decisions:
             self.skipped.append(f"{path}: {name}: no (M, {law.num_classes}) logs of probabilities")
             return None
         return found.astype(np.float64)
+
+    def _decided(self, row: Row, branch: str) -> Array | None:
+        law, packed = self._law(cell_of(row)), self._rule(row["trial_id"]).get(branch)
+        if law is None or packed is None:
+            return None
+        losses = law.losses(unpack(packed, law.num, law.num_classes))
+        _check_mean(losses, law, row, branch)
+        return losses
+
+    def _kept(self, row: Row, branch: str) -> Array | None:
+        """Terms as they were kept; the law, where it is there, says how many there are."""
+        kept, law = self._rule(row["trial_id"]).get(terms_name(branch)), self._law(cell_of(row))
+        if kept is None:
+            return None
+        return _checked_terms(kept, None if law is None else law.num, row, branch)
 
     def _rule(self, trial_id: str) -> Mapping[str, Array]:
         if trial_id not in self._rules:
@@ -191,3 +225,22 @@ def _check_mean(losses: Array, law: _Law, row: Row, branch: str) -> None:
     told = row[name]
     if is_null(told) or abs(told - float(found.mean())) > TOLERANCE:
         raise ValueError(f"{name} is {told} in the table and {found.mean():.6g} by the decisions")
+
+
+def _checked_terms(kept: Array, num: int | None, row: Row, branch: str) -> Array:
+    """Refuses terms that are none of the task, or of another rule or sample than the table's.
+
+    The table's mean is of terms that were not rounded yet, possibly in float32.
+    """
+    if kept.ndim != 1 or kept.dtype.kind != "f" or len(kept) != (num or len(kept)) or not kept.size:
+        wanted = "(N,)" if num is None else f"({num},)"
+        raise ValueError(f"terms are of shape {kept.shape} and type {kept.dtype}, not {wanted}")
+    terms = kept.astype(np.float64)
+    most = task_of(row["task"]).most
+    if not (np.isfinite(terms).all() and (terms >= 0).all() and (terms <= most).all()):
+        raise ValueError("terms hold what is no finite number of at least 0")
+    name, found = COLUMNS[branch][0], float(terms.mean())
+    told = row[name]
+    if is_null(told) or abs(told - found) > (HALF_PRECISION + TOLERANCE) * told + 2.0**-25:
+        raise ValueError(f"{name} is {told} in the table and {found:.6g} by the terms")
+    return terms

@@ -8,8 +8,9 @@ Rigorous split (docs/protocol.md):
 U_H is one rule, U_A a mean over restarts, R_n(inf) and R_n(T) means over seeds. The four sum to the
 total R_n(T) - R*. Each keeps its sign; none is clipped at zero.
 
-Values are the table's; intervals are of the rules' decisions on the evaluation sample, with seeds,
-restarts and examples as crossed random factors (study.analysis.crossed).
+Values are the table's; intervals are of what the rules did on the evaluation sample (decisions, or
+terms of another risk than 0-1), with seeds, restarts and examples as crossed random factors
+(study.analysis.crossed).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ from study.analysis.frames import Row
 from study.analysis.intervals import UNKNOWN, Estimate, Z, mean
 from study.analysis.resampling import resampled_interval, room_for_none
 from study.trials.schema import ERRORS, NOMINAL_ERRORS
+from study.trials.tasks import Task
 from study.trials.trial import CELL_NAMES
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -35,6 +37,7 @@ class Measured:
     """What a cell's errors are computed from.
 
     Attributes:
+        task: of the family.
         rows: the measured trials, in order of seed.
         errors: the seeds' errors, in the same order; columns as SEED_ERROR_COLUMNS.
         num_expected: how many seeds the study has; see `usable`.
@@ -45,6 +48,7 @@ class Measured:
         first_stage: see study.analysis.crossed.rows_component.
     """
 
+    task: Task
     rows: Sequence[Row]
     errors: Sequence[Row]
     num_expected: int
@@ -70,8 +74,9 @@ class CellErrors:
 def seed_errors(row: Row, best: Rule | None, limits: Sequence[Row]) -> Row:
     """The errors of one measured seed; columns as SEED_ERROR_COLUMNS.
 
-    Where R* is unknown (real data), total, approximation and objective are null and the others are
-    differences of risks; elsewhere they are differences of excess risks, which carry less noise.
+    Where R* is unknown (real data, reconstruction), total, approximation and objective are null
+    and the others differences of risks; elsewhere they are differences of excess risks, which carry
+    less noise.
 
     Args:
         row: the trial's, of the trials table.
@@ -210,7 +215,9 @@ def _objective(cell: Measured) -> Estimate:
     limits, best = _limit_terms(cell), _best_terms(cell)
     if value is None or limits is None or best is None or limits.shape[1:] != best.shape[1:]:
         return Estimate(value)
-    return _estimate(value, crossed_mean(limits, best, fixed_second=True, largest=1.0))
+    return _estimate(
+        value, crossed_mean(limits, best, fixed_second=True, largest=cell.task.largest)
+    )
 
 
 def _objective_value(best: Rule | None, limits: Sequence[Row]) -> float | None:
@@ -254,7 +261,8 @@ def _resampled(cell: Measured, values: Sequence[float]) -> Estimate:
         return UNKNOWN
     sizes = {"num_train": cell.rows[0]["num_available"], "num_test": cell.rows[0]["num_test"]}
     found = resampled_interval(values, **sizes, first_stage=cell.first_stage)
-    if found.lo == found.hi:  # seeds that agree to the last example still tested on few
+    is_share = cell.task.keeps_decisions  # of errors, which few examples leave room for
+    if found.lo == found.hi and is_share:  # seeds that agree to the last example tested on few
         room, value = room_for_none(sizes["num_test"]), mean(values)
         return Estimate(value, min(value, -room), max(value, room))
     return Estimate(mean(values), found.lo, found.hi)
@@ -318,13 +326,13 @@ def _seeds_mean(
         second,
         skewness=cell.skewness.get(name, 0.0),
         first_stage=cell.first_stage,
-        largest=1.0,
+        largest=cell.task.largest,
         others=[known(bayes)],
     )
 
 
 def _terms(cell: Measured, rows: Sequence[Row], branch: str) -> Array | None:
-    """The terms (k, N) of the seeds' rules, less the Bayes rule's where it is known."""
+    """The terms (k, N) of the seeds' rules, less the Bayes rule's where that is known."""
     trials = {row["trial_id"]: row for row in cell.rows}
     return _stacked(cell, [trials[row["trial_id"]] for row in rows], branch)
 
@@ -342,8 +350,7 @@ def _stacked(cell: Measured, rows: Sequence[Row], branch: str) -> Array | None:
         return None
     terms: list[Array] = []
     for row in rows:
-        is_known = row["excess_risk"] is not None
-        found = (cell.decisions.excess if is_known else cell.decisions.losses)(row, branch)
+        found = cell.decisions.terms(row, branch)
         if found is None or (terms and found.shape != terms[0].shape):
             return None
         terms.append(found)

@@ -1,6 +1,7 @@
 """Tables as files: parquet and CSV, written whole, and read with suspicion."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +33,8 @@ class Stopping:
     """The two-stage rule (Stein 1945) by which a study took the number of its seeds.
 
     Attributes:
-        precision: half the length of the interval of a cell's total that was asked for.
+        precision: half the length of the interval of a cell's total that was asked for, in the unit
+            of its task's risk.
         first_seeds: k0, seeds 0 to k0 - 1: their spread alone decided how many there are.
         max_seeds: how many there are where that would have been more.
     """
@@ -127,7 +129,8 @@ def read_stopping(path: Path) -> Stopping | None:
         )
     except (ValueError, TypeError, KeyError, OverflowError):
         found = None
-    if found is None or not (0 < found.precision < 1 and 2 <= found.first_seeds <= found.max_seeds):
+    is_rule = found is not None and 0 < found.precision < math.inf
+    if found is None or not (is_rule and 2 <= found.first_seeds <= found.max_seeds):
         raise TableError(f"{path}: the stopping rule in its metadata cannot be read")
     return found
 

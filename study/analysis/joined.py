@@ -24,6 +24,7 @@ from study.analysis.frames import Row, to_rows, typed_frame
 from study.trials.roles import RETIRED, ROLES, Role, Scope
 from study.trials.schema import BEST_IN_CLASS_COLUMNS, SEED_ERROR_COLUMNS, Column
 from study.trials.seeds import decode_search_seed
+from study.trials.tasks import task_of
 from study.trials.trial import Cell, cell_of, law_of
 
 CONFIGURATION = ("source", "budget_epochs", "max_epochs", "budget_steps", "max_steps")
@@ -106,9 +107,13 @@ class Joined:
         return sorted(done(self.current["measure"].get(cell, ())), key=lambda row: row["seed"])
 
     def is_real(self, population: str) -> bool:
-        """Whether the population has finished trials, none of which knows its Bayes risk."""
+        """Whether the population has finished classifiers, none of which knows its Bayes risk."""
         rows = [row for held in self.current["measure"].values() for row in done(held)]
-        told = [row["bayes_risk"] for row in rows if row["population"] == population]
+        told = [
+            row["bayes_risk"]
+            for row in rows
+            if row["population"] == population and task_of(row["task"]).seeks_best_rule
+        ]
         return bool(told) and all(value is None for value in told)
 
 

@@ -22,6 +22,7 @@ from study.analysis.joined import Joined
 from study.analysis.skewness import pooled_skewness
 from study.analysis.table import Levels
 from study.trials.schema import LANDSCAPE_COLUMNS
+from study.trials.tasks import task_of
 from study.trials.trial import Cell, law_of
 
 _ORDER = ("population", "distortion", "num_train", "family", "depth", "level")
@@ -76,6 +77,7 @@ def _measured(
     joined: Joined, cell: Cell, num_seeds: int, skewness: Mapping[str, float]
 ) -> Measured:
     return Measured(
+        task=task_of(joined.tasks[cell.family]),
         rows=joined.measured(cell),
         errors=joined.errors.get(cell, ()),
         num_expected=num_seeds,

@@ -32,12 +32,11 @@ from study.analysis.power_law import (
 )
 from study.analysis.table import Levels
 from study.trials.schema import LEARNING_CURVE_COLUMNS
-from study.trials.trial import Cell, cell_of
+from study.trials.tasks import task_of
+from study.trials.trial import Cell
 
 MIN_SIZES = 3
 MIN_FREE_SIZES = 5  # three parameters, and something left to see whether the law holds
-MARGIN = 0.005
-"""Of c - U_A: half a point of risk."""
 TWO_ONE_SIDED = 0.90
 """Confidence of the interval that two one-sided tests at 5% are (Schuirmann 1987)."""
 LARGEST_WEIGHT = 1e4  # of U_A's point, in that of the best known mean: more changes nothing
@@ -51,12 +50,14 @@ class _Curve:
         measured: (S) by sample size, k trials of the same seeds.
         limit: the restarts of U_A.
         bayes_risk: R*; None where it is unknown.
+        margin: of c - U_A; None: the task has none.
     """
 
     sizes: Array
     measured: Sequence[Sequence[Row]]
     limit: Sequence[Row]
     bayes_risk: float | None
+    margin: float | None
 
     @property
     def risks(self) -> Array:
@@ -82,14 +83,17 @@ def build_learning_curves(joined: Joined, levels: Levels) -> pd.DataFrame:
             held[replace(cell, num_train=0)][cell.num_train] = settled
     rows = []
     for cell, by_size in sorted(held.items()):
-        curve = _curve(by_size, joined.limit_of(cell))
+        margin = task_of(joined.tasks[cell.family]).margin
+        curve = _curve(by_size, joined.limit_of(cell), margin)
         fitted = None if curve is None else _fit(joined, curve)
         if fitted is not None:
             rows += [{**asdict(cell), **fitted, **shown} for shown in shown_as(cell, levels)]
     return typed_frame(rows, LEARNING_CURVE_COLUMNS)
 
 
-def _curve(held: Mapping[int, Mapping[int, Row]], limit: Sequence[Row]) -> _Curve | None:
+def _curve(
+    held: Mapping[int, Mapping[int, Row]], limit: Sequence[Row], margin: float | None
+) -> _Curve | None:
     sizes = sorted(held)
     seeds = sorted(set.intersection(*(set(held[size]) for size in sizes)))
     if len(sizes) < MIN_SIZES or not seeds:
@@ -100,6 +104,7 @@ def _curve(held: Mapping[int, Mapping[int, Row]], limit: Sequence[Row]) -> _Curv
         measured=measured,
         limit=limit,
         bayes_risk=mean_known(row["bayes_risk"] for rows in measured for row in rows),
+        margin=margin,
     )
 
 
@@ -128,22 +133,22 @@ def _fit(joined: Joined, curve: _Curve) -> Row | None:
         if terms is not None and limit_terms is not None:
             parts = crossed_parts([terms, limit_terms])
         anchored = _with_limit(free, np.array([row["risk"] for row in curve.limit]))
-        found |= _anchored_columns(replace(anchored, parts=parts), found.get("c"))
+        anchored = replace(anchored, parts=parts)
+        found |= _anchored_columns(anchored, found.get("c"), curve.margin)
     return found
 
 
 def _terms(joined: Joined, groups: Sequence[Sequence[Row]], branch: str) -> Array | None:
-    """Losses, less the Bayes rule's where it is known, (S, k, N); None where one is unknown."""
+    """Terms, less the Bayes rule's where that is known, (S, k, N); None where one is unknown."""
     if joined.decisions is None:
         return None
     found = []
     for rows in groups:
-        losses = [joined.decisions.losses(row, branch) for row in rows]
-        known = [terms for terms in losses if terms is not None]
-        if len(known) < len(losses) or len({len(terms) for terms in known}) > 1:
+        held = [joined.decisions.terms(row, branch) for row in rows]
+        known = [terms for terms in held if terms is not None]
+        if len(known) < len(held) or len({len(terms) for terms in known}) > 1:
             return None
-        floor = joined.decisions.floor(cell_of(rows[0]))
-        found.append(np.array(known) - (0.0 if floor is None else floor))
+        found.append(np.array(known))
     return np.array(found)
 
 
@@ -179,10 +184,8 @@ def _with_limit(free: Means, restarts: Array) -> Means:
 
 
 def _floor(curve: _Curve) -> float:
-    """What no c is below: R*, or else 0 where risks are at least that."""
-    if curve.bayes_risk is not None:
-        return curve.bayes_risk
-    return 0.0 if float(curve.risks.min()) >= 0.0 else -np.inf
+    """What no c is below: R*, or else 0, which no task's risk is below."""
+    return 0.0 if curve.bayes_risk is None else curve.bayes_risk
 
 
 def _free_columns(means: Means, floor: float) -> Row:
@@ -198,13 +201,12 @@ def _free_columns(means: Means, floor: float) -> Row:
     rates, held = rate_interval(means), distance_interval(with_exact_zero(means), c)
     if rates is not None and held is not None:
         row |= _rate_ends("b", rates)
-        lo = -np.inf if held.lo is None else held.lo
-        row["c_lo"] = max(lo, floor) if np.isfinite(max(lo, floor)) else None
+        row["c_lo"] = floor if held.lo is None else max(held.lo, floor)
         row["c_hi"] = None if held.hi is None else max(held.hi, floor)
     return row
 
 
-def _anchored_columns(means: Means, c: float | None) -> Row:
+def _anchored_columns(means: Means, c: float | None, margin: float | None) -> Row:
     fit = fit_power_law(means.sizes, means.risks[None], means.weights)
     b, limit = float(fit.b[0]), float(means.risks[-1])
     row = {
@@ -218,12 +220,12 @@ def _anchored_columns(means: Means, c: float | None) -> Row:
     row |= {} if rates is None else _rate_ends("rate", rates)
     if c is None:
         return row
-    row |= {"c_minus_limit": c - limit, "margin": MARGIN}
+    row |= {"c_minus_limit": c - limit, "margin": margin}
     wide = distance_interval(means, c - limit)
     narrow = distance_interval(means, c - limit, TWO_ONE_SIDED)
     if wide is not None and narrow is not None:
         row |= {"c_minus_limit_lo": wide.lo, "c_minus_limit_hi": wide.hi}
-        row["equivalent"] = _is_within(narrow, MARGIN)
+        row["equivalent"] = None if margin is None else _is_within(narrow, margin)
     return row
 
 

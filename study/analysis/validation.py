@@ -9,19 +9,17 @@ import pandas as pd
 from study.analysis.frames import TableError, to_rows
 from study.trials.roles import RETIRED, ROLES
 from study.trials.schema import (
-    CLASSIFICATION,
     COUNT,
-    PROBABILITY,
     REQUIRED_NAMES,
+    RISK,
     RISK_DIFFERENCE,
     STANDARD_ERROR,
     STATUSES,
     TRIAL_COLUMNS,
 )
+from study.trials.tasks import PROBABILITY, task_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-_RISKS: Mapping[str, tuple[int, int]] = {PROBABILITY: (0, 1), RISK_DIFFERENCE: (-1, 1)}
 
 
 def validate_trials(trials: pd.DataFrame) -> None:
@@ -46,17 +44,22 @@ def validate_trials(trials: pd.DataFrame) -> None:
 
 
 def _check_ranges(trials: pd.DataFrame) -> None:
-    """Checks every column whose unit implies a range; risks, of tasks whose risk is in it."""
-    is_classified = trials["task"].isna() | (trials["task"] == CLASSIFICATION)
-    is_probable = is_classified.to_numpy(dtype=bool)
+    """Checks every column whose unit implies a range, that of a risk being each row's task's."""
+    tasks = trials["task"].array.to_numpy(dtype=object, na_value=None)
+    most = np.array([task_of(name).most for name in tasks], dtype=float)
+    ranges: Mapping[str, tuple[Any, Any]] = {  # numbers, or (rows,) of them
+        PROBABILITY: (0, 1),
+        RISK: (0, most),
+        RISK_DIFFERENCE: (-most, most),
+        STANDARD_ERROR: (0, np.inf),
+        COUNT: (0, np.inf),
+    }
     for name, unit in ((column.name, column.unit) for column in TRIAL_COLUMNS):
-        if unit in _RISKS:
-            least, most = _RISKS[unit]
-            values = _numbers(trials, name)
-            _refuse_first(trials, name, is_probable & (values < least), f"at least {least}")
-            _refuse_first(trials, name, is_probable & (values > most), f"at most {most}")
-        elif unit in (STANDARD_ERROR, COUNT):
-            _refuse_first(trials, name, _numbers(trials, name) < 0, "at least 0")
+        if unit in ranges:
+            values, ends = _numbers(trials, name), np.broadcast_arrays(*ranges[unit], most)
+            _refuse_first(trials, name, values < ends[0], "at least", ends[0])
+            _refuse_first(trials, name, values > ends[1], "at most", ends[1])
+            _refuse_first(trials, name, np.isinf(values), "a finite number")
 
 
 def _numbers(trials: pd.DataFrame, name: str) -> Array:
@@ -64,8 +67,12 @@ def _numbers(trials: pd.DataFrame, name: str) -> Array:
     return trials[name].to_numpy(dtype=float, na_value=np.nan)
 
 
-def _refuse_first(trials: pd.DataFrame, name: str, is_wrong: Array, allowed: str) -> None:
+def _refuse_first(
+    trials: pd.DataFrame, name: str, is_wrong: Array, allowed: str, ends: Array | None = None
+) -> None:
+    """Refuses the first row that is wrong; `ends` (rows,) come after what is allowed."""
     wrong = np.flatnonzero(is_wrong)
     if wrong.size:
         (row,) = to_rows(trials.iloc[wrong[:1]])
-        raise TableError(f"trial {row['trial_id']}: {name} is {row[name]!r}, not {allowed}")
+        said = allowed if ends is None else f"{allowed} {ends[wrong[0]]:g}"
+        raise TableError(f"trial {row['trial_id']}: {name} is {row[name]!r}, not {said}")

@@ -19,6 +19,7 @@ from study.planning.progress import Totals, seconds_left
 from study.request.spec import StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES
+from study.trials.tasks import task_of
 from study.trials.trial import CELL_NAMES, TrialSpec
 
 EVERY_S = 5.0
@@ -26,6 +27,10 @@ EVERY_S = 5.0
 
 SECONDS = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
 """Upper ends of the histogram of a trial's seconds."""
+
+
+_RISK_LABELS = ("task", *CELL_NAMES)
+"""Of a risk besides the study: the task, which says its unit, and the cell."""
 
 
 class Watched(Protocol):
@@ -60,7 +65,7 @@ class Metrics:
         self._is_ours = False  # what is there at the first update, an earlier driver finished
         self._by_status: Counter[tuple[str, str]] = Counter()
         self._best: dict[tuple[str, tuple[str, ...]], float] = {}
-        role, cell = ("study", "role"), ("study", *CELL_NAMES)
+        role, cell = ("study", "role"), ("study", *_RISK_LABELS)
         self._planned = Gauge("classcomp_trials_planned", "Trials of the study", role)
         self._trials = Gauge("classcomp_trials", "Finished trials", (*role, "status"))
         self._run = MetricCounter(
@@ -94,7 +99,7 @@ class Metrics:
         for (role, status), count in self._by_status.items():
             self._trials.set(count, {**self._study, "role": role, "status": status})
         for (name, cell), risk in self._best.items():
-            tags = dict(zip(CELL_NAMES, cell, strict=True))
+            tags = dict(zip(_RISK_LABELS, cell, strict=True))
             self._risks[name].set(risk, {**self._study, **tags})
         flying = Counter(trial.role for trial in watched.in_flight.values())
         totals = self._totals.given(list(watched.records.values()))
@@ -118,7 +123,8 @@ class Metrics:
         if self._is_ours and wall_s is not None:
             self._seconds.observe(wall_s, {**self._study, "role": role})
         if ROLES[role].is_in_grid:
-            cell = tuple(_label(record[name]) for name in CELL_NAMES)
+            task = task_of(record.get("task")).name
+            cell = (task, *(_label(record[name]) for name in CELL_NAMES))
             for name in self._risks:
                 risk = record["metrics"].get(name)
                 if risk is not None:

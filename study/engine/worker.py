@@ -134,10 +134,12 @@ class TrialActor(Trainable):
         self._saved = time.monotonic()
 
     def _keep_decisions(self, experiment: "Experiment") -> None:
-        """Writes what the trial's rules decide, and once for each law what they are held against.
+        """Writes what the trial's rules did, and once for each law what decisions are held against.
 
         Intervals are made of them: a result without is none. A set that is divided anew for every
-        seed has no evaluation sample that rules share, and intervals of another kind.
+        seed has no evaluation sample that rules share, and intervals of another kind. Classes are
+        packed; what else is kept, such as the terms of another risk, is written as it comes, and
+        needs no law.
 
         Raises:
             UnkeptError: the study's place does not take them.
@@ -147,17 +149,22 @@ class TrialActor(Trainable):
         kept = dict(experiment.decisions)
         if not kept or experiment.outcome.metrics.get("is_resplit"):
             return
-        law, num_classes = experiment.law, int(experiment.law["num_classes"])
-        kept |= {name: pack(kept[name], num_classes) for name in RULES if name in kept}
-        law_name = f"{FOLDER}/law-{law_key(self._spec.cell)}.npz"
+        decided = [name for name in RULES if name in kept]
+        law = experiment.law if decided else {}
+        kept |= {name: pack(kept[name], int(law["num_classes"])) for name in decided}
         try:
             store = opened(self._address)
-            if (self._address, law_name) not in _WRITTEN_LAWS and store.read(law_name) is None:
-                _write_patiently(store, law_name, law)
-            _WRITTEN_LAWS.add((self._address, law_name))
+            if decided:
+                self._keep_law(store, law)
             _write_patiently(store, f"{FOLDER}/{self._spec.trial_id}.npz", kept)
         except (OSError, StorageError) as error:
             raise UnkeptError from error
+
+    def _keep_law(self, store: Store, law: Mapping[str, Any]) -> None:
+        name = f"{FOLDER}/law-{law_key(self._spec.cell)}.npz"
+        if (self._address, name) not in _WRITTEN_LAWS and store.read(name) is None:
+            _write_patiently(store, name, law)
+        _WRITTEN_LAWS.add((self._address, name))
 
     def _keep_exhibits(self, experiment: "Experiment") -> None:
         """Writes what is worth looking at, of the first measured trial of a cell."""

@@ -16,6 +16,7 @@ from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import NEUTRAL_SEVERITY
 from study.trials.seeds import decode_search_seed
 from study.trials.selection import Search, search_of, winner
+from study.trials.tasks import task_of
 from study.trials.trial import UNDISTORTED, Cell, TrialSpec, cell_of, law_of
 
 
@@ -53,10 +54,10 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
     """Where a role has its trials, given the study's grid.
 
     A family in which everything is fixed has nothing to search. The best rule of an architecture
-    is looked for by gradients under a law that is known, and nowhere else; not every family can be
-    the teacher of another law. Several cells share a
-    level or a law: the one with the least label noise, and of those the one with the largest
-    sample, serves it.
+    is looked for by gradients under a law that is known, for a task that has one to look for, and
+    nowhere else; not every family can be the teacher of another law. Several cells share a level or
+    a law: the one with the least label noise, and of those the one with the largest sample, serves
+    it.
     """
     if role.is_searched:
         cells = [cell for cell in cells if spec.space_of(cell.family).space]
@@ -64,8 +65,8 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
         return [Place(cell=cell, served_by=cell) for cell in cells]
     known = {population.label for population in spec.populations if population.is_law_known}
     if role.scope is Scope.LAW:
-        fitted = {family for family in spec.families if spec.is_fitted(family)}
-        cells = [c for c in cells if c.population in known and c.family not in fitted]
+        seeking = {family for family in spec.families if _seeks_best_rule(spec, family)}
+        cells = [c for c in cells if c.population in known and c.family in seeking]
     if role.has_teacher:
         cells = [cell for cell in cells if spec.space_of(cell.family).teaches]
     shared = law_of if role.scope is Scope.LAW else _itself
@@ -295,6 +296,11 @@ def _streams(role: Role, spec: StudySpec, *, is_law_known: bool) -> Sequence[int
     assert role.streams is not None, "what is shared by sample sizes has streams of its own"
     lengths = role.streams(spec)
     return lengths if is_law_known else [max(lengths)]
+
+
+def _seeks_best_rule(spec: StudySpec, family: str) -> bool:
+    """Whether a family has gradients to look for the best rule by, and a task that asks for it."""
+    return not spec.is_fitted(family) and task_of(spec.space_of(family).task).seeks_best_rule
 
 
 def _itself(cell: Cell) -> Cell:

@@ -23,10 +23,10 @@ from study.rendering.faults import (
     populations_of,
     verdict,
 )
+from study.rendering.units import Unit
 from study.rendering.words import (
     FAULT_WORDS,
     TaskRows,
-    Unit,
     damage_words,
     listed,
     short_names,

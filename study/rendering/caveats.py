@@ -6,9 +6,10 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.faults import distinct_cells, is_bound
-from study.rendering.words import lacks_floor, listed, split_by_task
+from study.rendering.words import listed, populations_without_floor, split_by_task, words_of
 from study.trials.schema import ERRORS
 from study.trials.seeds import decode_search_seed
+from study.trials.tasks import CLASSIFICATION
 
 
 def caveats(study: Study, results: Results) -> list[str]:
@@ -17,7 +18,8 @@ def caveats(study: Study, results: Results) -> list[str]:
     trials = to_rows(study.trials)
     missing, failed = len(results.missing), sum(row["status"] == "failed" for row in trials)
     lines = [
-        _no_floor(rows),
+        *_no_floor(rows),
+        _no_best_rule(rows),
         _intervals(rows, study),
         _settled(rows),
         _approximation(rows),
@@ -29,14 +31,29 @@ def caveats(study: Study, results: Results) -> list[str]:
     return [line for line in lines if line]
 
 
-def _no_floor(rows: Sequence[Row]) -> str:
-    """Where R* is unknown, as on real images, whatever needs it is null."""
-    names = sorted({row["population"] for row in rows if lacks_floor(row)})
+def _no_floor(rows: Sequence[Row]) -> list[str]:
+    """Where R* is unknown, as on real images, whatever needs it is null: a line for each task."""
+    lines = []
+    for held in split_by_task(rows):
+        names, task = listed(populations_without_floor(held.rows)), held.task
+        if names:
+            where = names if task == CLASSIFICATION else f"{words_of(task.name)} on {names}"
+            lines.append(
+                f"No {task.floor} is known for {where}: total, approximation and objective are "
+                "unknown there, and estimation and optimization are differences of test risks."
+            )
+    return lines
+
+
+def _no_best_rule(rows: Sequence[Row]) -> str:
+    """Where R* is known and U_H is not looked for, the two parts that U_H divides are null."""
+    known = split_by_task([row for row in rows if row["total"] is not None])
+    names = [words_of(held.task.name) for held in known if not held.task.seeks_best_rule]
     if not names:
         return ""
     return (
-        f"No Bayes risk is known for {listed(names)}: total, approximation and objective are "
-        "unknown there, and estimation and optimization are differences of test risks."
+        f"The best rule of an architecture is not looked for in {listed(names)}: approximation and "
+        "objective are unknown there, and together what the other two leave of the total."
     )
 
 

@@ -14,7 +14,8 @@ import pandas as pd
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import Change, change, plainest, populations_of
-from study.rendering.words import TaskRows, Unit, damage_words, split_by_task, told, words_of
+from study.rendering.units import Unit
+from study.rendering.words import TaskRows, damage_words, split_by_task, told, words_of
 from study.trials.schema import ERRORS
 
 Key = Callable[[Row], Any]

@@ -21,7 +21,8 @@ from study.analysis.intervals import mean
 from study.rendering.faults import plainest
 from study.rendering.lines import distinct
 from study.rendering.style import STYLE, look, new_figure, wrapped
-from study.rendering.words import TaskRows, Unit, damage_words, split_by_task
+from study.rendering.units import Unit
+from study.rendering.words import TaskRows, damage_words, split_by_task
 from study.trials.roles import ROLES
 
 TRUNK, TO_BUDGET, TO_LIMIT = "trunk", "cooldown", "final_cooldown"

@@ -19,7 +19,8 @@ from matplotlib.patches import Patch
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import FAULTS, is_bound, plainest, populations_of
 from study.rendering.style import ERROR_COLOURS, STYLE, new_figure, panel_grid, wrapped
-from study.rendering.words import Unit, damage_words, split_by_task, words_of
+from study.rendering.units import Unit
+from study.rendering.words import damage_words, split_by_task, words_of
 
 _HATCH = "////"
 _UNKNOWN = "not known"
@@ -60,7 +61,7 @@ class Decomposition:
     """
 
     title: str
-    x_label: str
+    unit: Unit
     panels: tuple[BarPanel, ...]
     parts: tuple[str, ...]
     per_row: int
@@ -120,7 +121,7 @@ def _figure(
         return None
     return Decomposition(
         title=title,
-        x_label=unit.points,
+        unit=unit,
         panels=shown,
         parts=parts,
         per_row=min(per_row, len(shown)),
@@ -163,7 +164,7 @@ def draw_decomposition(info: Decomposition) -> Figure:
             panel_grid(figure, len(info.panels), info.per_row), info.panels, strict=True
         ):
             _draw(axes, panel)
-            axes.set_xlabel(info.x_label)
+            axes.set_xlabel(info.unit.points)
         _share_scale(figure)
         _label_once(figure, info)
         figure.legend(handles=_handles(info), loc="outside lower center", ncols=3, frameon=False)

@@ -21,7 +21,7 @@ from study.rendering.style import (
     panel_grid,
     wrapped,
 )
-from study.rendering.words import UNKNOWN
+from study.rendering.units import UNKNOWN
 
 _SIDE = 2.3  # inches of a panel
 _MAX_COLUMNS = 6

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
 from study.rendering.style import COLOUR_MAP, STYLE, hatched, new_figure, panel_grid, wrapped
-from study.rendering.words import TaskRows, Unit, mark_of, split_by_task, words_of
+from study.rendering.units import Unit
+from study.rendering.words import TaskRows, mark_of, split_by_task, words_of
 from study.trials.schema import ERRORS
 
 _WRAP = 46  # characters of a panel's title

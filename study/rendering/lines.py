@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
 from study.rendering.style import ERROR_COLOURS, STYLE, look, new_figure, wrapped
-from study.rendering.words import Unit, split_by_task, words_of
+from study.rendering.units import Unit
+from study.rendering.words import split_by_task, words_of
 from study.trials.schema import ERRORS
 
 

@@ -19,20 +19,22 @@ from study.rendering.hyperparameters import setting_rows
 from study.rendering.pictures import Picture
 from study.rendering.style import ERROR_COLOURS
 from study.rendering.summary import flatten, summarise
+from study.rendering.units import Unit, unit_of
 from study.rendering.words import (
     FAULT_WORDS,
-    Unit,
+    TaskRows,
     damage_words,
     group_title,
     interval_of,
-    lacks_floor,
     mark_of,
     number_of,
+    populations_without_floor,
     split_by_task,
-    unit_of,
+    value_of,
     words_of,
 )
 from study.trials.schema import ERRORS, NOMINAL_ERRORS
+from study.trials.tasks import CLASSIFICATION
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_LIST = 200  # rows of a list on the page; the tables on disk have them all
@@ -68,22 +70,26 @@ def render_page(
         mark=mark_of,
         number=number_of,
         subscripts=_subscripts,
+        value=value_of,
         words=words_of,
     )
     trials = to_rows(study.trials)
     rows = to_rows(results.landscape)
     comparisons = sorted(to_rows(results.comparisons), key=_evidence)
-    units = {row["family"]: unit_of(row["task"]) for row in trials}
+    tasks = {row["family"]: row["task"] for row in trials if row["task"] is not None}
+    over_all, by_cell = (
+        [row for row in comparisons if row["scope"] == scope] for scope in (POPULATION, CELL)
+    )
     lists: dict[str, Sequence[Any]] = {
         "groups": _groups(rows),
-        "hyperparameters": setting_rows(results.winners),
-        "over_all": [row for row in comparisons if row["scope"] == POPULATION],
-        "by_cell": [row for row in comparisons if row["scope"] == CELL],
-        "learning_curves": to_rows(results.learning_curves),
+        "hyperparameters": _of_families(setting_rows(results.winners), tasks),
+        "over_all": split_by_task(over_all),
+        "by_cell": split_by_task(by_cell),
+        "learning_curves": _of_families(to_rows(results.learning_curves), tasks),
         "cross_entropy": to_rows(results.cross_entropy),
-        "ensembles": to_rows(results.ensembles),
-        "cross_validation": to_rows(results.cross_validation),
-        "variance": to_rows(results.variance),
+        "ensembles": split_by_task(to_rows(results.ensembles)),
+        "cross_validation": split_by_task(to_rows(results.cross_validation)),
+        "variance": _of_families(to_rows(results.variance), tasks),
         "missing": to_rows(results.missing),
         "failed": [row for row in trials if row["status"] == "failed"],
     }
@@ -99,18 +105,31 @@ def render_page(
         error_colours=ERROR_COLOURS,
         errors=ERRORS,
         nominal_errors=NOMINAL_ERRORS,
-        units=units,
         points=_points(rows),
         has_several_tasks=len(split_by_task(rows)) > 1,
-        best=to_rows(results.best_in_class),
+        best=_of_families(to_rows(results.best_in_class), tasks),
         is_ideal_known=any(row["ideal_risk"] is not None for row in rows),
-        num_significant=sum(row["significant"] or 0 for row in lists["by_cell"]),
+        num_cells=len(by_cell),
+        num_significant=sum(row["significant"] or 0 for row in by_cell),
         pictures=pictures,
         max_exhibits=MAX_PICTURES,
         skipped=skipped,
         longest=LONGEST_LIST,
-        no_bayes_risk=sorted({row["population"] for row in rows if lacks_floor(row)}),
+        no_floor=_without_floor(rows),
+        classification=CLASSIFICATION,
+        has_other_tasks=any(task.task != CLASSIFICATION for task in split_by_task(rows)),
     )
+
+
+def _of_families(rows: Sequence[Row], tasks: Mapping[str, str]) -> list[TaskRows]:
+    """Split a table that names families, whose tasks these are."""
+    return split_by_task([{**row, "task": tasks.get(row["family"])} for row in rows])
+
+
+def _without_floor(rows: Sequence[Row]) -> list[tuple[TaskRows, list[str]]]:
+    """Return the populations on which R* is unknown, by task."""
+    found = [(task, populations_without_floor(task.rows)) for task in split_by_task(rows)]
+    return [(task, names) for task, names in found if names]
 
 
 def _subscripts(text: str) -> Markup:

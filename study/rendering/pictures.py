@@ -100,7 +100,7 @@ def _bar_words(info: Decomposition) -> str:
         bars = "; ".join(
             f"{bar.label}: "
             + ", ".join(
-                f"{name} {value:z.2f}"
+                f"{name} {info.unit.text(value)}"
                 for name, value in zip(FAULTS, bar.parts, strict=True)
                 if value is not None
             )

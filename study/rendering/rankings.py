@@ -8,7 +8,8 @@ import pandas as pd
 
 from study.analysis.comparisons import POPULATION
 from study.analysis.frames import Row, to_rows
-from study.rendering.words import TaskRows, Unit, listed, short_names, split_by_task, told
+from study.rendering.units import Unit
+from study.rendering.words import TaskRows, listed, short_names, split_by_task, told
 
 _MOST_PAIRS = 6  # told one by one; of more, the number
 

@@ -15,7 +15,8 @@ from matplotlib.ticker import NullLocator
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.style import STYLE, look, new_figure, wrapped
-from study.rendering.words import TaskRows, Unit, split_by_task, words_of
+from study.rendering.units import Unit
+from study.rendering.words import TaskRows, split_by_task, words_of
 
 _NUM_FIT_POINTS = 60
 

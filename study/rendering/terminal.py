@@ -15,7 +15,8 @@ from rich.table import Table
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
-from study.rendering.words import UNKNOWN, Unit, group_title, mark_of, split_by_task
+from study.rendering.units import UNKNOWN, Unit
+from study.rendering.words import group_title, half_length, listed, mark_of, split_by_task
 from study.trials.schema import ERRORS
 
 WIDTH = 100
@@ -40,6 +41,14 @@ class _Layout:
 
     is_stacked: bool
     places: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Columns:
+    """The errors that a task's tables show, and in what."""
+
+    errors: Sequence[str]
+    unit: Unit
 
 
 SHORT = {"approximation": "approx.", "estimation": "estim.", "optimization": "optim."}
@@ -70,7 +79,8 @@ def render_landscape_text(landscape: pd.DataFrame, width: int = WIDTH) -> str:
     """Render the errors with their 95% intervals, within `width` columns.
 
     Before a cell is let wrap, decimals are given up, then intervals go below their values. An
-    unknown number is a dash. Plain text: no colour and no markup, whatever the terminal.
+    unknown number is a dash, and an error that no row of a task knows has no column. Plain text: no
+    colour and no markup, whatever the terminal.
     """
     text = io.StringIO()
     console = Console(
@@ -81,33 +91,41 @@ def render_landscape_text(landscape: pd.DataFrame, width: int = WIDTH) -> str:
         groups: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
         for row in task.rows:
             groups[row["population"], row["distortion"], row["num_train"]].append(row)
+        tabular = _Columns(errors=_known_errors(task.rows), unit=task.unit)
         layout = next(
-            (one for one in _LAYOUTS if _fits(groups.values(), task.unit, one, console)),
+            (one for one in _LAYOUTS if _fits(groups.values(), tabular, one, console)),
             _LAYOUTS[-1],
         )
         order = populations_of(task.rows)
         in_order = sorted(groups.items(), key=lambda group: order.index(group[0][0]))
         for _, rows in in_order:
             tables.append(f"\n{group_title(rows)}")
-            tables.append(_table(rows, task.unit, layout))
+            tables.append(_table(rows, tabular, layout))
         title = f"{task.title}errors in {task.unit.points}"
-        console.print(_legend(task.rows, title, layout, width))
+        console.print(_legend(task.rows, title, tabular, layout, width))
         for table in tables:
             console.print(table)
         console.print()
     return text.getvalue().rstrip() + "\n"
 
 
-def _legend(rows: Sequence[Row], title: str, layout: _Layout, width: int) -> str:
-    """Say what is shown, and of the marks those that are used."""
+def _known_errors(rows: Sequence[Row]) -> list[str]:
+    """Return the errors that any row knows; all of them where none is known."""
+    return [name for name in ERRORS if any(row[name] is not None for row in rows)] or list(ERRORS)
+
+
+def _legend(rows: Sequence[Row], title: str, columns: _Columns, layout: _Layout, width: int) -> str:
+    """Say what is shown, of the marks those that are used, and what is known nowhere."""
     used = {mark_of(row, name) for row in rows for name in ERRORS}
     used |= {"*" for row in rows if row["num_missing"]}
-    used |= {UNKNOWN for row in rows if any(row[name] is None for name in ERRORS)}
+    used |= {UNKNOWN for row in rows if any(row[name] is None for name in columns.errors)}
     told = [f"{title} [95% interval]", "d: depth", "sev.: severity"]
     if _knows_slack(rows):
         sign = "(number)" if layout.is_stacked else "slack"
         told.append(f"{sign}: as much of approximation may be the search’s for U_H")
     told += [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in used]
+    lacking = [name for name in ERRORS if name not in columns.errors]
+    told += [f"unknown: {listed(lacking)}"] if lacking else []
     return "\n".join(textwrap.wrap("; ".join(told), width))
 
 
@@ -115,19 +133,21 @@ def _knows_slack(rows: Sequence[Row]) -> bool:
     return any(row["slack"] is not None for row in rows)
 
 
-def _fits(groups: Iterable[Sequence[Row]], unit: Unit, layout: _Layout, console: Console) -> bool:
+def _fits(
+    groups: Iterable[Sequence[Row]], columns: _Columns, layout: _Layout, console: Console
+) -> bool:
     endless = console.options.update(max_width=10_000)
     return all(
-        Measurement.get(console, endless, _table(rows, unit, layout)).maximum <= console.width
+        Measurement.get(console, endless, _table(rows, columns, layout)).maximum <= console.width
         for rows in groups
     )
 
 
-def _table(rows: Sequence[Row], unit: Unit, layout: _Layout) -> Table:
+def _table(rows: Sequence[Row], columns: _Columns, layout: _Layout) -> Table:
     padding = (0, 0, 0, 0 if layout.is_stacked else 1)  # the box itself puts a space between
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=padding)
     table.add_column("family", overflow="fold")
-    names = list(ERRORS)
+    names, unit = [*columns.errors], columns.unit
     if _knows_slack(rows) and not layout.is_stacked:
         names.insert(names.index("approximation") + 1, "slack")
     for name in ("d", "sev.", *names):
@@ -147,7 +167,10 @@ def _number(row: Row, name: str, unit: Unit, layout: _Layout) -> str:
     slack = "" if row["approximation"] is None else unit.show(row["slack"], layout.places)
     if name == "slack":
         return slack
-    value, lo, hi = (unit.show(row[f"{name}{end}"], layout.places) for end in ("", "_lo", "_hi"))
+    half = half_length(row, name)
+    value, lo, hi = (
+        unit.show(row[f"{name}{end}"], layout.places, half) for end in ("", "_lo", "_hi")
+    )
     value = f"{mark_of(row, name)}{value}"
     if name == "approximation" and layout.is_stacked and row["slack"] is not None:
         value = f"{value} ({slack})"

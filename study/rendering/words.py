@@ -6,61 +6,16 @@ from types import MappingProxyType
 
 from study.analysis.frames import Row
 from study.rendering.faults import is_bound, is_undamaged
-from study.trials.schema import CLASSIFICATION
+from study.rendering.units import UNKNOWN, Unit, unit_of
+from study.trials.tasks import Task, task_of
 from study.trials.trial import UNDISTORTED
-
-UNKNOWN = "–"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unit:
-    """What a task's risks and their differences are shown in.
-
-    Attributes:
-        factor: from a table's number to the one shown.
-        sign: of a risk, for the label of an axis.
-        points: of a difference of two risks.
-        short: the same in a sentence that has said it before.
-        notation: of a number shown: "f" counts decimals, "g" significant digits.
-    """
-
-    factor: float
-    sign: str
-    points: str
-    short: str
-    notation: str
-
-    def show(self, value: float | None, places: int = 2) -> str:
-        """Format a risk or a difference of risks, a dash where it is unknown."""
-        if value is None:
-            return UNKNOWN
-        digits = places if self.notation == "f" else places + 1
-        return f"{self.factor * value:z.{digits}{self.notation}}"
-
-    def scale(self, value: float | None) -> float | None:
-        """Return the number shown, None where it is unknown."""
-        return None if value is None else self.factor * value
-
-
-_PERCENT = Unit(factor=100.0, sign="%", points="percentage points", short="points", notation="f")
-
-
-def unit_of(task: str | None) -> Unit:
-    """Return a task's unit: percent for 0-1 risk, else the task's own.
-
-    Args:
-        task: of a table's row; None: the table is from before there were tasks.
-    """
-    if task is None or task == CLASSIFICATION:
-        return _PERCENT
-    own = f"units of {words_of(task)} risk"
-    return Unit(factor=1.0, sign=own, points=own, short=own, notation="g")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskRows:
     """A task's rows; `title` names the task where there are several, and is empty elsewhere."""
 
+    task: Task
     title: str
     unit: Unit
     rows: list[Row]
@@ -70,13 +25,16 @@ def split_by_task(rows: Sequence[Row]) -> list[TaskRows]:
     """Split rows by task: numbers of different units meet in no table and on no scale."""
     tasks: dict[str, list[Row]] = {}
     for row in rows:
-        tasks.setdefault(row["task"] or CLASSIFICATION, []).append(row)
+        tasks.setdefault(task_of(row["task"]).name, []).append(row)
     several = len(tasks) > 1
     return [
         TaskRows(
-            title=f"{words_of(task)} · " if several else "", unit=unit_of(task), rows=tasks[task]
+            task=task_of(name),
+            title=f"{words_of(name)} · " if several else "",
+            unit=unit_of(name),
+            rows=tasks[name],
         )
-        for task in sorted(tasks)
+        for name in sorted(tasks)
     ]
 
 
@@ -107,17 +65,23 @@ def mark_of(row: Row, error: str) -> str:
 
 def told(row: Row, error: str, unit: Unit) -> str:
     """Format an error for a sentence: its mark, value and interval, to what that makes legible."""
-    places = _legible_places(row, error, unit)
-    mark, value = mark_of(row, error), unit.show(row[error], places)
-    lo, hi = (unit.show(row[f"{error}_{end}"], places) for end in ("lo", "hi"))
+    places, half = _legible_places(row, error, unit), half_length(row, error)
+    mark, value = mark_of(row, error), unit.show(row[error], places, half)
+    lo, hi = (unit.show(row[f"{error}_{end}"], places, half) for end in ("lo", "hi"))
     number = f"{mark} {value}".strip() if mark != "~" else f"~{value}"
     return number if UNKNOWN in (lo, hi) else f"{number} [{lo}, {hi}]"
 
 
+def half_length(row: Row, error: str) -> float | None:
+    """Return half the length of an error's interval; None where it is unknown."""
+    lo, hi = row[f"{error}_lo"], row[f"{error}_hi"]
+    return None if lo is None or hi is None else float(hi - lo) / 2
+
+
 def _legible_places(row: Row, error: str, unit: Unit) -> int:
     """Two decimals where the interval is shorter than four tenths, else one."""
-    lo, hi = row[f"{error}_lo"], row[f"{error}_hi"]
-    is_short = lo is not None and hi is not None and unit.factor * (hi - lo) < 0.4
+    half = half_length(row, error)
+    is_short = half is not None and unit.factor * 2 * half < 0.4
     return 2 if is_short or unit.notation == "g" else 1
 
 
@@ -129,15 +93,21 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def group_title(rows: Sequence[Row]) -> str:
-    """Name rows of one population, distortion and n; and that R* is unknown, where it is."""
+    """Name rows of one task, population, distortion and n; and that R* is unknown, where it is."""
     first = rows[0]
     title = f"{first['population']} · {words_of(first['distortion'])} · n = {first['num_train']}"
-    return f"{title} · unknown: no Bayes risk" if all(map(lacks_floor, rows)) else title
+    floor = task_of(first["task"]).floor
+    return f"{title} · unknown: no {floor}" if all(map(lacks_floor, rows)) else title
 
 
 def lacks_floor(row: Row) -> bool:
     """Whether a row was measured where nobody knows R*."""
     return row["bayes_risk"] is None and row["num_seeds"] > 0
+
+
+def populations_without_floor(rows: Sequence[Row]) -> list[str]:
+    """Return the populations of rows of one task on which nobody knows R*."""
+    return sorted({row["population"] for row in rows if lacks_floor(row)})
 
 
 def short_names(populations: Sequence[str]) -> dict[str, str]:
@@ -163,8 +133,14 @@ def damage_words(row: Row) -> str:
 
 def interval_of(row: Row, name: str, unit: Unit) -> str:
     """Format the 95% interval of a difference of risks; empty where it is unknown."""
-    lo, hi = row[f"{name}_lo"], row[f"{name}_hi"]
-    return "" if lo is None else f"[{unit.show(lo)}, {unit.show(hi)}]"
+    half = half_length(row, name)
+    lo, hi = (unit.show(row[f"{name}_{end}"], within=half) for end in ("lo", "hi"))
+    return "" if lo == UNKNOWN else f"[{lo}, {hi}]"
+
+
+def value_of(row: Row, name: str, unit: Unit) -> str:
+    """Format a difference of risks that has an interval, to what that makes legible."""
+    return unit.show(row[name], within=half_length(row, name))
 
 
 def number_of(row: Row, name: str) -> str:

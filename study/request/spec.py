@@ -27,6 +27,7 @@ from study.request.sections import (
     shown,
     unique,
 )
+from study.trials.tasks import task_of
 from study.trials.trial import UserNetwork
 
 Number = Annotated[int, Field(ge=8, le=LARGEST, strict=True)]
@@ -124,7 +125,7 @@ class StudySpec(Section):
     families: Annotated[tuple[str, ...], Field(min_length=1)]
     depths: Annotated[tuple[Depth, ...], Field(min_length=1)]
     seeds: PositiveInt = 10
-    precision: Annotated[float, Field(gt=0, lt=1)] | None = None
+    precision: Annotated[float, Field(gt=0)] | None = None
     max_seeds: PositiveInt | None = None
     max_failed_share: Probability = 0.5
     match_parameters: Annotated[bool, Field(strict=True)] = True
@@ -224,6 +225,18 @@ class StudySpec(Section):
                     except ArithmeticError as error:
                         what = _out_of_range(severity, error)
                         raise ValueError(f"distortions.{name}: {what}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _precision_is_below_any_risk(self) -> "StudySpec":
+        """In the unit of a task's risk: where that has a largest value, such as 1, it is less."""
+        for family in self.families:
+            task = task_of(self.space_of(family).task)
+            if self.precision is not None and self.precision >= task.most:
+                raise ValueError(
+                    f"precision = {self.precision:g}: must be below {task.most:g}, the largest "
+                    f"risk of {task.name} ({family})"
+                )
         return self
 
     @property

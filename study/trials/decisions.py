@@ -1,7 +1,11 @@
-"""What rules decide on the evaluation sample, bit-packed: the form in which decisions are kept.
+"""What rules do on the evaluation sample: the form in which decisions and terms are kept.
 
-    decisions/<trial_id>.npz    what a trial's rules decide, and what they predict
-    decisions/law-<key>.npz     the evaluation sample's posterior, or the labels of real data
+    decisions/<trial_id>.npz    of a classifier `budget` and `converged`, what its rules decide,
+                                bit-packed, and what they predict; of another task `budget_terms`
+                                and `converged_terms`, what each example contributes to the risk:
+                                (N,), float16, or float32 where that does not reach
+    decisions/law-<key>.npz     what decisions are held against: the evaluation sample's posterior,
+                                or the labels of real data
 
 docs/protocol.md says what for; study.analysis.decisions reads a study's folder.
 """
@@ -24,6 +28,11 @@ def law_key(cell: Cell) -> str:
     law = law_of(cell)
     named = json.dumps([law.population, law.distortion, law.severity])
     return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+
+def terms_name(branch: str) -> str:
+    """The name of the array that holds a branch's terms of the risk."""
+    return f"{branch}_terms"
 
 
 def bits_of(num_classes: int) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from study.trials.roles import ROLES
+from study.trials.tasks import PROBABILITY
 from study.trials.trial import CELL_NAMES
 
 TABLE_VERSION = 3
@@ -25,14 +26,12 @@ NEUTRAL_SEVERITY: Mapping[str, float] = MappingProxyType(
 ERRORS = ("total", "approximation", "objective", "estimation", "optimization")
 NOMINAL_ERRORS = ("nominal_approximation", "nominal_estimation")
 
-# Units that imply a range; see study.analysis.validation.
-PROBABILITY = "probability"
+# Units that imply a range; see study.analysis.validation. Those of a risk and of a difference of
+# two are the task's (study.trials.tasks); a probability is one whatever the task.
+RISK = "risk"
 RISK_DIFFERENCE = "risk difference"
 STANDARD_ERROR = "standard error"
 COUNT = "count"
-
-CLASSIFICATION = "classification"
-"""The task whose risks are probabilities. A table from before there were tasks says null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ IDENTITY_COLUMNS = (
     Column("role", "string", "", "what the trial is for: " + ", ".join(ROLES)),
     Column("status", "string", "", "done, stopped (pruned by the search) or failed"),
     Column("error", "string", "", "what went wrong, where status is failed"),
-    Column("family", "string", "", "the family of classifiers"),
+    Column("family", "string", "", "the family of networks, or of other rules"),
     Column("task", "string", "", "what the family is trained for; it says what risk is"),
     Column("depth", "Int64", COUNT, "the family's one dial of size"),
     Column("population", "string", "", "the law of (x, y), with its parameters"),
@@ -75,20 +74,20 @@ METRIC_COLUMNS = (
     Column("examples_seen", "Int64", "examples", "training examples seen, repeats counted"),
     Column("wall_s", "Float64", "seconds", "wall time of the trial"),
     Column("cpu_s", "Float64", "seconds", "processor time of the trial"),
-    Column("bayes_risk", "Float64", PROBABILITY, "R*, the Bayes risk; null on real data"),
+    Column("bayes_risk", "Float64", RISK, "R*, the least risk there can be; null: unknown"),
     Column("bayes_risk_se", "Float64", STANDARD_ERROR, "of R*; 0 in closed form"),
-    Column("risk", "Float64", PROBABILITY, "R_n(T), clean 0-1 risk at the end of the budget"),
+    Column("risk", "Float64", RISK, "R_n(T), on clean examples at the end of the budget"),
     Column("risk_se", "Float64", STANDARD_ERROR, "of risk over the evaluation sample"),
     Column("excess_risk", "Float64", RISK_DIFFERENCE, "R_n(T) - R*, from the known posterior"),
     Column("excess_risk_se", "Float64", STANDARD_ERROR, "of excess_risk"),
     Column("converged", "boolean", "", "objective and training risk settled in time"),
-    Column("converged_risk", "Float64", PROBABILITY, "R_n(inf), trained until it settles"),
+    Column("converged_risk", "Float64", RISK, "R_n(inf), trained until it settles"),
     Column("converged_excess_risk", "Float64", RISK_DIFFERENCE, "R_n(inf) - R*"),
     Column("converged_excess_risk_se", "Float64", STANDARD_ERROR, "of converged_excess_risk"),
-    Column("train_risk", "Float64", PROBABILITY, "0-1 risk on the training sample"),
-    Column("validation_risk", "Float64", PROBABILITY, "of a proposal; of a fold, on what it left"),
-    Column("selection_risk", "Float64", PROBABILITY, "0-1 risk on the draw that chooses U_H"),
-    Column("converged_selection_risk", "Float64", PROBABILITY, "the same at R_n(inf)"),
+    Column("train_risk", "Float64", RISK, "on the training sample"),
+    Column("validation_risk", "Float64", RISK, "of a proposal; of a fold, on what it left"),
+    Column("selection_risk", "Float64", RISK, "on the draw that chooses U_H"),
+    Column("converged_selection_risk", "Float64", RISK, "the same at R_n(inf)"),
     Column("balanced_risk", "Float64", PROBABILITY, "mean of the classes' 0-1 risks"),
     Column("noisy_risk", "Float64", PROBABILITY, "risk against labels flipped as in training"),
     Column("excess_cross_entropy", "Float64", "nats", "E KL(posterior || prediction)"),
@@ -97,8 +96,8 @@ METRIC_COLUMNS = (
     Column("converged_calibration_error", "Float64", PROBABILITY, "the same at R_n(inf)"),
     Column("class_distribution_kl", "Float64", "nats", "KL(class priors || mean prediction)"),
     Column("class_distribution_tv", "Float64", PROBABILITY, "total variation between the two"),
-    Column("area_under_curve", "Float64", PROBABILITY, "mean training risk up to T"),
-    Column("final_train_risk", "Float64", PROBABILITY, "L, errors on its own sample at R_n(inf)"),
+    Column("area_under_curve", "Float64", RISK, "mean training risk up to T"),
+    Column("final_train_risk", "Float64", RISK, "L, on its own training sample at R_n(inf)"),
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
     Column("reconstruction_mse", "Float64", "squared input", "generative families only"),
     Column("psnr_db", "Float64", "dB", "peak signal to noise; generative families only"),
@@ -128,8 +127,8 @@ CURVE_COLUMNS = (
     Column("step", "Int64", COUNT, "optimizer steps up to there, along trunk and branch"),
     Column("epoch", "Float64", "epochs", "passes over the training sample so far"),
     Column("train_loss", "Float64", "of the family", "mean training objective"),
-    Column("train_risk", "Float64", PROBABILITY, "0-1 risk on the training sample"),
-    Column("validation_risk", "Float64", PROBABILITY, "of a proposal, on the search's own draw"),
+    Column("train_risk", "Float64", RISK, "on the training sample"),
+    Column("validation_risk", "Float64", RISK, "of a proposal, on the search's own draw"),
     Column("gradient_norm", "Float64", "of the family", "Euclidean norm of the gradient"),
     Column("wall_s", "Float64", "seconds", "wall time so far"),
 )
@@ -145,9 +144,9 @@ SEED_ERROR_COLUMNS = (
     Column("trial_id", "string", "", "the measuring trial"),
     *_cell_columns(),
     Column("seed", "Int64", "", "the seed"),
-    Column("risk", "Float64", PROBABILITY, "R_n(T)"),
-    Column("converged_risk", "Float64", PROBABILITY, "R_n(inf)"),
-    Column("resubstitution_risk", "Float64", PROBABILITY, "L"),
+    Column("risk", "Float64", RISK, "R_n(T)"),
+    Column("converged_risk", "Float64", RISK, "R_n(inf)"),
+    Column("resubstitution_risk", "Float64", RISK, "L"),
     Column("risk_noise", "Float64", STANDARD_ERROR, "evaluation noise of R_n(T)"),
     Column("converged_noise", "Float64", STANDARD_ERROR, "evaluation noise of R_n(inf)"),
     *(
@@ -161,12 +160,12 @@ BEST_IN_CLASS_COLUMNS = (
     Column("role", "string", "", "best_in_class: U_H at this m; limit: U_A at this m"),
     Column("num_stream", "Int64", "examples", "m, fresh examples the restarts trained on"),
     Column("restarts", "Int64", COUNT, "finished restarts"),
-    Column("risk", "Float64", PROBABILITY, "of the best restart by selection; limit: their mean"),
+    Column("risk", "Float64", RISK, "of the best restart by selection; limit: their mean"),
     Column("risk_se", "Float64", STANDARD_ERROR, "of risk over the examples; limit: null"),
     Column("excess_risk", "Float64", RISK_DIFFERENCE, "risk - R*; null where R* is unknown"),
     Column("excess_risk_se", "Float64", STANDARD_ERROR, "of it over the examples; limit: null"),
     Column("restart_sd", "Float64", RISK_DIFFERENCE, "standard deviation of the restarts' risks"),
-    Column("selection_risk", "Float64", PROBABILITY, "of the best restart; limit: null"),
+    Column("selection_risk", "Float64", RISK, "of the best restart; limit: null"),
     Column("trial_id", "string", "", "the best restart; limit: null"),
 )
 
@@ -198,21 +197,21 @@ LANDSCAPE_COLUMNS = (
     Column("num_stopped", "Int64", COUNT, "search trials the search stopped early"),
     Column("num_failed", "Int64", COUNT, "search and measuring trials that failed"),
     Column("share_converged", "Float64", PROBABILITY, "of seeds that settled in time"),
-    Column("bayes_risk", "Float64", PROBABILITY, "R*; null on real data"),
+    Column("bayes_risk", "Float64", RISK, "R*; null: unknown"),
     Column("bayes_risk_se", "Float64", STANDARD_ERROR, "of R*"),
-    Column("risk", "Float64", PROBABILITY, "R_n(T), mean over seeds"),
-    Column("converged_risk", "Float64", PROBABILITY, "R_n(inf), mean over seeds"),
-    Column("best_in_class_risk", "Float64", PROBABILITY, "U_H, best rule found; null on real data"),
+    Column("risk", "Float64", RISK, "R_n(T), mean over seeds"),
+    Column("converged_risk", "Float64", RISK, "R_n(inf), mean over seeds"),
+    Column("best_in_class_risk", "Float64", RISK, "U_H, best rule found; null: not looked for"),
     Column("best_in_class_role", "string", "", "of the trial that found it"),
     Column("best_in_class_num_stream", "Int64", "examples", "its m; null: a measured rule won"),
     Column("approximation_is_bound", "boolean", "", "U_H may fall further; false: it has settled"),
     Column("approximation_limit", "Float64", RISK_DIFFERENCE, "c - R*, U(m) = c + k/m; nominal"),
     Column("slack", "Float64", RISK_DIFFERENCE, "what the search for U_H left on a teacher"),
-    Column("limit_risk", "Float64", PROBABILITY, "U_A, mean over restarts at the largest m"),
+    Column("limit_risk", "Float64", RISK, "U_A, mean over restarts at the largest m"),
     Column("limit_num_stream", "Int64", "examples", "that m"),
     Column("limit_restarts", "Int64", COUNT, "finished restarts in it"),
-    Column("resubstitution_risk", "Float64", PROBABILITY, "L, on the seed's own training sample"),
-    Column("ideal_risk", "Float64", PROBABILITY, "R_ideal(T), mean over seeds; null: not asked"),
+    Column("resubstitution_risk", "Float64", RISK, "L, on the seed's own training sample"),
+    Column("ideal_risk", "Float64", RISK, "R_ideal(T), mean over seeds; null: not asked"),
     *(column for name in ERRORS + NOMINAL_ERRORS for column in _error_columns(name)),
 )
 
@@ -250,18 +249,18 @@ LEARNING_CURVE_COLUMNS = (
     *_cell_columns("level", without="num_train"),
     Column("num_sizes", "Int64", COUNT, "sample sizes n in the fits"),
     Column("num_seeds", "Int64", COUNT, "seeds measured at each of them"),
-    Column("bayes_risk", "Float64", PROBABILITY, "R*, which c is no less than; null: unknown"),
-    Column("limit_risk", "Float64", PROBABILITY, "U_A"),
-    *_interval_columns("c", PROBABILITY, "asymptote of R_n(inf) = c + a n^-b; five sizes or more"),
+    Column("bayes_risk", "Float64", RISK, "R*, which c is no less than; null: unknown"),
+    Column("limit_risk", "Float64", RISK, "U_A"),
+    *_interval_columns("c", RISK, "asymptote of R_n(inf) = c + a n^-b; five sizes or more"),
     Column("a", "Float64", RISK_DIFFERENCE, "scale, at n = 1"),
     *_interval_columns("b", "", "rate of learning; an end at the range's: none was found"),
     Column("boundary", "string", "", "c or b, where the fit ends at a bound of theirs"),
     Column("lack_of_fit_p", "Float64", PROBABILITY, "of the law, by F against the seeds' noise"),
     *_interval_columns("c_minus_limit", RISK_DIFFERENCE, "c - U_A"),
-    Column("margin", "Float64", RISK_DIFFERENCE, "what c - U_A may be and be called none"),
+    Column("margin", "Float64", RISK_DIFFERENCE, "c - U_A below it is called none; null: no such"),
     Column("equivalent", "boolean", "", "|c - U_A| < margin, two one-sided tests at 0.05"),
     *_interval_columns("rate", "", "b where U_A, as it is known, stands at n = infinity"),
-    Column("rate_c", "Float64", PROBABILITY, "c of that fit, close to U_A"),
+    Column("rate_c", "Float64", RISK, "c of that fit, close to U_A"),
     Column("rate_a", "Float64", RISK_DIFFERENCE, "scale of that fit, at n = 1"),
     Column("rate_boundary", "string", "", "b, where that fit ends at a bound"),
     Column("rate_lack_of_fit_p", "Float64", PROBABILITY, "of that fit"),
@@ -285,9 +284,9 @@ CROSS_ENTROPY_COLUMNS = (
 ENSEMBLE_COLUMNS = (
     *_cell_columns("task"),
     Column("num_seeds", "Int64", COUNT, "seeds in the vote"),
-    Column("bayes_risk", "Float64", PROBABILITY, "R*; null on real data"),
-    Column("mean_risk", "Float64", PROBABILITY, "R_n(T), mean over seeds"),
-    Column("ensemble_risk", "Float64", PROBABILITY, "of the seeds' majority; ties shared"),
+    Column("bayes_risk", "Float64", RISK, "R*; null on real data"),
+    Column("mean_risk", "Float64", RISK, "R_n(T), mean over seeds"),
+    Column("ensemble_risk", "Float64", RISK, "of the seeds' majority; ties shared"),
     Column("bias", "Float64", RISK_DIFFERENCE, "ensemble_risk - R*; null where R* is unknown"),
     *_interval_columns("net_variance", RISK_DIFFERENCE, "mean_risk - ensemble_risk, by examples"),
     Column(
@@ -309,9 +308,9 @@ VARIANCE_COLUMNS = (
 CROSS_VALIDATION_COLUMNS = (
     *_cell_columns("task"),
     Column("num_folds", "Int64", COUNT, "k: parts of the sample of the first measured seed"),
-    *_interval_columns("cross_validation_risk", PROBABILITY, "mean over folds of what each left"),
+    *_interval_columns("cross_validation_risk", RISK, "mean over folds of what each left"),
     Column("folds_sd", "Float64", RISK_DIFFERENCE, "standard deviation of the folds' risks"),
-    Column("risk", "Float64", PROBABILITY, "of the same rules on the evaluation sample, mean"),
+    Column("risk", "Float64", RISK, "of the same rules on the evaluation sample, mean"),
     *_interval_columns("bias", RISK_DIFFERENCE, "cross_validation_risk - risk, fold by fold"),
 )
 
@@ -323,7 +322,7 @@ WINNER_COLUMNS = (
     Column("num_proposals", "Int64", COUNT, "trials of this search, whatever came of them"),
     Column("num_stopped", "Int64", COUNT, "of those, stopped early"),
     Column("num_failed", "Int64", COUNT, "of those, failed"),
-    Column("validation_risk", "Float64", PROBABILITY, "of the proposal that won; null: none did"),
+    Column("validation_risk", "Float64", RISK, "of the proposal that won; null: none did"),
     Column("trial_id", "string", "", "the proposal that won"),
 )
 

@@ -54,6 +54,24 @@ class Written:
         law = self.folder / FOLDER / f"law-{law_key(cell_of(record))}.npz"
         np.savez(law, posterior=self.posterior)
 
+    def add_terms(
+        self,
+        role: str = "measure",
+        *,
+        terms: Mapping[str, Array],
+        task: str = "reconstruction",
+        **named: Any,
+    ) -> None:
+        """Adds a trial of another risk, to which examples contribute `terms` (N,), by branch."""
+        metrics: dict[str, Any] = {"risk_se": 0.001}
+        arrays: dict[str, Array] = {}
+        for branch, held in terms.items():
+            metrics[f"{BRANCHES[branch]}risk"] = float(held.mean())
+            arrays[f"{branch}_terms"] = held.astype(np.float16)
+        record = make_record(role, task=task, **{**metrics, **named})
+        self.records.append(record)
+        np.savez(self.folder / FOLDER / f"{record['trial_id']}.npz", **arrays)  # type: ignore[arg-type]
+
     def joined(self, levels: Mapping[str, Sequence[float]] | None = None) -> Joined:
         """What was added, joined."""
         return join(build_trials(self.records, levels or {}), open_decisions(self.folder))

@@ -13,6 +13,9 @@ FRAME = pd.DataFrame({"risk": pd.Series([0.25], dtype="Float64")})
 
 
 def test_it_is_read_back_by_whoever_has_the_table(tmp_path: Path) -> None:
+    for precision in (0.005, 2.5):  # of a risk that is no probability; before, none was above 1
+        other = Stopping(precision=precision, first_seeds=5, max_seeds=40)
+        assert read_stopping(write_table(FRAME, tmp_path / "trials", stopping=other)) == other
     rule = Stopping(precision=0.005, first_seeds=5, max_seeds=40)
     path = write_table(FRAME, tmp_path / "trials", stopping=rule)
     assert read_stopping(path) == rule
@@ -34,6 +37,7 @@ def test_a_fixed_number_of_seeds_is_none(tmp_path: Path) -> None:
         b'{"precision": -1, "first_seeds": 5, "max_seeds": 40}',
         b'{"precision": 0.005, "first_seeds": 1, "max_seeds": 40}',
         b'{"precision": 0.005, "first_seeds": 9, "max_seeds": 8}',
+        b'{"precision": Infinity, "first_seeds": 5, "max_seeds": 8}',
         b'{"precision": NaN, "first_seeds": 5, "max_seeds": 8}',
         b'{"precision": 0.005, "first_seeds": Infinity, "max_seeds": 8}',
     ],

@@ -255,6 +255,31 @@ def test_a_risk_is_a_probability_where_the_task_is_classification(make: Make) ->
         build_trials([make(task="reconstruction", steps=-1)], {})
 
 
+@pytest.mark.parametrize("task", ["reconstruction", "a task of next year"])
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ({"risk": -1e-9}, "risk is -1e-09, not at least 0"),
+        ({"converged_risk": math.inf}, "converged_risk is inf, not a finite number"),
+        ({"excess_risk": -math.inf}, "excess_risk is -inf, not a finite number"),
+        ({"class_distribution_tv": 1.5}, "class_distribution_tv is 1.5, not at most 1"),
+    ],
+)
+def test_a_risk_that_is_no_probability_is_finite_and_not_below_zero(
+    make: Make, task: str, metrics: dict[str, float], said: str
+) -> None:
+    """Before, any number passed: also below zero, and infinity; and any total variation."""
+    with pytest.raises(TableError, match=said):
+        build_trials([make(task=task, **metrics), make(seed=1, risk=0.5)], {})
+
+
+def test_each_row_is_held_against_its_own_task(make: Make) -> None:
+    table = build_trials([make(task="reconstruction", risk=2.0), make(seed=1, risk=0.5)], {})
+    assert table["risk"].tolist() == [2.0, 0.5]
+    with pytest.raises(TableError, match=r"risk is 2\.0, not at most 1"):
+        build_trials([make(task="reconstruction", risk=3.0), make(seed=1, risk=2.0)], {})
+
+
 def test_the_first_wrong_value_of_a_column_is_told(make: Make) -> None:
     records = [make(seed=0), make(seed=1, risk=1.5, trial_id="bad1"), make(seed=2, risk=-0.5)]
     with pytest.raises(TableError, match=r"risk is -0\.5, not at least 0"):

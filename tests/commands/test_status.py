@@ -64,6 +64,23 @@ def test_it_counts_by_role_and_status(study: Path, capsys: pytest.CaptureFixture
     assert re.search(r"^linear d1 xor\(sigma=0.5\) n=128 +2/5 +10\.0 % +–$", text, re.MULTILINE)
 
 
+def test_least_risks_are_percentages_of_classifiers_only(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before, a squared error of 0.1 was 10 %."""
+    with Ledger(study / "ledger").locked() as ledger:
+        records, _ = ledger.read()
+    (study / "other").mkdir()
+    with Ledger(study / "other").locked() as ledger:
+        for record in records:
+            ledger.append({**record, "task": "reconstruction"})
+    for path in (study / "other").iterdir():
+        path.replace(study / "ledger" / path.name)
+    text = screen(study, capsys)
+    assert re.search(r"^linear d1 xor\(sigma=0.5\) n=64 +3/5 +0\.10 +–$", text, re.MULTILINE)
+    assert "10.0 %" not in text
+
+
 def test_failures_are_told_and_cannot_move_the_cursor(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

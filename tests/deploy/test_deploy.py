@@ -142,6 +142,14 @@ def test_grafana_asks_for_metrics_that_exist() -> None:
         re.sub(r"_(bucket|total)$", "", name) for name in re.findall(r"ray_(classcomp_\w+)", text)
     }
     assert asked == exported
+    shares = [p for p in dashboard["panels"] if "_best_" in p["targets"][0]["expr"]]
+    assert {(p["fieldConfig"]["defaults"]["unit"] == "percentunit") for p in shares} == {
+        True,
+        False,
+    }
+    for panel in shares:  # a risk is a share of classifiers only
+        is_share = panel["fieldConfig"]["defaults"]["unit"] == "percentunit"
+        assert f'task{"=" if is_share else "!="}"classification"' in panel["targets"][0]["expr"]
     ids = [panel["id"] for panel in dashboard["panels"]]
     assert len(set(ids)) == len(ids)
     for panel in dashboard["panels"]:

@@ -164,6 +164,24 @@ def test_rules_that_share_no_evaluation_sample_are_not_held_against_one(
     assert not (tmp_path / "decisions").exists()
 
 
+def test_terms_of_another_risk_are_kept_as_they_come_and_need_no_law(
+    trials: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: type[Idle]
+) -> None:
+    """Before, the law of every trial had to say how many classes there are, or the trial failed."""
+    terms = np.array([0.1, 7.5], dtype=np.float16)
+    kept = {"budget_terms": terms, "converged_terms": terms / 2}
+    monkeypatch.setattr(idle, "decisions", property(lambda self: kept))
+    monkeypatch.setattr(idle, "law", property(lambda self: {}))
+    trial = trials["measure"]
+    assert payload(results(trial, tmp_path)[-1])["status"] == "done"
+    (path,) = (tmp_path / "decisions").iterdir()
+    assert path.name == f"{trial.trial_id}.npz"
+    with np.load(path, allow_pickle=False) as held:
+        assert {name: (held[name].dtype, held[name].tolist()) for name in held} == {
+            name: (np.dtype(np.float16), array.tolist()) for name, array in kept.items()
+        }
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, times: int, folder: str) -> list[str]:
     """Names that were to be written below a folder; the first `times` of them could not be."""
     tried: list[str] = []

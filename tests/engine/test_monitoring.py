@@ -90,10 +90,21 @@ def test_the_best_of_a_cell_only_falls_and_unknown_stays_unsaid(
     metrics = Metrics(make_spec(), num_slots=2)
     for known in (records[:1], records[:2], records, records):
         metrics.update(watched(known))
-    label = ("small", "linear", "1", "xor(sigma=0.5)", "none", "0", "64")
+    label = ("small", "classification", "linear", "1", "xor(sigma=0.5)", "none", "0", "64")
     # Again at every update: Ray forgets a gauge that is not set.
     assert recorded["classcomp_best_validation_risk"].values == {label: [0.3, 0.2, 0.2, 0.2]}
     assert recorded["classcomp_best_excess_risk"].values == {label: [0.05, 0.05, 0.05]}
+
+
+def test_a_risk_is_labelled_with_the_task_that_says_its_unit(
+    make_spec: Callable[..., StudySpec], recorded: dict[str, Recorder]
+) -> None:
+    """Before, a dashboard could not tell a squared error from a share."""
+    (trial, *_) = [t for t in planned_trials(make_spec()) if t.role == "measure"]
+    record = record_of(trial, metrics={"validation_risk": 7.5})
+    Metrics(make_spec(), num_slots=2).update(watched([{**record, "task": "reconstruction"}]))
+    (label,) = recorded["classcomp_best_validation_risk"].values
+    assert label[:3] == ("small", "reconstruction", "linear")
 
 
 def test_time_left_is_unsaid_until_every_role_is_known(

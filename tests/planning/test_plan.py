@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classcomp import designs
+from search_spaces import SPACES
 from study.planning.plan import enumerate_cells, next_trials, planned_trials, total_by_role
 from study.request.reading import SpecError, parse_spec
 from study.request.sections import VarianceSection
@@ -370,3 +372,23 @@ def test_more_folds_than_examples_are_refused(make_spec: MakeSpec) -> None:
         make_spec(cross_validation={"folds": 65})
     with pytest.raises(SpecError, match=r"folds = 1: must be 0 \(none\) or from 2"):
         make_spec(cross_validation={"folds": 1})
+
+
+def test_no_best_rule_is_looked_for_where_the_task_has_none(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An autoencoder beside classifiers, on a law that is known: the rest is as for anybody."""
+    space = replace(SPACES["linear"], task="reconstruction")  # it could teach: its task does not
+    monkeypatch.setitem(SPACES, "ae", space)
+    asked = {**TABLE["best_in_class"], "slack_restarts": 2}
+    spec = make_spec(families=["linear", "ae"], best_in_class=asked, variance={"seeds": 2})
+    trials = planned_trials(spec)
+    by_family = {
+        family: Counter(trial.role for trial in trials if trial.cell.family == family)
+        for family in spec.families
+    }
+    assert by_family["linear"].pop("best_in_class") > 0
+    assert by_family["linear"].pop("slack") > 0
+    assert by_family["ae"] == by_family["linear"]
+    assert set(by_family["ae"]) == {"search", "measure", "limit", "variance"}
+    assert Counter(trial.role for trial in trials) == total_by_role(spec)

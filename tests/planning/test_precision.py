@@ -4,6 +4,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from search_spaces import SPACES
 from study.planning.dry_run import describe
 from study.planning.plan import next_trials, planned_trials, seeds_by_cell, total_by_role
 from study.planning.precision import first_totals, seeds_asked
@@ -208,6 +210,10 @@ def test_steps_cost_their_batches(make_spec: MakeSpec) -> None:
             "max_seeds = 9: must be at least seeds = 10",
         ),
         ({"precision": 0.0, "max_seeds": 9, "seeds": 5}, "precision = 0.0: "),
+        (
+            {"precision": 1.0, "max_seeds": 9, "seeds": 5},
+            "precision = 1: must be below 1, the largest risk of classification (linear)",
+        ),
     ],
 )
 def test_a_wrong_precision_is_one_line(
@@ -217,3 +223,15 @@ def test_a_wrong_precision_is_one_line(
         make_spec(**changes)
     assert str(refused.value).startswith(f"test: {said}")
     assert "\n" not in str(refused.value)
+
+
+def test_a_precision_is_in_the_unit_of_the_risk(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, none was above 1, whatever the risk; with a classifier beside none is."""
+    space = replace(SPACES["linear"], task="reconstruction")
+    monkeypatch.setitem(SPACES, "ae", space)
+    asked = {"precision": 2.5, "max_seeds": 9, "seeds": 5}
+    assert make_spec(families=["ae"], **asked).precision == 2.5
+    with pytest.raises(SpecError, match=r"below 1, the largest risk of classification \(vgg\)"):
+        make_spec(families=["ae", "vgg"], **asked)

@@ -136,6 +136,52 @@ class Maker:
         self._keep(record, cell, {"budget": rule})
         return record
 
+    def autoencoded(self, family: str) -> Iterable[Record]:
+        """Make the trials of an autoencoder of depth 1: what it lacks is examples, then steps.
+
+        U_A is .02 squared input, R_n(inf) .03 at n = 128, R_n(T) .004 above that; each example has
+        a part of that of its own.
+        """
+        for population in self.asked.populations:
+            for distortion, severity in DAMAGES:
+                level = Cell(
+                    family=family,
+                    depth=1,
+                    population=population,
+                    distortion=distortion,
+                    severity=severity,
+                    num_train=0,
+                )
+                for n in self.asked.num_train:
+                    for seed in range(self.asked.seeds):
+                        luck = 0.0005 * float(self.rng.standard_normal())
+                        settled = 0.02 + 0.01 * (128 / n) ** 0.5 + luck
+                        risks = {"budget": settled + 0.004, "converged": settled}
+                        yield self._of_terms("measure", _sized(level, n), seed, risks)
+                for restart in range(3):
+                    luck = 0.0001 * float(self.rng.standard_normal())
+                    cell = _sized(level, self.asked.streams[-1])
+                    yield self._of_terms("limit", cell, restart, {"budget": 0.02 + luck})
+
+    def _of_terms(self, role: str, cell: Cell, seed: int, risks: Mapping[str, float]) -> Record:
+        metrics: Record = {"risk_se": 0.0005}
+        arrays: dict[str, Array] = {}
+        for branch, risk in risks.items():
+            terms = risk * (0.5 + self.hardness + 0.1 * self.rng.random(NUM_EXAMPLES))
+            metrics[f"{'' if branch == 'budget' else f'{branch}_'}risk"] = float(terms.mean())
+            arrays[f"{branch}_terms"] = terms.astype(np.float16)
+        if role == "measure":
+            metrics |= {"converged": True, "final_train_risk": 0.01, "wall_s": 1.5}
+        record = self._record(role, cell, seed, **metrics)
+        record["task"] = "reconstruction"
+        if role == "measure":
+            record["curves"] = [
+                point | {"train_risk": 3 * point["train_risk"]}
+                for point in _curve(self.rng, 0.03, seed, True)
+            ]
+        self.files[record["trial_id"]] = arrays
+        return record
+
     def _rule(self, excess: float) -> Array:
         """Decide as the Bayes rule does, but for as many hard examples as cost `excess`."""
         weight = float((2 * self.posterior.max(axis=1) - 1).mean())
@@ -243,10 +289,18 @@ def _curve(rng: np.random.Generator, floor: float, seed: int, converged: bool) -
     ]
 
 
-def write_study(folder: Path, asked: Asked | None = None) -> Path:
-    """Write the study's tables, decisions and provenance; return its folder."""
+def write_study(
+    folder: Path, asked: Asked | None = None, *, autoencoders: Iterable[str] = ()
+) -> Path:
+    """Write the study's tables, decisions and provenance; return its folder.
+
+    Args:
+        folder: to write to.
+        asked: how large it is.
+        autoencoders: families whose risk is no 0-1 risk, beside the classifiers.
+    """
     maker = Maker(asked or Asked())
-    records = maker.records()
+    records = [*maker.records(), *(r for f in autoencoders for r in maker.autoencoded(f))]
     (folder / FOLDER).mkdir(parents=True)
     for name, arrays in maker.files.items():
         np.savez(folder / FOLDER / f"{name}.npz", allow_pickle=False, **arrays)
