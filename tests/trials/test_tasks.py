@@ -14,6 +14,12 @@ def test_what_trials_score_has_the_same_name_and_unit_in_tables() -> None:
     }
 
 
+def test_a_best_rule_is_looked_for_where_one_is_planned() -> None:
+    assert {name: task.has_best_rule for name, task in TRAINED.items()} == {
+        name: TASKS[name].seeks_best_rule for name in TRAINED
+    }
+
+
 def test_every_family_has_a_task_with_facts() -> None:
     assert {space.task for space in SPACES.values()} <= TASKS.keys()
 
