@@ -9,9 +9,9 @@ import os
 import shlex
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,17 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Workplace:
-    """Where this driver works, and how it was told to.
-
-    Attributes:
-        aside: for what takes its time while the rest goes on.
-    """
+    """Where this driver works, and how it was told to."""
 
     store: Store
     ledger: Ledger | BucketLedger
     directory: Path
     options: argparse.Namespace
-    aside: Executor
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -85,10 +80,8 @@ def _run(options: argparse.Namespace) -> int:
     store = open_store(options.results, spec.name)
     ledger = open_ledger(store)
     held = nullcontext() if options.dry_run else ledger.locked()
-    with held, store.workspace() as directory, ThreadPoolExecutor(1) as aside:
-        place = _Workplace(
-            store=store, ledger=ledger, directory=directory, options=options, aside=aside
-        )
+    with held, store.workspace() as directory:
+        place = _Workplace(store=store, ledger=ledger, directory=directory, options=options)
         return _dry_run(spec, place) if options.dry_run else _run_locked(spec, place)
 
 
@@ -163,10 +156,7 @@ def _sweep(
     try:
         with (
             cluster.connected(
-                cluster=options.cluster,
-                address=options.address,
-                dashboard=options.dashboard,
-                aside=place.aside,
+                cluster=options.cluster, address=options.address, dashboard=options.dashboard
             ) as dashboard,
             signals.raised(),  # connecting put Ray's own handlers in their place
         ):
@@ -190,7 +180,7 @@ def _sweep(
                 session.ending = session.ending or Interrupted()
 
             # What the report needs is imported while trials run.
-            place.aside.submit(_import_report)
+            threading.Thread(target=_import_report, daemon=True).start()
             try:
                 with signals.noted(interrupt):
                     sweep.launch_sweep(session, options.data_dir)

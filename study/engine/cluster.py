@@ -10,7 +10,6 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -38,16 +37,10 @@ class ClusterError(RuntimeError):
 
 
 @contextmanager
-def connected(
-    *, cluster: bool, address: str | None, dashboard: bool = True, aside: Executor
-) -> Iterator[str]:
+def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> Iterator[str]:
     """Ray for the time of a sweep: a local one on loopback, or the cluster that is there.
 
-    Args:
-        cluster: use the one that is there.
-        address: of it; None: where Ray itself would look.
-        dashboard: of a local one.
-        aside: where Ray is left in the end, which takes a second or two.
+    It is left in the thread that came to it: from another one Ray's core has crashed.
 
     Yields:
         The dashboard's HOST:PORT, empty where there is none.
@@ -81,7 +74,7 @@ def connected(
     try:
         yield str(context.dashboard_url or "")
     finally:
-        aside.submit(ray.shutdown)
+        ray.shutdown()
 
 
 def num_slots(spec: StudySpec) -> int:
