@@ -162,17 +162,26 @@ def _fold(trial: Trial, draws: Draws, training: Training) -> Design:
     plan = _on_a_sample(replace(trial, num_train=len(kept)), draws, training)
     inputs, labels = draws.training(trial.num_train)
     renew = draws.renewal(trial.num_train)
-    ours, theirs = (torch.from_numpy(part).to(inputs.device) for part in (kept, held_out))
+
+    def part(chosen: np.ndarray) -> Examples:
+        places = torch.from_numpy(chosen).to(inputs.device)
+        if renew is None:
+            return Examples(inputs=inputs[places], labels=labels[places])
+        looks = renew.of(chosen)(0, np.arange(len(chosen)))
+        return Examples(inputs=looks, labels=labels[places])
+
+    ours = part(kept)
+    source = Sample(
+        inputs=ours.inputs,
+        labels=ours.labels,
+        seed=trial.streams["order"],
+        renew=None if renew is None else renew.of(kept),
+    )
     return replace(
         plan,
-        source=Sample(
-            inputs=inputs[ours],
-            labels=labels[ours],
-            seed=trial.streams["order"],
-            renew=None if renew is None else renew.of(kept),
-        ),
-        head_examples=Examples(inputs=inputs[ours], labels=labels[ours]),
-        validation=Examples(inputs=inputs[theirs], labels=labels[theirs]),
+        source=source,
+        head_examples=ours,
+        validation=part(held_out),
         evaluation=draws.evaluation(),
     )
 

@@ -59,9 +59,8 @@ class Renewal:
     seed: int
 
     def of(self, kept: Int64[np.ndarray, " kept"]) -> "Renewal":
-        """That of the examples `kept` alone."""
-        whole = self.damage
-        return replace(self, damage=lambda places, rng: whole(kept[places], rng))
+        """That of the examples `kept` alone: they are blended with each other only."""
+        return replace(self, damage=self.damage.of(kept))
 
     def __call__(self, begin: int, chosen: Int64[np.ndarray, " b"]) -> Float32[Tensor, " b *shape"]:
         """Inputs at places [begin, begin + b), which are examples `chosen` of the sample."""

@@ -22,7 +22,7 @@ CELL = ("num_train", "family", "depth")
 
 def shown(row: dict[str, Any], term: str) -> str:
     """A term of the landscape with its interval, in percentage points."""
-    marks = {"approximation": "≤ ", "objective": "≥ "}
+    marks = {"approximation": "≤ "}
     is_bound = not pd.isna(row["approximation"]) and row["approximation_is_bound"]
     bound = marks.get(term, "") if is_bound else ""
     if pd.isna(row[term]):
@@ -184,6 +184,8 @@ def main() -> None:
     """Prints every table."""
     study = read_study(Path(sys.argv[1]))
     first_stage = None if study.stopping is None else study.stopping.first_seeds
+    if other := set(study.trials["task"].dropna()) - {"classification"}:
+        sys.exit(f"{sys.argv[1]}: tables in points are of classifiers alone, not of {min(other)}")
     results = build_results(study.trials, study.levels, study.decisions, first_stage=first_stage)
     landscape, errors = results.landscape, trial_errors(join(study.trials, study.decisions))
     print_table("In short", in_short(landscape))

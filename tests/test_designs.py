@@ -237,3 +237,22 @@ def test_a_trial_of_a_fold_is_scored_on_what_it_left_out() -> None:
 
 def rows_of(inputs: torch.Tensor) -> list[tuple[float, ...]]:
     return sorted(map(tuple, inputs.flatten(1).tolist()))
+
+
+def test_a_fold_of_blended_images_shows_nothing_of_what_was_left_out() -> None:
+    """Overlap blends an example with one of another class: of its own part, on either side."""
+    asked = dataclasses.replace(
+        trial("fold", "digits", 0.0), distortion="overlap", severity=0.8, fold=(0, 4)
+    )
+    plan = designed(asked)
+    clean = designed(dataclasses.replace(asked, distortion="none", severity=0.0))
+    assert plan.validation is not None
+    assert clean.validation is not None
+    for found, part in (
+        (plan.head_examples, clean.head_examples),
+        (plan.validation, clean.validation),
+    ):
+        blended, own = found.inputs.flatten(1), part.inputs.flatten(1)
+        partners = (blended - 0.6 * own) / 0.4
+        nearest = torch.cdist(partners, own).min(dim=1).values
+        assert float(nearest.max()) < 0.01, "others are further than 1"

@@ -14,6 +14,7 @@ from classcomp.models.initialisation import initialise_layers
 
 MAX_DEPTH = 8
 MIN_IMAGE_SIDE = 4
+MAX_LATENT_DIM = 4_096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

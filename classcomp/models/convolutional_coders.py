@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from classcomp.models.base import (
+    MAX_LATENT_DIM,
     ImageConfig,
     check_integer,
     check_real,
@@ -58,7 +59,7 @@ class CoderConfig(ImageConfig):
 
     def __post_init__(self) -> None:
         ImageConfig.__post_init__(self)
-        check_integer("latent_dim", self.latent_dim, 1)
+        check_integer("latent_dim", self.latent_dim, 1, MAX_LATENT_DIM)
         check_share("dropout", self.dropout)
         check_real("l1", self.l1, 0.0)
         check_real("l2", self.l2, 0.0)

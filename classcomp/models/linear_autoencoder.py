@@ -9,7 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from classcomp.models.base import ArchitectureConfig, Batch, Model, check_integer
+from classcomp.models.base import (
+    MAX_LATENT_DIM,
+    ArchitectureConfig,
+    Batch,
+    Model,
+    check_integer,
+)
 
 OFFSET_SPEED = 16.0
 """How much faster than a weight the offset learns. A bottleneck that has begun to carry the inputs'
@@ -32,7 +38,7 @@ class Config(ArchitectureConfig):
 
     def __post_init__(self) -> None:
         ArchitectureConfig.__post_init__(self)
-        check_integer("latent_dim", self.latent_dim, 1)
+        check_integer("latent_dim", self.latent_dim, 1, MAX_LATENT_DIM)
 
 
 class LinearAutoencoder(Model):

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor, nn
 
 from classcomp.models.base import (
+    MAX_LATENT_DIM,
     ArchitectureConfig,
     Classifier,
     check_integer,
@@ -47,7 +48,7 @@ class VAEConfig(ArchitectureConfig):
 
     def __post_init__(self) -> None:
         ArchitectureConfig.__post_init__(self)
-        check_integer("latent_dim", self.latent_dim, 1)
+        check_integer("latent_dim", self.latent_dim, 1, MAX_LATENT_DIM)
         check_real("beta", self.beta, 0.0)
 
 

@@ -24,6 +24,10 @@ class Damage(Protocol):
         """
         ...
 
+    def of(self, kept: Int64[np.ndarray, " kept"]) -> "Damage":
+        """Return that of the examples `kept` alone, in their order."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:

@@ -1,6 +1,6 @@
 """What happens to the pixels of real examples, drawn anew whenever they are looked at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int64, Real
@@ -39,6 +39,10 @@ class BlendAndNoise:
         if self.noise > 0:
             x = x + self.noise * rng.standard_normal(x.shape, dtype=x.dtype)
         return x
+
+    def of(self, kept: Int64[np.ndarray, " kept"]) -> "BlendAndNoise":
+        """Return that of the examples `kept` alone, in their order."""
+        return replace(self, raw=self.raw[kept], labels=self.labels[kept])
 
     def _partners(
         self, chosen: Int64[np.ndarray, " b"], uniform: Float[np.ndarray, " b"]

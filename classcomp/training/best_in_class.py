@@ -106,7 +106,9 @@ class SearchPhase:
 
 
 def schedule(model: Classifier, num_examples: int) -> tuple[SearchPhase, ...]:
-    """Return the phases of a search that costs `num_examples` fresh examples.
+    """Return the phases of a search that learns from `num_examples` fresh examples.
+
+    A normalised network sees `NUM_STATISTICS` inputs besides, without their posteriors.
 
     Of a normalised network seven eighths find features and the last eighth moves the boundary, in
     larger batches to rate zero, of the rule as it decides: normalised by statistics of many

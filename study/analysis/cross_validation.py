@@ -3,7 +3,8 @@
 Every fold's rule is scored on the part of the sample that it left out, and on the evaluation
 sample, against labels as noisy as those. No unbiased estimate of the variance of a k-fold mean
 exists (Bengio and Grandvalet 2004); the intervals take Nadeau and Bengio's (2003) factor
-1/k + n_test/n_train.
+1/k + n_test/n_train. Folds that agree because few of n examples are wrong say nothing of the next
+sample: where risks are shares of errors, the interval holds Clopper and Pearson's of all n too.
 """
 
 import statistics
@@ -14,10 +15,11 @@ import pandas as pd
 
 from study.analysis.candidates import done
 from study.analysis.frames import Row, typed_frame
-from study.analysis.intervals import Interval, mean, mean_known
+from study.analysis.intervals import Interval, clopper_pearson, mean, mean_known
 from study.analysis.joined import Joined
 from study.analysis.resampling import resampled_interval
 from study.trials.schema import CROSS_VALIDATION_COLUMNS
+from study.trials.tasks import Task, task_of
 from study.trials.trial import Cell
 
 
@@ -26,29 +28,46 @@ def build_cross_validation(joined: Joined) -> pd.DataFrame:
     rows = [
         {**asdict(cell), "task": joined.tasks[cell.family], **found}
         for cell, held in sorted(joined.current["fold"].items())
-        if (found := _cell_columns(cell, done(held))) is not None
+        if (found := _cell_columns(cell, joined.tasks[cell.family], done(held))) is not None
     ]
     return typed_frame(rows, CROSS_VALIDATION_COLUMNS)
 
 
-def _cell_columns(cell: Cell, rows: Sequence[Row]) -> Row | None:
+def _cell_columns(cell: Cell, task: str | None, rows: Sequence[Row]) -> Row | None:
     left = [row["validation_risk"] for row in rows]
     if not rows or len(rows) != rows[0]["num_folds"] or None in left:
         return None
     known = [_risk(row) for row in rows]
     apart = [a - b for a, b in zip(left, known, strict=True) if b is not None]
-    risk, bias = _interval(cell, left), _interval(cell, apart)
+    value, risk = mean(left), mean_known(known)
+    room = _room(cell, value, task_of(task))
+    whole = _joined(_interval(cell, left), room, 0.0)
+    error = _joined(_interval(cell, apart), room, risk)
     return {
         "num_folds": len(rows),
-        "cross_validation_risk": mean(left),
-        "cross_validation_risk_lo": risk.lo,
-        "cross_validation_risk_hi": risk.hi,
+        "cross_validation_risk": value,
+        "cross_validation_risk_lo": whole.lo,
+        "cross_validation_risk_hi": whole.hi,
         "folds_sd": statistics.stdev(left),
-        "risk": mean_known(known),
-        "bias": mean(apart) if apart else None,
-        "bias_lo": bias.lo,
-        "bias_hi": bias.hi,
+        "evaluation_risk": risk,
+        "error": mean(apart) if apart else None,
+        "error_lo": error.lo,
+        "error_hi": error.hi,
     }
+
+
+def _room(cell: Cell, value: float, task: Task) -> Interval:
+    """What the number of wrong ones among all n allows; unknown where risks are no shares."""
+    if not task.keeps_decisions:
+        return Interval(None, None)
+    return clopper_pearson(value * cell.num_train, cell.num_train)
+
+
+def _joined(first: Interval, room: Interval, risk: float | None) -> Interval:
+    """The smallest interval that holds the first and what the room leaves above a risk."""
+    if first.lo is None or first.hi is None or room.lo is None or room.hi is None or risk is None:
+        return first
+    return Interval(min(first.lo, room.lo - risk), max(first.hi, room.hi - risk))
 
 
 def _risk(row: Row) -> float | None:

@@ -24,6 +24,7 @@ def caveats(study: Study, results: Results) -> list[str]:
         _settled(rows),
         _approximation(rows),
         _slack(rows),
+        _limit(rows),
         _search(trials),
         f"{missing} rows of the study are missing: see “Missing”." if missing else "",
         f"{failed} trials failed: see “Failed”." if failed else "",
@@ -96,7 +97,9 @@ def _approximation(rows: Sequence[Row]) -> str:
     text = f"Approximation has settled in {_share(settled, len(known))} cells"
     if settled == len(known):
         return f"{text}."
-    return f"{text}; in the others it is at most (≤) and objective at least (≥) what is shown."
+    return (
+        f"{text}; in the others it is at most (≤) what is shown, and objective gains what it loses."
+    )
 
 
 def _slack(rows: Sequence[Row]) -> str:
@@ -135,3 +138,15 @@ def _search(trials: Sequence[Row]) -> str:
 
 def _share(number: int, of: int) -> str:
     return f"{number} of {of}"
+
+
+def _limit(rows: Sequence[Row]) -> str:
+    """U_A falls with its stream, too, and nothing here says that it has ended to."""
+    lengths = sorted({row["limit_num_stream"] for row in rows if row["limit_num_stream"]})
+    if not lengths:
+        return ""
+    shown = listed([f"{length:,}" for length in lengths])
+    return (
+        f"U_A is what {shown} examples leave, not what all would: as much as it would still fall "
+        "by is in objective, where that is known, and is missing in estimation."
+    )

@@ -23,7 +23,6 @@ WIDTH = 100
 NEW_LINE = "\n"
 MARKS = {  # of what stands before or after a number, where any row has it
     "≤": "at most: U_H may fall further",
-    "≥": "at least, likewise",
     "~": "some seeds had not settled",
     "*": "seeds missing",
     UNKNOWN: "unknown",

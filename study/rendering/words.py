@@ -50,15 +50,17 @@ FAULT_WORDS: Mapping[str, str] = MappingProxyType(
 
 
 def mark_of(row: Row, error: str) -> str:
-    """Return what stands before an error: ≤ and ≥ where U_H may fall further, ~ where unsettled.
+    """Return what stands before an error: ≤ where U_H may fall further, ~ where unsettled.
 
-    U_H is approximation's upper end and objective's lower one. Where some seeds had not settled,
-    R_n(inf) is the risk at which training was given up, and estimation and optimization with it.
+    What U_H falls by is approximation's loss and objective's gain; but U_A falls with a longer
+    stream too, which objective loses and estimation gains, so that objective has no mark. Where
+    some seeds had not settled, R_n(inf) is the risk at which training was given up, and estimation
+    and optimization with it.
     """
     if error not in FAULT_WORDS or row[error] is None:
         return ""
-    if error in ("approximation", "objective") and is_bound(row):
-        return "≤" if error == "approximation" else "≥"
+    if error == "approximation" and is_bound(row):
+        return "≤"
     is_unsettled = row["share_converged"] is not None and row["share_converged"] < 1
     return "~" if error in ("estimation", "optimization") and is_unsettled else ""
 

@@ -310,8 +310,8 @@ CROSS_VALIDATION_COLUMNS = (
     Column("num_folds", "Int64", COUNT, "k: parts of the sample of the first measured seed"),
     *_interval_columns("cross_validation_risk", RISK, "mean over folds of what each left"),
     Column("folds_sd", "Float64", RISK_DIFFERENCE, "standard deviation of the folds' risks"),
-    Column("risk", "Float64", RISK, "of the same rules on the evaluation sample, mean"),
-    *_interval_columns("bias", RISK_DIFFERENCE, "cross_validation_risk - risk, fold by fold"),
+    Column("evaluation_risk", "Float64", RISK, "of the same rules there, labels as noisy; mean"),
+    *_interval_columns("error", RISK_DIFFERENCE, "of what was left out: minus evaluation_risk"),
 )
 
 # hp_<name> columns, as the trials table has them, come after these.
