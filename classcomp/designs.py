@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from classcomp.distortions import distort
-from classcomp.draws import Draws, Examples
+from classcomp.draws import Draws, Examples, Renewal
 from classcomp.populations import Population, make, resplit
 from classcomp.teachers import teacher_on
 from classcomp.training.phases import Phase, Schedule, stream_phases, trained_phases
@@ -127,21 +127,23 @@ def schedule_of(trial: Trial, batch_size: int) -> Schedule:
 
 def _on_a_sample(trial: Trial, draws: Draws, training: Training) -> Design:
     inputs, labels = draws.training(trial.num_train)
-    phases: tuple[Phase, ...] = (_fit(trial.num_train),)
+    sample = Examples(inputs=inputs, labels=labels)
+    return _trained_on(sample, trial, training, draws.renewal(trial.num_train))
+
+
+def _trained_on(
+    sample: Examples, trial: Trial, training: Training, renew: Renewal | None
+) -> Design:
+    """Rounds over these examples; an epoch is one of them."""
+    num = len(sample.labels)
+    phases: tuple[Phase, ...] = (_fit(num),)
     if training.batch_size is not None:
-        phases = trained_phases(training.num_stages, schedule_of(trial, training.batch_size))
-    return Design(
-        source=Sample(
-            inputs=inputs,
-            labels=labels,
-            seed=trial.streams["order"],
-            renew=draws.renewal(trial.num_train),
-        ),
-        head_examples=Examples(inputs=inputs, labels=labels),
-        phases=phases,
-        is_tracked=True,
-        epoch=trial.num_train,
+        schedule = schedule_of(replace(trial, num_train=num), training.batch_size)
+        phases = trained_phases(training.num_stages, schedule)
+    source = Sample(
+        inputs=sample.inputs, labels=sample.labels, seed=trial.streams["order"], renew=renew
     )
+    return Design(source=source, head_examples=sample, phases=phases, is_tracked=True, epoch=num)
 
 
 def _search(trial: Trial, draws: Draws, training: Training) -> Design:
@@ -159,7 +161,6 @@ def _fold(trial: Trial, draws: Draws, training: Training) -> Design:
     order = np.random.default_rng(trial.streams["folds"]).permutation(trial.num_train)
     held_out = np.array_split(order, num_folds)[number]
     kept = np.setdiff1d(order, held_out)
-    plan = _on_a_sample(replace(trial, num_train=len(kept)), draws, training)
     inputs, labels = draws.training(trial.num_train)
     renew = draws.renewal(trial.num_train)
 
@@ -170,20 +171,8 @@ def _fold(trial: Trial, draws: Draws, training: Training) -> Design:
         looks = renew.of(chosen)(0, np.arange(len(chosen)))
         return Examples(inputs=looks, labels=labels[places])
 
-    ours = part(kept)
-    source = Sample(
-        inputs=ours.inputs,
-        labels=ours.labels,
-        seed=trial.streams["order"],
-        renew=None if renew is None else renew.of(kept),
-    )
-    return replace(
-        plan,
-        source=source,
-        head_examples=ours,
-        validation=part(held_out),
-        evaluation=draws.evaluation(),
-    )
+    plan = _trained_on(part(kept), trial, training, None if renew is None else renew.of(kept))
+    return replace(plan, validation=part(held_out), evaluation=draws.evaluation())
 
 
 def _measure(trial: Trial, draws: Draws, training: Training) -> Design:

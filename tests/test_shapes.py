@@ -116,7 +116,7 @@ def refused() -> list[str]:
     import torch
 
     from classcomp.models import Batch, Classifier
-    from classcomp.scores.reconstruction import squared_errors
+    from classcomp.tasks.base import squared_errors
 
     class Transposed(Classifier):
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:

@@ -3,9 +3,6 @@
 import math
 
 from classcomp.tasks import Evaluation
-from classcomp.tasks.base import squared_errors
-
-__all__ = ["psnr_db", "reconstruction_columns", "squared_errors"]
 
 
 def reconstruction_columns(evaluation: Evaluation) -> dict[str, float]:

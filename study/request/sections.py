@@ -5,7 +5,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from study.trials.roles import Budget
 from study.trials.seeds import SEARCH_BASE, VARIANCE_BASE
@@ -145,30 +152,29 @@ class LimitSection(Section):
     _no_value_twice = field_validator("num_stream")(unique)
 
 
+def _none_or_two_to(most: int) -> AfterValidator:
+    """Of one alone there is nothing to be told."""
+
+    def check(number: int) -> int:
+        if number == 1:
+            raise ValueError(f"must be 0 (none) or from 2 to {most}")
+        return number
+
+    return AfterValidator(check)
+
+
 class VarianceSection(Section):
     """The crossed block that splits the variance: seeds each of data, initialisation and order."""
 
-    seeds: Annotated[int, Field(ge=0, le=VARIANCE_BASE, strict=True)] = 0
-
-    @field_validator("seeds")
-    @classmethod
-    def _none_or_two(cls, seeds: int) -> int:
-        if seeds == 1:
-            raise ValueError(f"must be 0 (none) or from 2 to {VARIANCE_BASE}")
-        return seeds
+    seeds: Annotated[
+        int, Field(ge=0, le=VARIANCE_BASE, strict=True), _none_or_two_to(VARIANCE_BASE)
+    ] = 0
 
 
 class CrossValidationSection(Section):
     """K-fold cross-validation of each cell's winner on the sample of its first seed."""
 
-    folds: Annotated[int, Field(ge=0, le=MOST_FOLDS, strict=True)] = 0
-
-    @field_validator("folds")
-    @classmethod
-    def _none_or_two(cls, folds: int) -> int:
-        if folds == 1:
-            raise ValueError(f"must be 0 (none) or from 2 to {MOST_FOLDS}")
-        return folds
+    folds: Annotated[int, Field(ge=0, le=MOST_FOLDS, strict=True), _none_or_two_to(MOST_FOLDS)] = 0
 
 
 class ResourcesSection(Section):

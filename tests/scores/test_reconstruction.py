@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from classcomp.scores.reconstruction import psnr_db, squared_errors
+from classcomp.scores.reconstruction import psnr_db
+from classcomp.tasks.base import squared_errors
 
 
 def test_squared_errors_are_means_over_coordinates():
