@@ -1,7 +1,7 @@
 """What every family of classifiers must keep; its test class inherits `FamilyContract`."""
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -19,41 +19,19 @@ from classcomp.testing.model import (
     risk,
 )
 
+C = TypeVar("C", bound=Classifier)
 
-class FamilyContract(ModelContract):
+
+class FamilyContract(ModelContract[C]):
     """Subclass as `class TestX(FamilyContract)` and set `ModelContract`'s attributes."""
 
+    kind = Classifier  # type: ignore[assignment]  # a narrower contract says more
     overfit_steps = 400
 
     def output(self, model: Model, inputs: Tensor) -> Tensor:
         """Return class probabilities."""
         assert isinstance(model, Decides)
         return model.decide(inputs)[1]
-
-    def make(
-        self,
-        depth: int,
-        shape: tuple[int, ...],
-        classes: int,
-        seed: int = 0,
-        **hyperparameters: Any,
-    ) -> Classifier:
-        """Return a network of the family."""
-        model = super().make(depth, shape, classes, seed, **hyperparameters)
-        assert isinstance(model, Classifier)
-        return model
-
-    def ready(
-        self,
-        shape: tuple[int, ...] | None = None,
-        classes: int = 3,
-        depth: int = 2,
-        seed: int = 0,
-    ) -> tuple[Classifier, Tensor, Tensor]:
-        """Return what `ModelContract.ready` does."""
-        model, inputs, labels = super().ready(shape, classes, depth, seed)
-        assert isinstance(model, Classifier)
-        return model, inputs, labels
 
     def overfit_hyperparameters(self) -> dict[str, Any]:
         """Return hyperparameters that let the family fit 32 points."""

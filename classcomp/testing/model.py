@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pytest
@@ -40,6 +40,9 @@ IMAGE_GRID = (
 )
 VECTOR_GRID = ((1, (1,), 2), (2, (2,), 10), (3, (64,), 3), (4, (784,), 10), (5, (2,), 2))
 BUDGET_SHAPES = (((1, 8, 8), 2), ((3, 64, 64), 10))
+
+
+M = TypeVar("M", bound=Model)
 
 
 def generator(seed: int) -> torch.Generator:
@@ -104,7 +107,7 @@ def risk(model: Model, inputs: Tensor, labels: Tensor) -> float:
     return (model.predict(inputs) != labels).double().mean().item()
 
 
-class ModelContract:
+class ModelContract(Generic[M]):
     """What `FamilyContract` and `ReconstructionContract` share; inherit one of those.
 
     For a network of your own `family` is any name, `network` says where it is defined, and
@@ -113,6 +116,7 @@ class ModelContract:
     """
 
     family: str
+    kind: type[M]  # of what the family's networks are
     network: Network | None = None
     hyperparameters: Mapping[str, Any] = {}
     grid: tuple[tuple[int, tuple[int, ...], int], ...] = IMAGE_GRID
@@ -131,10 +135,12 @@ class ModelContract:
         classes: int,
         seed: int = 0,
         **hyperparameters: Any,
-    ) -> Model:
+    ) -> M:
         """Return a network of the family."""
         given = {**self.hyperparameters, **hyperparameters}
-        return make(self.family, depth, shape, classes, seed, network=self.network, **given)
+        model = make(self.family, depth, shape, classes, seed, network=self.network, **given)
+        assert isinstance(model, self.kind)
+        return model
 
     def ready(
         self,
@@ -142,7 +148,7 @@ class ModelContract:
         classes: int = 3,
         depth: int = 2,
         seed: int = 0,
-    ) -> tuple[Model, Tensor, Tensor]:
+    ) -> tuple[M, Tensor, Tensor]:
         """Return an untrained network with a fitted head, in evaluation mode, and its batch."""
         inputs, labels = random_batch(12, shape or self.shape, classes)
         model = self.make(depth, shape or self.shape, classes, seed)

@@ -21,9 +21,10 @@ class _Coder(Encodes, Reconstructs, Protocol):
     """What the contract asks of a model."""
 
 
-class ReconstructionContract(ModelContract):
+class ReconstructionContract(ModelContract[Model]):
     """Subclass as `class TestX(ReconstructionContract)` and set `ModelContract`'s attributes."""
 
+    kind = Model
     budget_shapes = (((1, 8, 8), 2), ((3, 64, 64), 2))
 
     def output(self, model: Model, inputs: Tensor) -> Tensor:

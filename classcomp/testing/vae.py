@@ -1,11 +1,9 @@
 """What both families on a variational autoencoder keep beyond `FamilyContract`."""
 
 import math
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from classcomp.models.gaussian_latents import gaussian_kl
 from classcomp.models.vae import NUM_HEAD_EXAMPLES, VAE
@@ -20,37 +18,13 @@ from classcomp.testing.model import (
 )
 
 
-class VAEContract(FamilyContract):
+class VAEContract(FamilyContract[VAE]):
     """Set `family`, `overfit_hyperparameters` and `overfit_sample` in the subclass."""
 
     grid = IMAGE_GRID + VECTOR_GRID
     budget_shapes = (((1, 8, 8), 2), ((3, 64, 64), 2), ((2,), 2))
+    kind = VAE
     overfit_steps = 60
-
-    def make(
-        self,
-        depth: int,
-        shape: tuple[int, ...],
-        classes: int,
-        seed: int = 0,
-        **hyperparameters: Any,
-    ) -> VAE:
-        """Return a network of the family."""
-        model = super().make(depth, shape, classes, seed, **hyperparameters)
-        assert isinstance(model, VAE)
-        return model
-
-    def ready(
-        self,
-        shape: tuple[int, ...] | None = None,
-        classes: int = 3,
-        depth: int = 2,
-        seed: int = 0,
-    ) -> tuple[VAE, Tensor, Tensor]:
-        """Return what `FamilyContract.ready` does."""
-        model, inputs, labels = super().ready(shape, classes, depth, seed)
-        assert isinstance(model, VAE)
-        return model, inputs, labels
 
     def test_labels_play_no_part_in_the_loss(self) -> None:
         model, inputs, labels = self.ready()
