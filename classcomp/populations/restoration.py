@@ -1,4 +1,4 @@
-"""What a noisy point says of the clean one: E[x | x + tau N(0, I)], what it leaves, the least error.
+"""What a noisy point says of the clean one: E[x | x + tau N(0, I)], and the least error.
 
 All of it follows from the law of the noisy point alone (Tweedie's formula; Robbins 1956, Efron
 2011): E[x | z] = z + tau^2 grad log p(z), Cov[x | z] = tau^2 I + tau^4 grad grad' log p(z). Of a
@@ -156,8 +156,8 @@ def _centre(law: MixtureLaw, tau: float, points: np.ndarray, c: int) -> np.ndarr
     covariance, centred = law.covariances[c], points - np.array(law.means[c])
     if isinstance(covariance, float):
         shrunk: np.ndarray = points - tau**2 / covariance * centred
-        return shrunk
-    shrunk = points - tau**2 * np.linalg.solve(np.array(covariance), centred.T).T
+    else:
+        shrunk = points - tau**2 * np.linalg.solve(np.array(covariance), centred.T).T
     return shrunk
 
 

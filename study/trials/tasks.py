@@ -26,6 +26,7 @@ class Task:
         seeks_best_rule: U_H, the best rule of the architecture, is looked for; else approximation
             and objective are unknown.
         margin: by how much two risks may differ and be called the same; None: nobody has said.
+        undoes: the distortion that it takes off, without which it has nothing to do; empty: none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Task:
     keeps_decisions: bool = False
     seeks_best_rule: bool = False
     margin: float | None = None
+    undoes: str = ""
 
     @property
     def largest(self) -> float:
@@ -60,6 +62,13 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         for task in (
             CLASSIFICATION,
             Task(name="reconstruction", unit="squared input"),  # E ||x - x^||^2 / d
+            Task(
+                name="denoising",
+                unit="squared input",  # E ||x - f(x + e)||^2 / d
+                floor="least mean squared error",
+                seeks_best_rule=True,
+                undoes="feature_noise",
+            ),
         )
     }
 )

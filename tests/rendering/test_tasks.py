@@ -60,15 +60,15 @@ def test_an_answer_says_which_of_the_two_is_larger_in_the_unit_of_the_risk() -> 
 
 
 def test_a_total_that_is_known_without_its_parts_says_so() -> None:
-    row = cell_row("ae", **{**REBUILT, "task": "denoising", "bayes_risk": 3.0}, total=(2.0, 1, 3))
+    row = cell_row("ae", **{**REBUILT, "task": "inpainting", "bayes_risk": 3.0}, total=(2.0, 1, 3))
     (answer,) = answers(landscape_frame(row))
     assert answer.lines[0].fault == (
         "not known, since approximation and objective are not "
         "(largest known estimate: the sample’s)"
     )
-    rows = [landscape_row("ae", **{**REBUILT, "task": "denoising"}, total=(2.0, 1, 3))]
+    rows = [landscape_row("ae", **{**REBUILT, "task": "inpainting"}, total=(2.0, 1, 3))]
     assert _no_best_rule(rows).startswith(
-        "The best rule of an architecture is not looked for in denoising: approximation and "
+        "The best rule of an architecture is not looked for in inpainting: approximation and "
     )
     assert _no_best_rule([landscape_row(**DECIDED)]) == ""
 
