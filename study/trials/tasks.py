@@ -25,6 +25,7 @@ class Task:
             else its terms: what each example contributes to the risk.
         seeks_best_rule: U_H, the best rule of the architecture, is looked for; else approximation
             and objective are unknown.
+        has_teachers: a network of it can be a law, on which the search for U_H can be tried.
         margin: by how much two risks may differ and be called the same; None: nobody has said.
         undoes: the distortion that it takes off, without which it has nothing to do; empty: none.
     """
@@ -35,6 +36,7 @@ class Task:
     floor: str = "lower limit of the risk"
     keeps_decisions: bool = False
     seeks_best_rule: bool = False
+    has_teachers: bool = False
     margin: float | None = None
     undoes: str = ""
 
@@ -54,6 +56,7 @@ CLASSIFICATION = Task(
     floor="Bayes risk",
     keeps_decisions=True,
     seeks_best_rule=True,
+    has_teachers=True,
     margin=0.005,  # half a point
 )
 TASKS: Mapping[str, Task] = MappingProxyType(

@@ -9,7 +9,7 @@ import pytest
 from study.analysis.reading import read_study
 from study.analysis.results import build_results
 from study.rendering.answers import answers
-from study.rendering.caveats import _no_best_rule, _no_floor
+from study.rendering.caveats import _no_best_rule, _no_floor, _no_teachers, _slack
 from study.rendering.changes import changes
 from study.rendering.decomposition import plain_decompositions
 from study.rendering.findings import find, findings_text
@@ -71,6 +71,16 @@ def test_a_total_that_is_known_without_its_parts_says_so() -> None:
         "The best rule of an architecture is not looked for in inpainting: approximation and "
     )
     assert _no_best_rule([landscape_row(**DECIDED)]) == ""
+
+
+def test_a_task_without_teachers_says_so_and_asks_for_none() -> None:
+    """Before, a denoiser's approximation was said to want best_in_class.slack_restarts."""
+    known = {"approximation": (1.0, 0.5, 1.5), "total": (2.0, 1.0, 3.0)}
+    row = landscape_row("ae", **{**REBUILT, "task": "denoising", "bayes_risk": 3.0}, **known)
+    assert _slack([row]) == ""
+    assert _no_teachers([row]).startswith("Approximation in denoising holds what the search for")
+    assert _no_teachers([landscape_row(**DECIDED, **known)]) == ""
+    assert "slack_restarts" in _slack([row, landscape_row(**DECIDED, **known)])
 
 
 def test_a_law_is_unknown_to_one_task_only() -> None:
