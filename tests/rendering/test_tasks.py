@@ -75,12 +75,13 @@ def test_a_total_that_is_known_without_its_parts_says_so() -> None:
 
 def test_a_task_without_teachers_says_so_and_asks_for_none() -> None:
     """Before, a denoiser's approximation was said to want best_in_class.slack_restarts."""
-    known = {"approximation": (1.0, 0.5, 1.5), "total": (2.0, 1.0, 3.0)}
-    row = landscape_row("ae", **{**REBUILT, "task": "denoising", "bayes_risk": 3.0}, **known)
-    assert _slack([row]) == ""
-    assert _no_teachers([row]).startswith("Approximation in denoising holds what the search for")
-    assert _no_teachers([landscape_row(**DECIDED, **known)]) == ""
-    assert "slack_restarts" in _slack([row, landscape_row(**DECIDED, **known)])
+    cleaned, decided = (
+        landscape_row("ae", **DECIDED | {"task": "denoising"}),
+        landscape_row(**DECIDED),
+    )
+    assert _slack([cleaned]) == _no_teachers([decided]) == ""
+    assert _no_teachers([cleaned]).startswith("Approximation in denoising holds what the search")
+    assert "slack_restarts" in _slack([cleaned, decided])
 
 
 def test_a_law_is_unknown_to_one_task_only() -> None:
