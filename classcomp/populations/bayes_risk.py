@@ -27,7 +27,7 @@ def mixture_bayes_risk(law: MixtureLaw) -> BayesRisk:
         value = closed_form(law)
         if value is not None:
             return BayesRisk(value=value, standard_error=0.0)
-    flat = flattened(law)
+    flat = _flattened(law)
     value = quadrature_risk(flat) if flat.dim <= 2 else None
     if value is not None:
         return BayesRisk(value=value, standard_error=0.0)
@@ -167,7 +167,7 @@ def _rectangle(law: MixtureLaw) -> float | None:
     return float(qa * (1 - qb) + qb * (1 - qa))
 
 
-def flattened(law: MixtureLaw) -> MixtureLaw:
+def _flattened(law: MixtureLaw) -> MixtureLaw:
     """The same decision problem in the span of the means, where all covariances are equal.
 
     Outside of that span (after whitening) x is independent of the label.

@@ -11,6 +11,7 @@ and over components these are mixed by their probabilities given z.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,11 +19,11 @@ from jaxtyping import Float, Float64
 from scipy.special import softmax
 
 from classcomp.populations.base import BayesRisk, Restored, named_seed
-from classcomp.populations.bayes_risk import flattened
-from classcomp.populations.mixture_law import Covariance, MixtureLaw
+from classcomp.populations.mixture_law import Covariance, MixtureLaw, freeze_matrix
 from classcomp.populations.rendering import mean_bumps
 
 NUM_MONTE_CARLO = 2**18
+FEWEST_DRAWS = 2**14
 GRID_TOLERANCE = 1e-9  # relative; two grids, one twice as fine as the other, agree to this
 _REACH = 9.0  # standard deviations; 1e-18 of a component lies beyond
 _STEPS = (6, 12, 24)  # nodes in the narrowest component's standard deviation
@@ -78,27 +79,18 @@ def restored_bumps(
 def least_error_of_points(noisy_law: MixtureLaw, tau: float) -> BayesRisk:
     """min_f E |f(z) - x|^2 / d, the mean of what `restored_points` leaves.
 
-    By quadrature in one or two dimensions, also where all covariances are equal and the means span
-    no more; exact where the means are one. Else Monte Carlo of a fixed seed.
+    By quadrature in two dimensions at most, also where all components are isotropic and equal and
+    their means span no more: across that span x is one Gaussian. Else by Monte Carlo.
     """
     if tau == 0.0:
         return BayesRisk(value=0.0, standard_error=0.0)
-    flat = flattened(noisy_law)
-    if flat is noisy_law:
-        return _expected(noisy_law, lambda z: restored_points(noisy_law, tau, z).spread)
-    matrix = noisy_law.covariance_matrices()[0]
-    inner = float(np.diag(_left(noisy_law.covariances[0], tau)).mean())
-    centres = tau**2 * np.linalg.solve(matrix, np.array(noisy_law.means).T).T
-
-    def between(z: np.ndarray) -> np.ndarray:
-        probable = softmax(flat.log_joint(z), axis=1)
-        gram = centres @ centres.T
-        squares = probable @ np.diag(gram) - np.einsum("nc,ck,nk->n", probable, gram, probable)
-        spread: np.ndarray = np.maximum(squares, 0.0) / noisy_law.dim
-        return spread
-
-    found = _expected(flat, between)
-    return BayesRisk(value=inner + found.value, standard_error=found.standard_error)
+    flat = _flat(noisy_law)
+    found = _expected(flat, lambda z: restored_points(flat, tau, z).spread)
+    along = flat.dim / noisy_law.dim
+    across = (1 - along) * float(_left(noisy_law.covariances[0], tau)[0, 0])
+    return BayesRisk(
+        value=across + along * found.value, standard_error=along * found.standard_error
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -114,6 +106,7 @@ def least_error_of_bumps(
 def _expected(law: MixtureLaw, spread: Spread) -> BayesRisk:
     """E spread(z): by grids of which two agree, in two dimensions at most; else by drawing.
 
+    Draws are of a fixed seed; many dimensions need fewer, since their spreads differ less.
     On smooth functions that have died away at its ends the trapezoid rule converges geometrically
     (Trefethen and Weideman 2014).
     """
@@ -126,8 +119,9 @@ def _expected(law: MixtureLaw, spread: Spread) -> BayesRisk:
             return BayesRisk(value=value, standard_error=0.0)
         previous = value
     rng = np.random.default_rng(named_seed("classcomp", "least_error", "monte_carlo"))
+    whole = min(NUM_MONTE_CARLO, max(FEWEST_DRAWS, 2**27 // law.dim))
     size = max(1, 2**22 // max(law.dim, len(law.weights)))
-    sizes = [min(size, NUM_MONTE_CARLO - begin) for begin in range(0, NUM_MONTE_CARLO, size)]
+    sizes = [min(size, whole - begin) for begin in range(0, whole, size)]
     terms = np.concatenate([spread(law.sample(num, rng)[0]) for num in sizes])
     error = terms.std(ddof=1) / math.sqrt(len(terms))
     return BayesRisk(value=float(terms.mean()), standard_error=float(error))
@@ -149,6 +143,17 @@ def _on_a_grid(law: MixtureLaw, spread: Spread, steps: int) -> float | None:
     cuts = range(_CHUNK, len(nodes), _CHUNK)
     parts = zip(np.split(nodes, cuts), np.split(density, cuts), strict=True)
     return float(sum(d @ spread(z) for z, d in parts) / density.sum())
+
+
+def _flat(law: MixtureLaw) -> MixtureLaw:
+    """The law in the span of its means, where components are isotropic and equal; else itself."""
+    isotropic = {c for c in law.covariances if isinstance(c, float)}
+    if law.dim <= 2 or len(set(law.covariances)) > 1 or not isotropic:
+        return law
+    offsets = np.array(law.means) - law.means[0]
+    _, lengths, basis = np.linalg.svd(offsets, full_matrices=False)
+    rank = max(1, int((lengths > 1e-10 * lengths[0]).sum()))
+    return replace(law, means=freeze_matrix(offsets @ basis[:rank].T))
 
 
 def _centre(law: MixtureLaw, tau: float, points: np.ndarray, c: int) -> np.ndarray:
