@@ -66,13 +66,21 @@ SPACES: dict[str, FamilySpace] = {
     "unet_pretrained": _family(unet_pretrained, takes="images", optional=("dropout",)),
     "vae_svm": _family(vae_svm, takes="any", teaches=False),
     "vae_kmeans": _family(vae_kmeans, takes="any", teaches=False),
-    "autoencoder": _family(autoencoder, takes="images", task="reconstruction", teaches=False),
+    "autoencoder": _family(
+        autoencoder, takes="images", task="reconstruction", optional=("grid",), teaches=False
+    ),
     "linear_autoencoder": _family(
         linear_autoencoder, takes="any", task="reconstruction", teaches=False
     ),
-    "beta_vae": _family(beta_vae, takes="images", task="reconstruction", teaches=False),
+    "beta_vae": _family(
+        beta_vae, takes="images", task="reconstruction", optional=("grid",), teaches=False
+    ),
     "denoising_autoencoder": _family(
-        denoising_autoencoder, takes="images", task="denoising", teaches=False
+        denoising_autoencoder,
+        takes="images",
+        task="denoising",
+        optional=("grid",),
+        teaches=False,
     ),
     "linear_denoiser": _family(linear_denoiser, takes="any", task="denoising", teaches=False),
 }

@@ -64,6 +64,7 @@ LIMITS: dict[str, Limits | Truth] = {
     "l2": Limits(low=0),
     "batch_norm": Truth(),
     "flips": Truth(),
+    "grid": Limits(low=1, high=65, whole=True),
     "width": Limits(low=1),
 }
 

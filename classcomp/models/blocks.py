@@ -150,14 +150,14 @@ class DecoderLevel(nn.Module):
 
 
 class PooledFeatures(nn.Module):
-    """Average pooling to at most 4x4 cells, flattened.
+    """Average pooling to at most `most` cells a side, flattened.
 
     Not global pooling: where in an image something lies may be what tells the classes apart.
     """
 
-    def __init__(self, channels: int, size: Size) -> None:
+    def __init__(self, channels: int, size: Size, most: int = MAX_FEATURE_GRID) -> None:
         super().__init__()
-        self.grid = (min(size[0], MAX_FEATURE_GRID), min(size[1], MAX_FEATURE_GRID))
+        self.grid = (min(size[0], most), min(size[1], most))
         self.num_features = channels * self.grid[0] * self.grid[1]
 
     def forward(

@@ -19,6 +19,7 @@ from classcomp.models.base import (
 )
 from classcomp.models.blocks import (
     BATCH_NORM_MOMENTUM,
+    MAX_FEATURE_GRID,
     Encoder,
     PooledFeatures,
     Size,
@@ -28,6 +29,7 @@ from classcomp.models.blocks import (
 from classcomp.models.initialisation import DenseReLU, ToPixels
 from classcomp.models.widths import CHANNEL_GROWTH, decoder_channels, encoder_channels
 
+MAX_GRID = 64
 HIDDEN_PER_CHANNEL = 2.0
 """Units of the dense layers beside the latent one, for each channel of the last map."""
 
@@ -45,6 +47,7 @@ class CoderConfig(ImageConfig):
             (Loshchilov and Hutter 2019, sec. 2).
         batch_norm: whether blocks are normalised.
         flips: whether training turns every image left to right with probability 1/2.
+        grid: cells a side, at most, that the last map is averaged to.
 
     Raises:
         ValueError: a value is out of range.
@@ -56,6 +59,7 @@ class CoderConfig(ImageConfig):
     l2: float = 0.0
     batch_norm: bool = True
     flips: bool = False
+    grid: int = MAX_FEATURE_GRID
 
     def __post_init__(self) -> None:
         ImageConfig.__post_init__(self)
@@ -65,14 +69,16 @@ class CoderConfig(ImageConfig):
         check_real("l2", self.l2, 0.0)
         check_truth("batch_norm", self.batch_norm)
         check_truth("flips", self.flips)
+        check_integer("grid", self.grid, 1, MAX_GRID)
 
 
 class ConvolutionalEncoder(nn.Module):
     """Blocks of convolution, ReLU and normalisation, each pooled; then a dense layer.
 
-    The last map is averaged to 4x4 cells at most, as in every family of images here: a dense
-    layer on all pixels of a shallow network's map would exceed its budget by itself. So up to depth
-    2 images of more than 16 pixels a side are told by 16 cells.
+    The last map is averaged to 4x4 cells unless `grid` allows more, as in every family of images
+    here: a dense layer on all pixels of a shallow network's map would exceed its budget by itself.
+    So at depth 2 images of more than 16 pixels a side are told by 16 cells; where sizes are free,
+    `grid` = 7 leaves nothing of 28 pixels unseen.
 
     Attributes:
         blocks: of convolutions.
@@ -85,7 +91,7 @@ class ConvolutionalEncoder(nn.Module):
         widths = encoder_channels(width, config.depth)
         block = partial(convolution_block, batch_norm=config.batch_norm)
         self.blocks = Encoder(block, channels, widths, (rows, columns))
-        self.pool = PooledFeatures(widths[-1], self.blocks.out_size)
+        self.pool = PooledFeatures(widths[-1], self.blocks.out_size, config.grid)
         self.num_features = max(config.latent_dim, round(_hidden(width, config.depth)))
         self.dense = DenseReLU(self.pool.num_features, self.num_features)
         self.dropout = config.dropout
@@ -111,7 +117,7 @@ class ConvolutionalDecoder(nn.Module):
     def __init__(self, config: CoderConfig, width: float, encoder: Encoder) -> None:
         super().__init__()
         widths = decoder_channels(width, config.depth)
-        grid = PooledFeatures(widths[-1], encoder.out_size).grid
+        grid = PooledFeatures(widths[-1], encoder.out_size, config.grid).grid
         self.shape, self.out_size = (widths[-1], *grid), encoder.out_size
         num_hidden = max(config.latent_dim, math.floor(_hidden(width, config.depth)))
         self.hidden = DenseReLU(config.latent_dim, num_hidden)

@@ -24,6 +24,30 @@ def recipe_names() -> list[str]:
     return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml"))
 
 
+ALLOWED = {
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of at most {le:g}",
+    "finite_number": "a finite number",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "int_parsing": "an integer",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "string_type": "text in quotes",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "literal_error": "{expected}",
+    "tuple_type": "a list in brackets",
+    "too_short": "a list with at least {min_length} in it",
+    "dict_type": "a table of keys",
+    "model_type": "a table of keys",
+    "model_attributes_type": "a table of keys",
+}
+"""What pydantic's types of error say in the words of a study file."""
+
+
 def read_spec(source: str, overrides: Sequence[str] = (), name: str | None = None) -> StudySpec:
     """Reads a recipe's name or a study file, with `key=value` overrides.
 
@@ -146,6 +170,8 @@ def first_error(error: ValidationError) -> str:
     first = errors[0]
     key = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in ALLOWED:
+        message = f"allowed is {ALLOWED[first['type']].format(**first.get('ctx', {}))}"
     if first["type"] == "extra_forbidden":
         message = f"no such key; allowed are {', '.join(_allowed(first['loc']))}"
     elif first["type"] == "missing":

@@ -107,12 +107,21 @@ def test_dropout_draws_from_the_generator_alone(family):
     ("name", "value"),
     [
         *(("dropout", 1.0), ("dropout", -0.1), ("l1", -1.0), ("l2", float("nan"))),
-        *(("batch_norm", 1), ("flips", "yes")),
+        *(("batch_norm", 1), ("flips", "yes"), ("grid", 0), ("grid", 2.5)),
     ],
 )
 def test_a_wrong_hyperparameter_is_named(family, name, value):
     with pytest.raises(ValueError, match=f"^{name} must be"):
         make(family, 1, SHAPE, 2, **{name: value})
+
+
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
+def test_a_grid_of_seven_keeps_all_cells_of_28_pixels(family):
+    fine, coarse = (make(family, 2, (1, 28, 28), 2, width=6, grid=grid) for grid in (7, 4))
+    assert fine.encoder.pool.num_features == 49 * fine.encoder.blocks.channels[-1]
+    assert coarse.encoder.pool.num_features == 16 * coarse.encoder.blocks.channels[-1]
+    assert fine.decoder.shape[1:] == (7, 7)
+    assert fine.reconstruct(torch.zeros(2, 1, 28, 28)).shape == (2, 1, 28, 28)
 
 
 def test_a_transposed_convolution_starts_at_the_scale_of_its_input():
