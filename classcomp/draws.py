@@ -11,6 +11,7 @@ from torch import Tensor
 from classcomp.distortions import flip_labels, noisy_posterior
 from classcomp.populations import Population
 from classcomp.populations.base import Damage
+from classcomp.populations.damage import noised
 
 EVALUATION_SIZE = 10_000
 """Examples of the evaluation draw, shared by all trials of a population whose law is known."""
@@ -225,11 +226,3 @@ class Draws:
 
     def _tensors(self, x: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
         return self.present(x), torch.from_numpy(labels).to(self.device)
-
-
-def noised(
-    x: Float[np.ndarray, " n *shape"], tau: float, rng: np.random.Generator
-) -> Float[np.ndarray, " n *shape"]:
-    """x + tau N(0, I), in the precision of x."""
-    noisy: np.ndarray = x + x.dtype.type(tau) * rng.standard_normal(x.shape, dtype=x.dtype)
-    return noisy

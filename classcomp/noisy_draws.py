@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from classcomp.draws import EVALUATION_SIZE, SELECTION_SIZE, Draws, Examples, Renewal, noised
+from classcomp.draws import EVALUATION_SIZE, SELECTION_SIZE, Draws, Examples, Renewal
 from classcomp.populations.base import Sample
-from classcomp.populations.damage import BlendAndNoise
+from classcomp.populations.damage import BlendAndNoise, noised
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

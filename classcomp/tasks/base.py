@@ -38,7 +38,7 @@ class Assessment:
         risk: its estimate.
         floor: the smallest possible risk, or None where it is unknown.
         excess: risk above the floor, or None where the floor is unknown.
-        terms: what each example contributes to the risk.
+        terms: what each example contributes to the risk, or to the excess, as the task has it.
     """
 
     risk: Mean

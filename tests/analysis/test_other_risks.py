@@ -277,6 +277,20 @@ def test_a_best_rule_that_nobody_looked_for_is_none(study: Written) -> None:
     assert missing_rows(joined, {}).empty
 
 
+def test_terms_of_a_known_floor_are_held_against_the_excess(study: Written) -> None:
+    terms = Drawn(2).budget[0]
+    study.add_terms(terms={"budget": terms}, floor=3.0, family="a")
+    study.add_terms(terms={"budget": terms}, floor=3.0, family="b", excess_risk=terms.mean() + 3.0)
+    joined = study.joined()
+    assert joined.decisions is not None
+    mine, other = (row for rows in joined.current["measure"].values() for row in rows)
+    assert joined.decisions.terms(mine) is not None
+    assert joined.decisions.skipped == []
+    assert joined.decisions.terms(other) is None
+    (line,) = joined.decisions.skipped
+    assert "excess_risk is" in line
+
+
 def test_tables_of_one_task_do_not_change_beside_another(tmp_path: Path) -> None:
     """A classifier and an autoencoder on one law, whose posterior is the classifier's alone."""
     alone, beside = (classified(tmp_path / name) for name in ("alone", "beside"))
