@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from classcomp.designs import Design, Training, design, population_of
-from classcomp.draws import Draws, presenter
+from classcomp.draws import Draws, Presenter
 from classcomp.models import TRAINING_HYPERPARAMETERS, Model, build, family_of
 from classcomp.populations import Population, RealData
 from classcomp.tasks import TASKS, Task
@@ -65,9 +65,9 @@ def assembled(trial: Trial, data_dir: str | None, device: torch.device) -> Setti
     model = _built(trial, population, takes_images, device)
     assert isinstance(model, task.needs)
     stages = (model,) if trial.role in SEEKS_BEST_RULE else model.stages()
-    draws = Draws(
+    draws = task.draws(
         population=population,
-        present=presenter(population, takes_images, device),
+        present=Presenter(population=population, takes_images=takes_images, device=device),
         device=device,
         streams=trial.streams,
     )
@@ -100,7 +100,7 @@ def _built(trial: Trial, population: Population, takes_images: bool, device: tor
         generator=generator,
     )
     if trial.role in SEEKS_BEST_RULE:
-        model = model.classifier_of_class(generator)
+        model = model.rule_of_class(generator)
     model = model.to(device)
     return model.to(memory_format=torch.channels_last) if takes_images else model
 

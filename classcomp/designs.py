@@ -126,8 +126,7 @@ def schedule_of(trial: Trial, batch_size: int) -> Schedule:
 
 
 def _on_a_sample(trial: Trial, draws: Draws, training: Training) -> Design:
-    inputs, labels = draws.training(trial.num_train)
-    sample = Examples(inputs=inputs, labels=labels)
+    sample = draws.training(trial.num_train)
     return _trained_on(sample, trial, training, draws.renewal(trial.num_train))
 
 
@@ -141,7 +140,11 @@ def _trained_on(
         schedule = schedule_of(replace(trial, num_train=num), training.batch_size)
         phases = trained_phases(training.num_stages, schedule)
     source = Sample(
-        inputs=sample.inputs, labels=sample.labels, seed=trial.streams["order"], renew=renew
+        inputs=sample.inputs,
+        labels=sample.labels,
+        targets=sample.targets,
+        seed=trial.streams["order"],
+        renew=renew,
     )
     return Design(source=source, head_examples=sample, phases=phases, is_tracked=True, epoch=num)
 
@@ -161,15 +164,17 @@ def _fold(trial: Trial, draws: Draws, training: Training) -> Design:
     order = np.random.default_rng(trial.streams["folds"]).permutation(trial.num_train)
     held_out = np.array_split(order, num_folds)[number]
     kept = np.setdiff1d(order, held_out)
-    inputs, labels = draws.training(trial.num_train)
+    sample = draws.training(trial.num_train)
     renew = draws.renewal(trial.num_train)
 
     def part(chosen: np.ndarray) -> Examples:
-        places = torch.from_numpy(chosen).to(inputs.device)
+        places = torch.from_numpy(chosen).to(sample.labels.device)
+        labels, wanted = sample.labels[places], sample.targets
         if renew is None:
-            return Examples(inputs=inputs[places], labels=labels[places])
-        looks = renew.of(chosen)(0, np.arange(len(chosen)))
-        return Examples(inputs=looks, labels=labels[places])
+            targets = None if wanted is None else wanted[places]
+            return Examples(inputs=sample.inputs[places], labels=labels, targets=targets)
+        inputs, targets = renew.of(chosen)(0, np.arange(len(chosen)))
+        return Examples(inputs=inputs, labels=labels, targets=targets)
 
     plan = _trained_on(part(kept), trial, training, None if renew is None else renew.of(kept))
     return replace(plan, validation=part(held_out), evaluation=draws.evaluation())
@@ -187,7 +192,7 @@ def _limit(trial: Trial, draws: Draws, training: Training) -> Design:
 
 
 def _best_in_class(trial: Trial, draws: Draws, training: Training) -> Design:
-    """A network of the architecture, trained for the 0-1 risk itself on m clean examples.
+    """A network of the architecture, trained for the risk itself on m clean examples.
 
     Raises:
         ValueError: nobody knows the posterior that it is trained on.
@@ -226,7 +231,8 @@ def _streamed(
 ) -> Design:
     """`num_examples` examples that never come twice.
 
-    Where the law is known, and `is_soft`, the labels' probabilities are learnt in their place.
+    Where the law is known, and `is_soft`, the labels' probabilities are learnt in their place, or
+    the targets' means in that of the targets.
     Real images are no stream: there the whole training split is visited, and again only once it
     is used up.
     """
@@ -243,7 +249,13 @@ def _streamed(
         assert num is not None
         head = draws.more(num, rng, split="whole_train", noisy=noisy, is_soft=False)
         renew = draws.renewal(num, stream="head_examples", split="whole_train")
-        source = Sample(inputs=head[0], labels=head[1], seed=trial.streams["order"], renew=renew)
+        source = Sample(
+            inputs=head[0],
+            labels=head[1],
+            targets=head[2],
+            seed=trial.streams["order"],
+            renew=renew,
+        )
     phases = (
         (_fit(num_head),)
         if training.batch_size is None
@@ -251,7 +263,7 @@ def _streamed(
     )
     return Design(
         source=source,
-        head_examples=Examples(inputs=head[0], labels=head[1]),
+        head_examples=Examples(inputs=head[0], labels=head[1], targets=head[2]),
         phases=phases,
         is_tracked=False,
         evaluation=draws.evaluation(),

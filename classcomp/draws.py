@@ -1,6 +1,6 @@
 """Draws from a population, laid out as one family sees them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from classcomp.distortions import flip_labels, noisy_posterior
 from classcomp.populations import Population
 from classcomp.populations.base import Damage
+from classcomp.populations.damage import noised
 
 EVALUATION_SIZE = 10_000
 """Examples of the evaluation draw, shared by all trials of a population whose law is known."""
@@ -19,8 +20,30 @@ SELECTION_SIZE = 5_000
 RENEWAL_BLOCK = 64
 """Places of the endless sequence of rounds that one generator serves."""
 
-Presenter = Callable[[Float[np.ndarray, " n *point"]], Float32[Tensor, " n *shape"]]
-"""From law coordinates to what a family sees, vectors or images."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Presenter:
+    """From law coordinates to what a family sees, images or vectors, float32, on a device.
+
+    Attributes:
+        population: whose coordinates they are.
+        takes_images: whether the family does.
+        device: of the tensors.
+    """
+
+    population: Population
+    takes_images: bool
+    device: torch.device
+
+    def __call__(self, x: Float[np.ndarray, " n *point"]) -> Float32[Tensor, " n *shape"]:
+        """Present examples."""
+        population = self.population
+        return self.tensor(population.images(x) if self.takes_images else population.vectors(x))
+
+    def tensor(self, shown: Float[np.ndarray, " n *shape"]) -> Float32[Tensor, " n *shape"]:
+        """Arrays that look as they are to be seen already."""
+        tensor = torch.from_numpy(np.ascontiguousarray(shown, dtype=np.float32)).to(self.device)
+        return tensor.contiguous(memory_format=torch.channels_last) if self.takes_images else tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,12 +53,18 @@ class Examples:
     Attributes:
         inputs: what the family sees.
         labels: classes from 0.
+        targets: what is to be made of the inputs, where that is more than a class; or what it is
+            on average, given them.
+        spread: E |target - targets|^2 / d given the inputs, where `targets` are that average; None
+            where they are the targets themselves.
         posterior: None where the law is unknown.
         log_density: in nats, of what a generative model sees, or None where there is none.
     """
 
     inputs: Float32[Tensor, " n *shape"]
     labels: Int64[Tensor, " n"]
+    targets: Float32[Tensor, " n *shape"] | None = None
+    spread: Float64[np.ndarray, " n"] | None = None
     posterior: Float64[np.ndarray, "n classes"] | None = None
     log_density: Float64[np.ndarray, " n"] | None = None
 
@@ -52,29 +81,39 @@ class Renewal:
         damage: of the sample.
         present: as for every other input.
         seed: of stream `damage`.
+        noise: tau of noise that is added and to be taken off again: the inputs without it are the
+            targets. None: inputs have no targets.
     """
 
     damage: Damage
     present: Presenter
     seed: int
+    noise: float | None = None
 
     def of(self, kept: Int64[np.ndarray, " kept"]) -> "Renewal":
         """That of the examples `kept` alone: they are blended with each other only."""
         return replace(self, damage=self.damage.of(kept))
 
-    def __call__(self, begin: int, chosen: Int64[np.ndarray, " b"]) -> Float32[Tensor, " b *shape"]:
-        """Inputs at places [begin, begin + b), which are examples `chosen` of the sample."""
+    def __call__(
+        self, begin: int, chosen: Int64[np.ndarray, " b"]
+    ) -> tuple[Float32[Tensor, " b *shape"], Float32[Tensor, " b *shape"] | None]:
+        """Inputs and targets at places [begin, begin + b), examples `chosen` of the sample."""
         end = begin + len(chosen)
-        x = []
+        x, clean = [], []
         for block in range(begin // RENEWAL_BLOCK, -(-end // RENEWAL_BLOCK)):
             first = block * RENEWAL_BLOCK
             lo, hi = max(begin, first), min(end, first + RENEWAL_BLOCK)
             # Whole blocks are drawn, whoever stands in the places that nobody asked for.
             places = np.zeros(RENEWAL_BLOCK, dtype=np.int64)
             places[lo - first : hi - first] = chosen[lo - begin : hi - begin]
-            drawn = self.damage(places, np.random.default_rng([self.seed, block]))
+            rng = np.random.default_rng([self.seed, block])
+            drawn = self.damage(places, rng)
+            if self.noise is not None:
+                clean.append(drawn[lo - first : hi - first])
+                drawn = noised(drawn, self.noise, rng)
             x.append(drawn[lo - first : hi - first])
-        return self.present(np.concatenate(x))
+        targets = self.present(np.concatenate(clean)) if clean else None
+        return self.present(np.concatenate(x)), targets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,10 +132,12 @@ class Draws:
     device: torch.device
     streams: Mapping[str, int]
 
-    def training(self, num: int) -> tuple[Float32[Tensor, " num *shape"], Int64[Tensor, " num"]]:
+    def training(self, num: int) -> Examples:
         """`num` training examples with the population's label noise."""
         sample = self.population.sample(num, self._rng("data"), split="train")
-        return self._tensors(sample.x, self._flipped(sample.labels, self._rng("noise")))
+        labels = self._flipped(sample.labels, self._rng("noise"))
+        inputs, noisy = self._tensors(sample.x, labels)
+        return Examples(inputs=inputs, labels=noisy)
 
     def renewal(self, num: int, *, stream: str = "data", split: str = "train") -> Renewal | None:
         """How the sample that a stream begins with looks at every visit.
@@ -118,7 +159,9 @@ class Draws:
         noisy: bool,
         is_soft: bool,
     ) -> tuple[
-        Float32[Tensor, " num *shape"], Int64[Tensor, " num"], Float32[Tensor, "num classes"] | None
+        Float32[Tensor, " num *shape"],
+        Int64[Tensor, " num"],
+        Float32[Tensor, " num *wanted"] | None,
     ]:
         """`num` training examples, all drawn from `rng`, with or without label noise.
 
@@ -183,14 +226,3 @@ class Draws:
 
     def _tensors(self, x: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
         return self.present(x), torch.from_numpy(labels).to(self.device)
-
-
-def presenter(population: Population, takes_images: bool, device: torch.device) -> Presenter:
-    """How a family sees law coordinates: as images or as vectors, float32, on `device`."""
-
-    def present(x: Float[np.ndarray, " n *point"]) -> Float32[Tensor, " n *shape"]:
-        shown = population.images(x) if takes_images else population.vectors(x)
-        tensor = torch.from_numpy(np.ascontiguousarray(shown, dtype=np.float32)).to(device)
-        return tensor.contiguous(memory_format=torch.channels_last) if takes_images else tensor
-
-    return present

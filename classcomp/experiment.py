@@ -12,7 +12,7 @@ from torch import Tensor
 
 from classcomp.assembly import assembled
 from classcomp.exhibits import exhibit_arrays
-from classcomp.models import Classifier, count_parameters
+from classcomp.models import Classifier, Denoiser, count_parameters
 from classcomp.scoring import Scorer
 from classcomp.tasks import Evaluation
 from classcomp.training.best_in_class import Search, schedule
@@ -220,7 +220,7 @@ class Experiment:
     def _new_search(self) -> Search:
         source, seed = self.design.source, self.trial.streams["data"]
         assert isinstance(source, FreshStream)
-        assert isinstance(self.model, Classifier)
+        assert isinstance(self.model, Classifier | Denoiser)
 
         def draw(num: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
             inputs, _, targets = source.draw(num, rng)

@@ -5,8 +5,10 @@ from types import ModuleType
 from search_spaces import (
     autoencoder,
     beta_vae,
+    denoising_autoencoder,
     linear,
     linear_autoencoder,
+    linear_denoiser,
     resnet,
     unet,
     unet_pretrained,
@@ -73,4 +75,12 @@ SPACES: dict[str, FamilySpace] = {
     "beta_vae": _family(
         beta_vae, takes="images", task="reconstruction", optional=("grid",), teaches=False
     ),
+    "denoising_autoencoder": _family(
+        denoising_autoencoder,
+        takes="images",
+        task="denoising",
+        optional=("grid",),
+        teaches=False,
+    ),
+    "linear_denoiser": _family(linear_denoiser, takes="any", task="denoising", teaches=False),
 }

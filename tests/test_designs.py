@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from classcomp.designs import Design, Training, design, population_of
-from classcomp.draws import Draws, presenter
+from classcomp.draws import Draws, Presenter
 from classcomp.experiment import run
 from classcomp.models.base import Batch
 from classcomp.trial import Trial
@@ -45,7 +45,7 @@ def designed(asked: Trial, training: Training | None = None) -> Design:
     population, device = population_of(asked, None), torch.device("cpu")
     draws = Draws(
         population=population,
-        present=presenter(population, False, device),
+        present=Presenter(population=population, takes_images=False, device=device),
         device=device,
         streams=asked.streams,
     )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from classcomp.distortions import distort
-from classcomp.draws import RENEWAL_BLOCK, Draws, Renewal, presenter
+from classcomp.draws import RENEWAL_BLOCK, Draws, Presenter, Renewal
 from classcomp.populations import make
 
 NUM = 50
@@ -22,7 +22,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
 def draws_of(distortion: str, severity: float, *, takes_images: bool = True) -> Draws:
     population = distort(make("digits", classes=[3, 8]), distortion, severity)
     device = torch.device("cpu")
-    present = presenter(population, takes_images, device)
+    present = Presenter(population=population, takes_images=takes_images, device=device)
     return Draws(population=population, present=present, device=device, streams=STREAMS)
 
 
@@ -37,18 +37,19 @@ def test_any_portions_see_the_same(distortion: str, severity: float) -> None:
     """As whoever goes on after an interruption asks for other places."""
     renew = renewal_of(draws_of(distortion, severity))
     chosen = np.concatenate([np.random.default_rng(r).permutation(NUM) for r in range(6)])
-    whole = renew(0, chosen)
+    whole, none = renew(0, chosen)
+    assert none is None
     cuts = [0, 1, 7, RENEWAL_BLOCK, 2 * RENEWAL_BLOCK + 3, 200, len(chosen)]
-    pieces = [renew(lo, chosen[lo:hi]) for lo, hi in pairwise(cuts)]
+    pieces = [renew(lo, chosen[lo:hi])[0] for lo, hi in pairwise(cuts)]
     assert torch.equal(torch.cat(pieces), whole)
     again = renewal_of(draws_of(distortion, severity))
-    assert torch.equal(again(90, chosen[90:100]), whole[90:100])
+    assert torch.equal(again(90, chosen[90:100])[0], whole[90:100])
 
 
 def test_every_round_is_new() -> None:
     renew = renewal_of(draws_of("feature_noise", 0.3))
     order = np.arange(NUM)
-    rounds = torch.stack([renew(r * NUM, order) for r in range(40)]).flatten(1)
+    rounds = torch.stack([renew(r * NUM, order)[0] for r in range(40)]).flatten(1)
     assert len(torch.unique(rounds, dim=0)) == 40
     correlation = torch.corrcoef(rounds - rounds.mean(dim=0))
     # of 3,200 pixels: -1/39 for the mean taken off, and .018 around it
@@ -59,15 +60,15 @@ def test_every_round_is_new() -> None:
 def test_it_is_the_sample_that_is_trained_on(takes_images: bool) -> None:
     """The mean over 400 rounds is the clean image that has the sample's label: .015 left."""
     draws = draws_of("feature_noise", 0.3, takes_images=takes_images)
-    clean, labels = draws_of("none", 0.0, takes_images=takes_images).training(NUM)
-    noisy, noisy_labels = draws.training(NUM)
-    assert torch.equal(labels, noisy_labels)
+    clean = draws_of("none", 0.0, takes_images=takes_images).training(NUM)
+    noisy = draws.training(NUM)
+    assert torch.equal(clean.labels, noisy.labels)
     renew = renewal_of(draws)
-    seen = renew(0, np.tile(np.arange(NUM), 400)).reshape(400, *noisy.shape)
-    assert (seen.mean(dim=0) - clean).abs().max() < 5 * 0.015
+    seen = renew(0, np.tile(np.arange(NUM), 400))[0].reshape(400, *noisy.inputs.shape)
+    assert (seen.mean(dim=0) - clean.inputs).abs().max() < 5 * 0.015
     assert seen.dtype == torch.float32
     if takes_images:
-        assert renew(0, np.arange(NUM)).is_contiguous(memory_format=torch.channels_last)
+        assert renew(0, np.arange(NUM))[0].is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_whole_training_part_is_renewed_alike() -> None:
@@ -76,7 +77,7 @@ def test_the_whole_training_part_is_renewed_alike() -> None:
     inputs, *_ = draws.more(NUM, rng, split="whole_train", noisy=True, is_soft=False)
     renew = draws.renewal(NUM, stream="head_examples", split="whole_train")
     assert renew is not None
-    renewed = renew(0, np.arange(NUM))
+    renewed, _ = renew(0, np.arange(NUM))
     assert (inputs - renewed).abs().max() < 0.1
     assert not torch.equal(inputs, renewed)
 

@@ -72,6 +72,7 @@ def test_a_layer_gives_what_the_family_computes_from_it(family):
     model, inputs = network(family)
     last = {"linear": "hidden", "vae_svm": "posterior", "vae_kmeans": "posterior"}
     last |= dict.fromkeys(("autoencoder", "linear_autoencoder", "beta_vae"), "latent")
+    last |= {"denoising_autoencoder": "latent", "linear_denoiser": "hidden"}
     name = last.get(family, "pool")
     values = activations(model, inputs, [name])[name]
     with torch.no_grad():

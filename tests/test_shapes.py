@@ -20,10 +20,13 @@ ROOT = Path(__file__).parent.parent
 DIGITS = ("digits", {"classes": [3, 8]})
 POINTS = ("two_gaussians", {"delta": 2.0, "rendering": "none"})  # posterior and density are known
 FAMILIES = (
-    *("autoencoder", "beta_vae", "linear", "linear_autoencoder", "resnet", "unet"),
-    *("unet_pretrained", "vae_kmeans", "vae_svm", "vgg"),
+    *("autoencoder", "beta_vae", "denoising_autoencoder", "linear", "linear_autoencoder"),
+    *("linear_denoiser", "resnet", "unet", "unet_pretrained", "vae_kmeans", "vae_svm", "vgg"),
 )
-ON_POINTS = ("forest", "linear", "linear_autoencoder", "mynet", "vae_kmeans", "vae_svm")
+ON_POINTS = (
+    *("forest", "linear", "linear_autoencoder", "linear_denoiser", "mynet", "vae_kmeans"),
+    "vae_svm",
+)
 TRAINED = {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": 16}
 pytestmark = pytest.mark.slow
 
@@ -80,6 +83,7 @@ def has_shape(hint: object) -> bool:
 def is_scored(family: str, population: tuple[str, dict[str, Any]]) -> bool:
     from classcomp.experiment import Experiment
     from classcomp.models import family_of
+    from classcomp.tasks import TASKS
     from classcomp.trial import STREAMS, Network, Trial
 
     path, hyperparameters = OWN.get(family, (None, TRAINED))
@@ -100,9 +104,12 @@ def is_scored(family: str, population: tuple[str, dict[str, Any]]) -> bool:
     )
     xor = {"population_name": "xor", "population_parameters": {"sigma": 0.5}}
     trials = [measured, replace(measured, role="limit")]
-    if family_of(family, measured.network).task == "classification":
-        # The posterior must be known there.
+    task = TASKS[family_of(family, measured.network).task]
+    if task.has_best_rule:  # The posterior must be known there.
         trials.append(replace(measured, role="best_in_class", **xor))
+    if task.name == "denoising":
+        noisy = {"distortion": "feature_noise", "severity": 0.3}
+        trials = [replace(trial, **noisy) for trial in trials]
     return all(is_finished_with_a_risk(Experiment(trial, device="cpu")) for trial in trials)
 
 

@@ -10,8 +10,10 @@ import torch
 from classcomp.models import (
     autoencoder,
     beta_vae,
+    denoising_autoencoder,
     linear,
     linear_autoencoder,
+    linear_denoiser,
     resnet,
     unet,
     unet_pretrained,
@@ -23,6 +25,7 @@ from classcomp.models.base import (
     ArchitectureConfig,
     Batch,
     Classifier,
+    Denoiser,
     Model,
     Objective,
     check_real,
@@ -42,6 +45,7 @@ __all__ = [
     "TRAINING_HYPERPARAMETERS",
     "Batch",
     "Classifier",
+    "Denoiser",
     "Family",
     "Model",
     "Objective",
@@ -95,6 +99,14 @@ FAMILIES: dict[str, Family] = {
         task="reconstruction",
     ),
     "beta_vae": Family(config=beta_vae.Config, module=beta_vae.BetaVAE, task="reconstruction"),
+    "denoising_autoencoder": Family(
+        config=denoising_autoencoder.Config,
+        module=denoising_autoencoder.DenoisingAutoencoder,
+        task="denoising",
+    ),
+    "linear_denoiser": Family(
+        config=linear_denoiser.Config, module=linear_denoiser.LinearDenoiser, task="denoising"
+    ),
 }
 
 

@@ -107,14 +107,15 @@ class Batch:
         inputs: vectors `(d,)` or images `(C, H, W)`.
         labels: classes from 0.
         index: positions of the examples in the sample or stream they are of.
-        targets: class probabilities to learn in the labels' place, or None. Where they are the
-            posterior, the cross-entropy has the same minimum and a gradient of less noise.
+        targets: what to learn in the labels' place, or None: class probabilities, or what is to be
+            made of the inputs. Where they are the posterior, or its mean, the cross-entropy, or the
+            squared error, has the same minimum and a gradient of less noise.
     """
 
     inputs: Float[Tensor, " batch *shape"]
     labels: Int64[Tensor, " batch"]
     index: Int64[Tensor, " batch"]
-    targets: Float[Tensor, "batch classes"] | None = None
+    targets: Float[Tensor, " batch *wanted"] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -181,8 +182,8 @@ class Model(nn.Module):
     ) -> None:
         """Refit, on a training sample, what gradients do not train; here there is nothing."""
 
-    def classifier_of_class(self, generator: torch.Generator) -> "Classifier":
-        """Return a network of logits that spans the architecture's rules: U_H is sought in it.
+    def rule_of_class(self, generator: torch.Generator) -> "Classifier | Denoiser":
+        """Return a network that spans the architecture's rules: U_H is sought in it.
 
         It shares this model's parameters. A two-stage family has a linear head there, drawn from
         `generator`, in place of what it fits.
@@ -205,6 +206,9 @@ class Model(nn.Module):
 class Classifier(Model):
     """A network of logits, trained by cross-entropy unless it says otherwise."""
 
+    search_losses: ClassVar[tuple[str, str]] = ("log_odds", "zero_one")
+    """What the search for the best rule lowers, of `training.best_in_class`: first, and at last."""
+
     def forward(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, "batch classes"]:
         """Return logits."""
         raise NotImplementedError
@@ -221,7 +225,7 @@ class Classifier(Model):
         wanted = batch.labels if batch.targets is None else batch.targets
         return F.cross_entropy(self.training_logits(batch.inputs, generator), wanted)
 
-    def classifier_of_class(self, generator: torch.Generator) -> "Classifier":
+    def rule_of_class(self, generator: torch.Generator) -> "Classifier":
         """Return this network."""
         return self
 
@@ -242,6 +246,30 @@ class Classifier(Model):
         """Return `predict` and `predict_proba` of the same inputs, in one pass."""
         probabilities = self.predict_proba(inputs)
         return probabilities.argmax(dim=1), probabilities
+
+
+class Denoiser(Model):
+    """A network from noisy inputs to clean ones, trained by the squared error: the risk itself."""
+
+    search_losses: ClassVar[tuple[str, str]] = ("squared", "squared")
+
+    def forward(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
+        """Return inputs without their noise."""
+        raise NotImplementedError
+
+    def denoise(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
+        """Return the same; the caller sets eval."""
+        clean: Tensor = self(inputs)
+        return clean
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
+        """Return the mean squared error of a coordinate, in squared input units."""
+        assert batch.targets is not None, "who takes noise off learns from pairs"
+        return F.mse_loss(self(batch.inputs), batch.targets)
+
+    def rule_of_class(self, generator: torch.Generator) -> "Denoiser":
+        """Return this network."""
+        return self
 
 
 # Capabilities: what a task, a score or an exhibit may need. In each the caller sets eval.
@@ -279,6 +307,14 @@ class Reconstructs(Protocol):
 
     def reconstruct(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
         """Return the reconstruction."""
+
+
+@runtime_checkable
+class Denoises(Protocol):
+    """Makes clean examples of noisy ones."""
+
+    def denoise(self, inputs: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
+        """Return them."""
 
 
 @runtime_checkable

@@ -132,7 +132,7 @@ class VAE(GaussianLatents, Classifier):
         mean, logvar = self.posterior(self.encoder(inputs)).chunk(2, dim=1)
         return mean, logvar.clamp(*LOG_VARIANCES)
 
-    def classifier_of_class(self, generator: torch.Generator) -> Classifier:
+    def rule_of_class(self, generator: torch.Generator) -> Classifier:
         """Return the encoder's latent means with a linear head."""
         return LatentClassifier(self, generator)
 

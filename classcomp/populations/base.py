@@ -47,10 +47,23 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BayesRisk:
-    """The smallest possible 0-1 risk; `standard_error` is 0 unless it came from Monte Carlo."""
+    """The smallest possible risk; `standard_error` is 0 unless it came from Monte Carlo."""
 
     value: float
     standard_error: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restored:
+    """What is known of clean examples given noisy ones, both as a family sees them.
+
+    Attributes:
+        mean: E[x | z], what the rule of the least mean squared error says.
+        spread: E |x - E[x | z]|^2 / d given z, in squared input units: what no rule can restore.
+    """
+
+    mean: Float[np.ndarray, " n *shape"]
+    spread: Float64[np.ndarray, " n"]
 
 
 class Population(Protocol):
@@ -71,6 +84,10 @@ class Population(Protocol):
     @property
     def label_noise(self) -> float:
         """Probability that a *training* label is flipped; the law itself stays clean."""
+
+    @property
+    def feature_noise(self) -> float:
+        """tau of the noise that is in x."""
 
     @property
     def vector_shape(self) -> tuple[int, ...]:
@@ -104,7 +121,16 @@ class Population(Protocol):
         """
 
     def bayes_risk(self) -> BayesRisk | None:
-        """The law's Bayes risk; None where the law is unknown."""
+        """The law's 0-1 Bayes risk; None where the law is unknown."""
+
+    def restored(self, x: Float[np.ndarray, " n *shape"], *, as_images: bool) -> Restored | None:
+        """What `images` (or `vectors`) of noisy x say of those without the feature noise.
+
+        None where the law is unknown.
+        """
+
+    def least_error(self, *, as_images: bool) -> BayesRisk | None:
+        """The mean of `Restored.spread`: the least mean squared error of a coordinate."""
 
     def vectors(self, x: Float[np.ndarray, " n *shape"]) -> Float32[np.ndarray, "n d"]:
         """Points as they are, images flattened."""
@@ -116,6 +142,9 @@ class Population(Protocol):
 
     def with_feature_noise(self, tau: float) -> Self:
         """x + tau N(0, I)."""
+
+    def without_feature_noise(self) -> Self:
+        """What `with_feature_noise` was asked of."""
 
     def with_imbalance(self, odds: float) -> Self:
         """Multiply the prior odds of class 1 against every other class by `odds`."""

@@ -37,7 +37,7 @@ class BlendAndNoise:
             other = to_floats(self.raw[partners], self.white)
             x = (1 - self.blend / 2) * x + self.blend / 2 * other
         if self.noise > 0:
-            x = x + self.noise * rng.standard_normal(x.shape, dtype=x.dtype)
+            x = noised(x, self.noise, rng)
         return x
 
     def of(self, kept: Int64[np.ndarray, " kept"]) -> "BlendAndNoise":
@@ -60,3 +60,11 @@ class BlendAndNoise:
 def to_floats(x: Real[np.ndarray, " n *shape"], white: int) -> Float[np.ndarray, " n *shape"]:
     """Pixels of uint8 in [0, 1], float32; floats as they are."""
     return x.astype(np.float32) / np.float32(white) if x.dtype == np.uint8 else x
+
+
+def noised(
+    x: Float[np.ndarray, " n *shape"], tau: float, rng: np.random.Generator
+) -> Float[np.ndarray, " n *shape"]:
+    """x + tau N(0, I), in the precision of x."""
+    noisy: np.ndarray = x + x.dtype.type(tau) * rng.standard_normal(x.shape, dtype=x.dtype)
+    return noisy

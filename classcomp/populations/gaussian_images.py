@@ -1,5 +1,6 @@
 """Images whose pixels are i.i.d. Gaussian given the class: exact for models of images too."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -9,6 +10,7 @@ from scipy.special import expit
 
 from classcomp.populations.base import (
     BayesRisk,
+    Restored,
     Sample,
     canonical_label,
     check_feature_noise,
@@ -23,6 +25,8 @@ from classcomp.populations.base import (
     tilt_prior,
 )
 from classcomp.populations.bayes_risk import isotropic_pair_risk
+from classcomp.populations.mixture_law import MixtureLaw
+from classcomp.populations.restoration import least_error_of_points, restored_points
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +40,7 @@ class GaussianImages:
         prior_of_one: P(y = 1).
         size: pixels per side; one channel.
         label_noise: flip probability of training labels.
+        feature_noise: tau of the noise that is in the variances.
     """
 
     label: str
@@ -44,6 +49,7 @@ class GaussianImages:
     prior_of_one: float
     size: int
     label_noise: float = 0.0
+    feature_noise: float = 0.0
 
     @property
     def num_classes(self) -> int:
@@ -104,8 +110,33 @@ class GaussianImages:
         return np.asarray(x, dtype=np.float32)
 
     def with_feature_noise(self, tau: float) -> "GaussianImages":
-        added = check_feature_noise(tau) ** 2
-        return replace(self, variances=(self.variances[0] + added, self.variances[1] + added))
+        total = math.hypot(self.feature_noise, check_feature_noise(tau))
+        return replace(self, variances=self._widened(tau**2), feature_noise=total)
+
+    def without_feature_noise(self) -> "GaussianImages":
+        variances = self._widened(-(self.feature_noise**2))
+        return replace(self, variances=variances, feature_noise=0.0)
+
+    def restored(self, x: Float[np.ndarray, "n 1 size size"], *, as_images: bool) -> Restored:
+        found = restored_points(self._law, self.feature_noise, self.vectors(x))
+        return replace(found, mean=found.mean.reshape(x.shape)) if as_images else found
+
+    def least_error(self, *, as_images: bool) -> BayesRisk:
+        return least_error_of_points(self._law, self.feature_noise)
+
+    @property
+    def _law(self) -> MixtureLaw:
+        """Of the pixels, in a row."""
+        num = self.size**2
+        return MixtureLaw(
+            means=((self.means[0],) * num, (self.means[1],) * num),
+            covariances=self.variances,
+            weights=(1 - self.prior_of_one, self.prior_of_one),
+            labels=(0, 1),
+        )
+
+    def _widened(self, variance: float) -> tuple[float, float]:
+        return (self.variances[0] + variance, self.variances[1] + variance)
 
     def with_imbalance(self, odds: float) -> "GaussianImages":
         tilted = tilt_prior(self.prior, check_odds(odds))

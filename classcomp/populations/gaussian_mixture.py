@@ -1,5 +1,6 @@
 """Mixtures of Gaussians as populations, and the named ones of docs/protocol.md."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations.base import (
     BayesRisk,
+    Restored,
     Sample,
     canonical_label,
     check_feature_noise,
@@ -24,6 +26,12 @@ from classcomp.populations.base import (
 from classcomp.populations.bayes_risk import mixture_bayes_risk
 from classcomp.populations.mixture_law import Covariance, MixtureLaw, freeze_matrix
 from classcomp.populations.rendering import bump_images, check_rendering, frame, plane_images
+from classcomp.populations.restoration import (
+    least_error_of_bumps,
+    least_error_of_points,
+    restored_bumps,
+    restored_points,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +45,7 @@ class GaussianMixture:
         size: pixels per side.
         channels: of the pictures.
         label_noise: flip probability of training labels.
+        feature_noise: tau of the noise that is in the law.
     """
 
     label: str
@@ -45,6 +54,7 @@ class GaussianMixture:
     size: int = 8
     channels: int = 1
     label_noise: float = 0.0
+    feature_noise: float = 0.0
 
     @property
     def num_classes(self) -> int:
@@ -97,7 +107,31 @@ class GaussianMixture:
         return plane_images(x, self.size, self.channels)
 
     def with_feature_noise(self, tau: float) -> "GaussianMixture":
-        return replace(self, law=self.law.noised(check_feature_noise(tau)))
+        total = math.hypot(self.feature_noise, check_feature_noise(tau))
+        return replace(self, law=self.law.noised(tau), feature_noise=total)
+
+    def without_feature_noise(self) -> "GaussianMixture":
+        return replace(self, law=self.law.denoised(self.feature_noise), feature_noise=0.0)
+
+    def restored(self, x: Float[np.ndarray, "n d"], *, as_images: bool) -> Restored:
+        """Of a plane picture all that is not in the plane is nothing, and is known."""
+        tau = self.feature_noise
+        if as_images and self.rendering == "bump":
+            found = restored_bumps(self.law, tau, x, self.frame, self.size)
+            return replace(found, mean=np.repeat(found.mean, self.channels, axis=1))
+        found = restored_points(self.law, tau, x)
+        if not as_images:
+            return found
+        share = self.law.dim / (self.channels * self.size**2)
+        return Restored(mean=self.images(found.mean), spread=share * found.spread)
+
+    def least_error(self, *, as_images: bool) -> BayesRisk:
+        tau = self.feature_noise
+        if as_images and self.rendering == "bump":
+            return least_error_of_bumps(self.law, tau, self.frame, self.size)
+        found = least_error_of_points(self.law, tau)
+        share = self.law.dim / (self.channels * self.size**2) if as_images else 1.0
+        return BayesRisk(value=share * found.value, standard_error=share * found.standard_error)
 
     def with_imbalance(self, odds: float) -> "GaussianMixture":
         return replace(self, law=self.law.tilted(check_odds(odds)))

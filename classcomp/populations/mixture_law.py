@@ -103,11 +103,17 @@ class MixtureLaw:
 
     def noised(self, tau: float) -> "MixtureLaw":
         """The law of x + tau N(0, I): covariances + tau^2 I."""
+        return self._widened(tau**2)
 
+    def denoised(self, tau: float) -> "MixtureLaw":
+        """The law that becomes this one by `noised(tau)`."""
+        return self._widened(-(tau**2))
+
+    def _widened(self, variance: float) -> "MixtureLaw":
         def add(cov: Covariance) -> Covariance:
             if isinstance(cov, float):
-                return cov + tau**2
-            return freeze_matrix(np.array(cov) + tau**2 * np.eye(self.dim))
+                return cov + variance
+            return freeze_matrix(np.array(cov) + variance * np.eye(self.dim))
 
         return replace(self, covariances=tuple(add(c) for c in self.covariances))
 

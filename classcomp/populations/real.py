@@ -116,7 +116,7 @@ class RealData:
         classes: original classes kept, in the order of the new labels; None: all.
         odds: factor on the prior odds of class 1.
         blend: overlap s; x becomes (1 - s/2) x + (s/2) x', x' of another class.
-        noise: standard deviation of what is added to every pixel or coordinate.
+        feature_noise: standard deviation of what is added to every pixel or coordinate.
         label_noise: flip probability of training labels.
         split_seed: which parts it is divided into (see parts.py); None: the data's own.
     """
@@ -126,7 +126,7 @@ class RealData:
     classes: tuple[int, ...] | None = None
     odds: float = 1.0
     blend: float = 0.0
-    noise: float = 0.0
+    feature_noise: float = 0.0
     label_noise: float = 0.0
     split_seed: int | None = None
 
@@ -163,10 +163,14 @@ class RealData:
         candidates = self._rebalanced(pool.labels, rng)
         chosen = rng.permutation(candidates)[:num]
         raw, labels = pool.x[pool.places[chosen]], pool.labels[chosen]
-        if self.blend == 0 and self.noise == 0:
+        if self.blend == 0 and self.feature_noise == 0:
             return Sample(x=to_floats(raw, self.source.white), labels=labels)
         damage = BlendAndNoise(
-            raw=raw, white=self.source.white, labels=labels, blend=self.blend, noise=self.noise
+            raw=raw,
+            white=self.source.white,
+            labels=labels,
+            blend=self.blend,
+            noise=self.feature_noise,
         )
         return Sample(x=damage(np.arange(num), rng), labels=labels, damage=damage)
 
@@ -200,6 +204,12 @@ class RealData:
     def bayes_risk(self) -> None:
         return None
 
+    def restored(self, x: Float[np.ndarray, " n *shape"], *, as_images: bool) -> None:
+        return None
+
+    def least_error(self, *, as_images: bool) -> None:
+        return None
+
     def vectors(self, x: Float[np.ndarray, " n *shape"]) -> Float32[np.ndarray, "n d"]:
         return np.asarray(x, dtype=np.float32).reshape(len(x), -1)
 
@@ -211,8 +221,11 @@ class RealData:
         return np.asarray(x, dtype=np.float32)
 
     def with_feature_noise(self, tau: float) -> "RealData":
-        total = float(np.hypot(self.noise, check_feature_noise(tau)))
-        return replace(self, noise=total)
+        total = float(np.hypot(self.feature_noise, check_feature_noise(tau)))
+        return replace(self, feature_noise=total)
+
+    def without_feature_noise(self) -> "RealData":
+        return replace(self, feature_noise=0.0)
 
     def with_imbalance(self, odds: float) -> "RealData":
         return replace(self, odds=self.odds * check_odds(odds))

@@ -87,6 +87,31 @@ def _profile(coordinate: np.ndarray, low: float, high: float, size: int) -> np.n
     return profile
 
 
+def mean_bumps(
+    mean: Float64[np.ndarray, "n 2"],
+    covariance: Float64[np.ndarray, "2 2"],
+    box: tuple[tuple[float, float], ...],
+    size: int,
+    *,
+    power: int = 1,
+) -> Float64[np.ndarray, "n size size"]:
+    """E of `bump_images` of x ~ N(mean, covariance), one channel, pixel by pixel to a power.
+
+    A spot is exp(-(a - x)' W^-1 (a - x) / 2) at the pixel around a, so that it is
+    |I + W^-1 S|^-1/2 exp(-(a - m)' (W + S)^-1 (a - m) / 2), with W / power in W's place.
+    """
+    low, high = np.array(box).T
+    wide = np.diag(((high - low) / SPOTS_PER_SIDE) ** 2 / power)
+    precision = np.linalg.inv(wide + covariance)
+    height = np.sqrt(np.linalg.det(wide @ precision))
+    centres = low[:, None] + (high - low)[:, None] * (np.arange(size) + 0.5) / size
+    across = (centres[0] - mean[:, :1])[:, None, :]
+    down = (centres[1] - mean[:, 1:])[:, :, None]
+    square = precision[0, 0] * across**2 + precision[1, 1] * down**2
+    found: np.ndarray = height * np.exp(-0.5 * (square + 2 * precision[0, 1] * across * down))
+    return found
+
+
 def plane_images(
     x: Float[np.ndarray, "n d"], size: int, channels: int
 ) -> Float32[np.ndarray, "n channels size size"]:

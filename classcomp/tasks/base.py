@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from classcomp.draws import Examples, Presenter
+from classcomp.draws import Draws, Examples, Presenter
 from classcomp.models.base import Decides, Model, Reconstructs
 from classcomp.populations import Population
 
@@ -38,7 +38,7 @@ class Assessment:
         risk: its estimate.
         floor: the smallest possible risk, or None where it is unknown.
         excess: risk above the floor, or None where the floor is unknown.
-        terms: what each example contributes to the risk.
+        terms: what each example contributes to the risk, or to the excess, as the task has it.
     """
 
     risk: Mean
@@ -107,6 +107,7 @@ class Task(Protocol):
     unit: str  # of the risk and of its terms
     needs: type  # the capability that its models have
     has_best_rule: bool  # whether a posterior says what the best rule of an architecture is
+    draws: type[Draws]  # what its models are shown
 
     def risk(self, model: Model, examples: Examples) -> float:
         """The risk alone, on whatever examples: while training, and where a rule is chosen."""

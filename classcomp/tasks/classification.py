@@ -10,7 +10,7 @@ import math
 import numpy as np
 from jaxtyping import Float, Int
 
-from classcomp.draws import Examples
+from classcomp.draws import Draws, Examples
 from classcomp.models.base import Decides, Model
 from classcomp.tasks.base import (
     Assessment,
@@ -32,6 +32,7 @@ class Classification:
     unit = "probability"
     needs: type = Decides
     has_best_rule = True
+    draws: type[Draws] = Draws
 
     def risk(self, model: Model, examples: Examples) -> float:
         """Share of wrong classes, weighted by the posterior where it is known."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from classcomp.draws import Examples
+from classcomp.draws import Draws, Examples
 from classcomp.models.base import Model, Reconstructs
 from classcomp.tasks.base import (
     Assessment,
@@ -25,6 +25,7 @@ class Reconstruction:
     unit = "squared input"
     needs: type = Reconstructs
     has_best_rule = False  # no posterior tells a network what to give back
+    draws: type[Draws] = Draws
 
     def risk(self, model: Model, examples: Examples) -> float:
         """Mean squared error over examples and coordinates."""

@@ -16,6 +16,7 @@ from jaxtyping import Float, Float32, Float64
 from classcomp.populations import Population, make
 from classcomp.populations.base import (
     BayesRisk,
+    Restored,
     Sample,
     canonical_label,
     check_feature_noise,
@@ -115,6 +116,21 @@ class Teacher:
     def bayes_risk(self) -> BayesRisk:
         """E[1 - max_k eta_k(x)] over `NUM_MONTE_CARLO` inputs of a fixed seed."""
         return _bayes_risk(self.network, self.temperature, self.odds)
+
+    @property
+    def feature_noise(self) -> float:
+        return 0.0
+
+    def without_feature_noise(self) -> "Teacher":
+        return self
+
+    def restored(self, x: Float[np.ndarray, " n *shape"], *, as_images: bool) -> Restored:
+        """Inputs as they are: they have no noise."""
+        shown = self.images(x) if as_images else self.vectors(x)
+        return Restored(mean=shown, spread=np.zeros(len(x)))
+
+    def least_error(self, *, as_images: bool) -> BayesRisk:
+        return BayesRisk(value=0.0, standard_error=0.0)
 
     def vectors(self, x: Float[np.ndarray, " n *shape"]) -> Float32[np.ndarray, "n d"]:
         return self.network.vectors(x)

@@ -1,6 +1,7 @@
 """Contracts that a family keeps, as test classes to inherit; they need pytest.
 
-`FamilyContract` for classifiers, `ReconstructionContract` for what gives its inputs back.
+`FamilyContract` for classifiers, `ReconstructionContract` for what gives its inputs back,
+`DenoisingContract` for what takes their noise off.
 
 ```python
 from classcomp.testing import FamilyContract, Network
@@ -13,9 +14,10 @@ class TestMine(FamilyContract):
 
 import pytest
 
-for _name in ("model", "family", "vae", "reconstruction"):
+for _name in ("model", "family", "vae", "reconstruction", "denoising"):
     pytest.register_assert_rewrite(f"classcomp.testing.{_name}")
 
+from classcomp.testing.denoising import DenoisingContract  # noqa: E402
 from classcomp.testing.family import FamilyContract  # noqa: E402
 from classcomp.testing.model import (  # noqa: E402
     IMAGE_GRID,
@@ -34,6 +36,7 @@ from classcomp.trial import Network  # noqa: E402
 __all__ = [
     "IMAGE_GRID",
     "VECTOR_GRID",
+    "DenoisingContract",
     "FamilyContract",
     "Network",
     "ReconstructionContract",

@@ -65,7 +65,7 @@ class FamilyContract(ModelContract[C]):
         model = self.make(2, self.shape, 3)
         if not model.objectives():
             pytest.skip("fitted, not trained")
-        network = model.classifier_of_class(generator(1)).train()
+        network = model.rule_of_class(generator(1)).train()
         hard, certain = batch_of(inputs, labels), F.one_hot(labels, 3).float()
         soft = dataclasses.replace(hard, labels=torch.zeros_like(labels), targets=certain)
         found, expected = network.loss(soft, generator(0)), network.loss(hard, generator(0))

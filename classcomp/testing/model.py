@@ -77,12 +77,21 @@ def random_batch(num: int, shape: tuple[int, ...], classes: int) -> tuple[Tensor
     return torch.randn(num, *shape, generator=generator(7)), torch.arange(num) % classes
 
 
-def batch_of(inputs: Tensor, labels: Tensor) -> Batch:
+def batch_of(inputs: Tensor, labels: Tensor, targets: Tensor | None = None) -> Batch:
     """Return a whole sample as a batch."""
-    return Batch(inputs=inputs, labels=labels, index=torch.arange(len(labels)))
+    index = torch.arange(len(labels))
+    return Batch(inputs=inputs, labels=labels, index=index, targets=targets)
 
 
-def fit(model: Model, inputs: Tensor, labels: Tensor, *, steps: int, lr: float = 3e-3) -> None:
+def fit(
+    model: Model,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    steps: int,
+    lr: float = 3e-3,
+    targets: Tensor | None = None,
+) -> None:
     """Train each stage with full-batch Adam, a classifier until it errs no more; fit the head."""
     for stage in model.stages():
         objectives = stage.objectives()
@@ -91,7 +100,8 @@ def fit(model: Model, inputs: Tensor, labels: Tensor, *, steps: int, lr: float =
             stage.train()
             for objective, optimizer in zip(objectives, optimizers, strict=True):
                 optimizer.zero_grad()
-                objective.loss(batch_of(inputs, labels), generator(step)).backward()
+                batch = batch_of(inputs, labels, targets)
+                objective.loss(batch, generator(step)).backward()
                 optimizer.step()
             is_checked = isinstance(stage, Decides) and not stage.needs_head and step % 20 == 19
             if is_checked and risk(stage, inputs, labels) == 0:
@@ -108,7 +118,7 @@ def risk(model: Model, inputs: Tensor, labels: Tensor) -> float:
 
 
 class ModelContract(Generic[M]):
-    """What `FamilyContract` and `ReconstructionContract` share; inherit one of those.
+    """What all contracts share; inherit one of a task's.
 
     For a network of your own `family` is any name, `network` says where it is defined, and
     `hyperparameters` are what its constructor needs. What cannot be asked of it is skipped: a
@@ -127,6 +137,10 @@ class ModelContract(Generic[M]):
     def output(self, model: Model, inputs: Tensor) -> Tensor:
         """Return what the family's task looks at, an entry for each example."""
         raise NotImplementedError
+
+    def targets(self, inputs: Tensor) -> Tensor | None:
+        """Return what is to be learned of inputs, where that is more than their classes."""
+        return None
 
     def make(
         self,
@@ -154,7 +168,7 @@ class ModelContract(Generic[M]):
         model = self.make(depth, shape or self.shape, classes, seed)
         model.train()
         for objective in model.objectives():  # running statistics leave their start
-            objective.loss(batch_of(inputs, labels), generator(1))
+            objective.loss(batch_of(inputs, labels, self.targets(inputs)), generator(1))
         model.fit_head(inputs, labels, generator(2))
         return model.eval(), inputs, labels
 
@@ -167,7 +181,8 @@ class ModelContract(Generic[M]):
                 pytest.skip("fitted, not trained")
             for stage in model.stages():
                 stage.train().zero_grad()
-                loss = stage.loss(batch_of(inputs, labels), generator(0))
+                batch = batch_of(inputs, labels, self.targets(inputs))
+                loss = stage.loss(batch, generator(0))
                 assert loss.shape == ()
                 assert math.isfinite(loss.item())
                 loss.backward()
@@ -225,7 +240,7 @@ class ModelContract(Generic[M]):
         with torch.no_grad():
             expected = self.output(model, inputs)
             assert torch.equal(self.output(twin, inputs), expected)
-        fit(twin, inputs, labels, steps=2)
+        fit(twin, inputs, labels, steps=2, targets=self.targets(inputs))
         with torch.no_grad():
             assert torch.equal(self.output(model, inputs), expected)
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classcomp.models.base import Classifier
+from classcomp.models.base import Classifier, Denoiser
 from classcomp.training.loop import DivergedError, PassStats
 from classcomp.training.muon import Muon
 
@@ -36,10 +36,10 @@ WEIGHT_DECAY = 0.1
 
 Draw = Callable[
     [int, np.random.Generator],
-    tuple[Float32[Tensor, " num *shape"], Float32[Tensor, "num classes"]],
+    tuple[Float32[Tensor, " num *shape"], Float32[Tensor, " num *wanted"]],
 ]
-"""(number, generator) to fresh inputs, as the network sees them, and their posteriors."""
-Loss = Literal["log_odds", "cross_entropy", "zero_one"]
+"""(number, generator) to fresh inputs, as the network sees them, and their posteriors, or means."""
+Rule = Classifier | Denoiser
 
 
 def log_odds_loss(
@@ -76,6 +76,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "log_odds": log_odds_loss,
     "cross_entropy": F.cross_entropy,
     "zero_one": zero_one_loss,
+    "squared": F.mse_loss,
 }
 
 
@@ -92,7 +93,7 @@ class SearchPhase:
         is_rule: trains the rule as it will decide, with statistics that stand still.
     """
 
-    loss: Loss
+    loss: str
     num_examples: int
     batch_size: int
     rate_from: float
@@ -105,7 +106,7 @@ class SearchPhase:
         return math.ceil(self.num_examples / PASS_SIZE)
 
 
-def schedule(model: Classifier, num_examples: int) -> tuple[SearchPhase, ...]:
+def schedule(model: Rule, num_examples: int) -> tuple[SearchPhase, ...]:
     """Return the phases of a search that learns from `num_examples` fresh examples.
 
     A normalised network sees `NUM_STATISTICS` inputs besides, without their posteriors.
@@ -117,21 +118,22 @@ def schedule(model: Classifier, num_examples: int) -> tuple[SearchPhase, ...]:
     `linear` has no features to find: a quarter in small batches gets
     near the best line, and the rest in large ones averages the noise away at a sixth of the cost.
     """
+    finding, deciding = model.search_losses
     if _is_normalised(model):
         last = num_examples // 8
         return (
-            _phase("log_odds", num_examples - last, 64, RATE, RATE / 10),
-            replace(_phase("zero_one", last, 128, RATE / 10, 0.0), is_rule=True),
+            _phase(finding, num_examples - last, 64, RATE, RATE / 10),
+            replace(_phase(deciding, last, 128, RATE / 10, 0.0), is_rule=True),
         )
     first = num_examples // 4
     return (
-        _phase("zero_one", first, 64, LINEAR_RATE, LINEAR_RATE / 3),
-        _phase("zero_one", num_examples - first, 512, LINEAR_RATE / 3, 0.0),
+        _phase(deciding, first, 64, LINEAR_RATE, LINEAR_RATE / 3),
+        _phase(deciding, num_examples - first, 512, LINEAR_RATE / 3, 0.0),
     )
 
 
 def _phase(
-    loss: Loss, num_examples: int, batch_size: int, rate_from: float, rate_to: float
+    loss: str, num_examples: int, batch_size: int, rate_from: float, rate_to: float
 ) -> SearchPhase:
     return SearchPhase(
         loss=loss,
@@ -146,7 +148,7 @@ def _is_normalised(model: nn.Module) -> bool:
     return any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
 
 
-def _optimizer(model: Classifier) -> torch.optim.Optimizer:
+def _optimizer(model: Rule) -> torch.optim.Optimizer:
     """Muon for features; for a product of matrices Adam, which moves no direction without cause."""
     if _is_normalised(model):
         return Muon(model.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
@@ -166,7 +168,7 @@ class Search:
     """
 
     def __init__(
-        self, model: Classifier, *, draw: Draw, phases: tuple[SearchPhase, ...], seed: int
+        self, model: Rule, *, draw: Draw, phases: tuple[SearchPhase, ...], seed: int
     ) -> None:
         """Binds an optimizer to the model; `seed` is the stream's."""
         self.model = model

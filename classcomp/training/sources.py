@@ -33,14 +33,16 @@ class Sample:
         inputs: the sample.
         labels: its classes.
         seed: of the shuffles.
-        renew: (place, positions in the sample) to inputs whose damage is drawn anew; None: they
-            look the same at every visit.
+        targets: what is to be made of the inputs, where that is more than a class.
+        renew: (place, positions in the sample) to inputs whose damage is drawn anew, and their
+            targets; None: they look the same at every visit.
     """
 
     inputs: Float[Tensor, " n *shape"]
     labels: Int64[Tensor, " n"]
     seed: int
-    renew: Callable[[int, np.ndarray], Tensor] | None = None
+    targets: Float[Tensor, " n *wanted"] | None = None
+    renew: Callable[[int, np.ndarray], tuple[Tensor, Tensor | None]] | None = None
 
     def examples(self, begin: int, num: int) -> Batch:
         """Places [begin, begin + num) of the rounds one after another."""
@@ -51,8 +53,12 @@ class Sample:
         ]
         offset = begin - first * size
         chosen = np.concatenate(rounds)[offset : offset + num]
-        batch = whole(self.inputs, self.labels).at(torch.from_numpy(chosen).to(self.inputs.device))
-        return batch if self.renew is None else replace(batch, inputs=self.renew(begin, chosen))
+        batch = whole(self.inputs, self.labels, self.targets)
+        batch = batch.at(torch.from_numpy(chosen).to(self.inputs.device))
+        if self.renew is None:
+            return batch
+        inputs, targets = self.renew(begin, chosen)
+        return replace(batch, inputs=inputs, targets=targets)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,14 +66,14 @@ class FreshStream:
     """Examples never seen before.
 
     Attributes:
-        draw: (number, generator) to inputs, labels and, where the law is known, class
-            probabilities to train on in the labels' place.
+        draw: (number, generator) to inputs, labels and what is to be learned in the labels' place:
+            class probabilities, where the law is known, or what is to be made of the inputs.
         seed: of the stream.
     """
 
     draw: Callable[
         [int, np.random.Generator],
-        tuple[Float[Tensor, " n *shape"], Int64[Tensor, " n"], Float[Tensor, "n classes"] | None],
+        tuple[Float[Tensor, " n *shape"], Int64[Tensor, " n"], Float[Tensor, " n *wanted"] | None],
     ]
     seed: int
 
@@ -78,8 +84,11 @@ class FreshStream:
         return Batch(inputs=inputs, labels=labels, index=places, targets=targets)
 
 
-def whole(inputs: Float[Tensor, " n *shape"], labels: Int64[Tensor, " n"]) -> Batch:
+def whole(
+    inputs: Float[Tensor, " n *shape"],
+    labels: Int64[Tensor, " n"],
+    targets: Float[Tensor, " n *wanted"] | None = None,
+) -> Batch:
     """A sample as one batch."""
-    return Batch(
-        inputs=inputs, labels=labels, index=torch.arange(len(labels), device=labels.device)
-    )
+    places = torch.arange(len(labels), device=labels.device)
+    return Batch(inputs=inputs, labels=labels, index=places, targets=targets)

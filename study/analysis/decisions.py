@@ -79,7 +79,7 @@ class Decisions:
         """The terms (N,) whose mean is a rule's risk on the evaluation sample; float64.
 
         Of a classifier 1 - eta_h(x_i)(x_i), or whether h errs where the law is unknown; of another
-        task's model what was kept, in half precision.
+        task's model what was kept, in half precision: of the excess risk, where that is known.
 
         Args:
             row: the trial's, of the trials table.
@@ -230,7 +230,8 @@ def _check_mean(losses: Array, law: _Law, row: Row, branch: str) -> None:
 def _checked_terms(kept: Array, num: int | None, row: Row, branch: str) -> Array:
     """Refuses terms that are none of the task, or of another rule or sample than the table's.
 
-    The table's mean is of terms that were not rounded yet, possibly in float32.
+    The table's mean, of the excess risk where that is known, is of terms that were not rounded yet,
+    possibly in float32.
     """
     if kept.ndim != 1 or kept.dtype.kind != "f" or len(kept) != (num or len(kept)) or not kept.size:
         wanted = "(N,)" if num is None else f"({num},)"
@@ -239,7 +240,8 @@ def _checked_terms(kept: Array, num: int | None, row: Row, branch: str) -> Array
     most = task_of(row["task"]).most
     if not (np.isfinite(terms).all() and (terms >= 0).all() and (terms <= most).all()):
         raise ValueError("terms hold what is no finite number of at least 0")
-    name, found = COLUMNS[branch][0], float(terms.mean())
+    risk, excess = COLUMNS[branch]
+    name, found = risk if row[excess] is None else excess, float(terms.mean())
     told = row[name]
     if is_null(told) or abs(told - found) > (HALF_PRECISION + TOLERANCE) * told + 2.0**-25:
         raise ValueError(f"{name} is {told} in the table and {found:.6g} by the terms")

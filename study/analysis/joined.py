@@ -107,7 +107,7 @@ class Joined:
         return sorted(done(self.current["measure"].get(cell, ())), key=lambda row: row["seed"])
 
     def is_real(self, population: str) -> bool:
-        """Whether the population has finished classifiers, none of which knows its Bayes risk."""
+        """Whether R* is known to none of the population's trials of tasks that know it on laws."""
         rows = [row for held in self.current["measure"].values() for row in done(held)]
         told = [
             row["bayes_risk"]

@@ -9,7 +9,7 @@ from study.rendering.faults import distinct_cells, is_bound
 from study.rendering.words import listed, populations_without_floor, split_by_task, words_of
 from study.trials.schema import ERRORS
 from study.trials.seeds import decode_search_seed
-from study.trials.tasks import CLASSIFICATION
+from study.trials.tasks import CLASSIFICATION, task_of
 
 
 def caveats(study: Study, results: Results) -> list[str]:
@@ -24,6 +24,7 @@ def caveats(study: Study, results: Results) -> list[str]:
         _settled(rows),
         _approximation(rows),
         _slack(rows),
+        _no_teachers(rows),
         _limit(rows),
         _search(trials),
         f"{missing} rows of the study are missing: see “Missing”." if missing else "",
@@ -104,7 +105,11 @@ def _approximation(rows: Sequence[Row]) -> str:
 
 def _slack(rows: Sequence[Row]) -> str:
     """How much the search for U_H leaves where the answer is known, if that was measured."""
-    known = [row for row in rows if row["approximation"] is not None]
+    known = [
+        row
+        for row in rows
+        if row["approximation"] is not None and task_of(row["task"]).has_teachers
+    ]
     if not known:
         return ""
     lacking = sum(row["slack"] is None for row in known)
@@ -123,6 +128,18 @@ def _slack(rows: Sequence[Row]) -> str:
     return (
         "Of each approximation, as much may be the search’s for U_H as it left on a teacher, whose "
         f"own is zero: {listed(texts)}{rest}."
+    )
+
+
+def _no_teachers(rows: Sequence[Row]) -> str:
+    """Where no network can be a law, nothing tells what the search for U_H leaves."""
+    known = split_by_task([row for row in rows if row["approximation"] is not None])
+    names = [words_of(held.task.name) for held in known if not held.task.has_teachers]
+    if not names:
+        return ""
+    return (
+        f"Approximation in {listed(names)} holds what the search for U_H leaves, and nothing tells "
+        "the two apart: there are no teachers."
     )
 
 

@@ -239,6 +239,17 @@ class StudySpec(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _there_is_something_to_undo(self) -> "StudySpec":
+        for family in self.families:
+            undone = task_of(self.space_of(family).task).undoes
+            if undone and not any(self.distortions.get(undone, ())):
+                raise ValueError(
+                    f"families: {family} takes {undone} off and the study has none; "
+                    f"distortions.{undone} must list a severity above 0"
+                )
+        return self
+
     @property
     def own(self) -> Mapping[str, NetworkSection]:
         """The user's own networks by name."""

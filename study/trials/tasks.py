@@ -25,7 +25,9 @@ class Task:
             else its terms: what each example contributes to the risk.
         seeks_best_rule: U_H, the best rule of the architecture, is looked for; else approximation
             and objective are unknown.
+        has_teachers: a network of it can be a law, on which the search for U_H can be tried.
         margin: by how much two risks may differ and be called the same; None: nobody has said.
+        undoes: the distortion that it takes off, without which it has nothing to do; empty: none.
     """
 
     name: str
@@ -34,7 +36,9 @@ class Task:
     floor: str = "lower limit of the risk"
     keeps_decisions: bool = False
     seeks_best_rule: bool = False
+    has_teachers: bool = False
     margin: float | None = None
+    undoes: str = ""
 
     @property
     def largest(self) -> float:
@@ -52,6 +56,7 @@ CLASSIFICATION = Task(
     floor="Bayes risk",
     keeps_decisions=True,
     seeks_best_rule=True,
+    has_teachers=True,
     margin=0.005,  # half a point
 )
 TASKS: Mapping[str, Task] = MappingProxyType(
@@ -60,6 +65,13 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         for task in (
             CLASSIFICATION,
             Task(name="reconstruction", unit="squared input"),  # E ||x - x^||^2 / d
+            Task(
+                name="denoising",
+                unit="squared input",  # E ||x - f(x + e)||^2 / d
+                floor="least mean squared error",
+                seeks_best_rule=True,
+                undoes="feature_noise",
+            ),
         )
     }
 )

@@ -60,13 +60,22 @@ class Written:
         *,
         terms: Mapping[str, Array],
         task: str = "reconstruction",
+        floor: float | None = None,
         **named: Any,
     ) -> None:
-        """Adds a trial of another risk, to which examples contribute `terms` (N,), by branch."""
+        """Adds a trial of another risk, to which examples contribute `terms` (N,), by branch.
+
+        With a floor they are what examples contribute to the excess over it.
+        """
         metrics: dict[str, Any] = {"risk_se": 0.001}
         arrays: dict[str, Array] = {}
+        if floor is not None:
+            metrics |= {"bayes_risk": floor, "bayes_risk_se": 0.0}
         for branch, held in terms.items():
-            metrics[f"{BRANCHES[branch]}risk"] = float(held.mean())
+            prefix, mean = BRANCHES[branch], float(held.mean())
+            metrics[f"{prefix}risk"] = (floor or 0.0) + mean
+            if floor is not None:
+                metrics |= {f"{prefix}excess_risk": mean, f"{prefix}excess_risk_se": 0.001}
             arrays[f"{branch}_terms"] = held.astype(np.float16)
         record = make_record(role, task=task, **{**metrics, **named})
         self.records.append(record)

@@ -265,16 +265,30 @@ def joined_of(records: list[Row]) -> Joined:
 def test_a_best_rule_that_nobody_looked_for_is_none(study: Written) -> None:
     """Before, the best of the measured rules was U_H, where an excess risk was known."""
     drawn = Drawn(2)
-    known = {"excess_risk": 0.2, "converged_excess_risk": 0.1, "bayes_risk": 3.0}
-    drawn.write(study, family="denoiser", task="denoising", **known, bayes_risk_se=0.0)
+    drawn.write(study, family="inpainter", task="inpainting", floor=3.0)
     joined = study.joined()
     (row,) = to_rows(build_landscape(joined, {}))
-    assert row["total"] == pytest.approx(0.2)
+    budget, converged, limit = drawn.budget.mean(), drawn.converged.mean(), drawn.limit.mean()
+    assert row["total"] == pytest.approx(budget)
     assert row["best_in_class_risk"] is row["approximation"] is row["objective"] is None
-    assert row["estimation"] == pytest.approx(0.1 - 0.2)
-    assert row["optimization"] == pytest.approx(0.1)
+    assert row["estimation"] == pytest.approx(converged - limit)
+    assert row["optimization"] == pytest.approx(budget - converged)
     assert None not in [row[f"{n}_lo"] for n in ("total", "estimation", "optimization")]
     assert missing_rows(joined, {}).empty
+
+
+def test_terms_of_a_known_floor_are_held_against_the_excess(study: Written) -> None:
+    terms = Drawn(2).budget[0]
+    study.add_terms(terms={"budget": terms}, floor=3.0, family="a")
+    study.add_terms(terms={"budget": terms}, floor=3.0, family="b", excess_risk=terms.mean() + 3.0)
+    joined = study.joined()
+    assert joined.decisions is not None
+    mine, other = (row for rows in joined.current["measure"].values() for row in rows)
+    assert joined.decisions.terms(mine) is not None
+    assert joined.decisions.skipped == []
+    assert joined.decisions.terms(other) is None
+    (line,) = joined.decisions.skipped
+    assert "excess_risk is" in line
 
 
 def test_tables_of_one_task_do_not_change_beside_another(tmp_path: Path) -> None:

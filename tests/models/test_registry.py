@@ -47,7 +47,7 @@ def test_unknown_hyperparameter_is_one_line_naming_the_known(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_given_width_takes_the_place_of_the_budget(family):
-    narrow, wide = small(family, width=2), small(family, width=24.0)
+    narrow, wide = small(family, width=2), small(family, width=96.0)
     assert count_parameters(narrow) < count_parameters(wide)
     assert not meets_budget(wide, 1)
     with pytest.raises(ValueError, match=r"^width must be"):

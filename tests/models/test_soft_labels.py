@@ -21,7 +21,7 @@ POSTERIOR = torch.tensor(
 def network(family: str) -> tuple[Classifier, Tensor]:
     """In double precision and in training mode, and inputs for it."""
     shape = (5,) if FAMILIES[family].module.takes == "vectors" else (1, 8, 8)
-    model = make(family, 1, shape, CLASSES).classifier_of_class(generator(3)).double().train()
+    model = make(family, 1, shape, CLASSES).rule_of_class(generator(3)).double().train()
     inputs = torch.randn(NUM, *shape, generator=generator(7), dtype=torch.float64)
     return model, inputs
 
@@ -80,7 +80,7 @@ def test_every_family_has_a_network_of_its_rules(family: str) -> None:
 def test_a_vae_s_rules_are_its_encoder_s_with_a_linear_head(family: str) -> None:
     vae = make(family, 1, (6,), CLASSES).eval()
     before = {name: value.clone() for name, value in vae.state_dict().items()}
-    network, twin, other = (vae.classifier_of_class(generator(s)).eval() for s in (1, 1, 2))
+    network, twin, other = (vae.rule_of_class(generator(s)).eval() for s in (1, 1, 2))
     inputs = torch.randn(NUM, 6, generator=generator(7))
     by_hand = vae.features(inputs) @ network.classifier.weight.T + network.classifier.bias
     torch.testing.assert_close(network(inputs), by_hand)

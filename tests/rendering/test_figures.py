@@ -53,17 +53,17 @@ def test_no_colour_scale_and_no_axis_mixes_tasks(
     records: list[Record], levels: dict[str, list[float]]
 ) -> None:
     landscape = landscape_of(records, levels)
-    landscape["task"] = ["denoising" if f == "resnet" else None for f in landscape["family"]]
+    landscape["task"] = ["inpainting" if f == "resnet" else None for f in landscape["family"]]
     maps = [m for m in heat_maps(landscape) if m.error == "total"]
     assert [m.title for m in maps] == [
         "classification · xor(sigma=0.5): total error, percentage points",
-        "denoising · xor(sigma=0.5): total error, units of denoising risk",
+        "inpainting · xor(sigma=0.5): total error, units of inpainting risk",
     ]
     shapes = [{label.split()[0] for p in m.panels for label in p.row_labels} for m in maps]
     assert shapes == [{"linear", "unet_pretrained"}, {"resnet"}]
     held = next(r for r in to_rows(landscape) if r["family"] == "resnet" and r["total"] is not None)
-    grid = next(g for g in error_lines(landscape) if g.title.startswith("denoising · xor"))
-    assert grid.y_labels[0] == "total (units of denoising risk)"
+    grid = next(g for g in error_lines(landscape) if g.title.startswith("inpainting · xor"))
+    assert grid.y_labels[0] == "total (units of inpainting risk)"
     assert held["total"] in grid.panels[0][0].lines[0].y
 
 

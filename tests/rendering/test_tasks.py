@@ -9,7 +9,7 @@ import pytest
 from study.analysis.reading import read_study
 from study.analysis.results import build_results
 from study.rendering.answers import answers
-from study.rendering.caveats import _no_best_rule, _no_floor
+from study.rendering.caveats import _no_best_rule, _no_floor, _no_teachers, _slack
 from study.rendering.changes import changes
 from study.rendering.decomposition import plain_decompositions
 from study.rendering.findings import find, findings_text
@@ -60,17 +60,28 @@ def test_an_answer_says_which_of_the_two_is_larger_in_the_unit_of_the_risk() -> 
 
 
 def test_a_total_that_is_known_without_its_parts_says_so() -> None:
-    row = cell_row("ae", **{**REBUILT, "task": "denoising", "bayes_risk": 3.0}, total=(2.0, 1, 3))
+    row = cell_row("ae", **{**REBUILT, "task": "inpainting", "bayes_risk": 3.0}, total=(2.0, 1, 3))
     (answer,) = answers(landscape_frame(row))
     assert answer.lines[0].fault == (
         "not known, since approximation and objective are not "
         "(largest known estimate: the sample’s)"
     )
-    rows = [landscape_row("ae", **{**REBUILT, "task": "denoising"}, total=(2.0, 1, 3))]
+    rows = [landscape_row("ae", **{**REBUILT, "task": "inpainting"}, total=(2.0, 1, 3))]
     assert _no_best_rule(rows).startswith(
-        "The best rule of an architecture is not looked for in denoising: approximation and "
+        "The best rule of an architecture is not looked for in inpainting: approximation and "
     )
     assert _no_best_rule([landscape_row(**DECIDED)]) == ""
+
+
+def test_a_task_without_teachers_says_so_and_asks_for_none() -> None:
+    """Before, a denoiser's approximation was said to want best_in_class.slack_restarts."""
+    cleaned, decided = (
+        landscape_row("ae", **DECIDED | {"task": "denoising"}),
+        landscape_row(**DECIDED),
+    )
+    assert _slack([cleaned]) == _no_teachers([decided]) == ""
+    assert _no_teachers([cleaned]).startswith("Approximation in denoising holds what the search")
+    assert "slack_restarts" in _slack([cleaned, decided])
 
 
 def test_a_law_is_unknown_to_one_task_only() -> None:

@@ -105,9 +105,9 @@ def test_tasks_have_tables_and_units_of_their_own(
     records: list[Record], levels: dict[str, list[float]]
 ) -> None:
     landscape = landscape_of(records, levels)
-    landscape["task"] = ["denoising" if f == "resnet" else None for f in landscape["family"]]
+    landscape["task"] = ["inpainting" if f == "resnet" else None for f in landscape["family"]]
     text = render_landscape_text(landscape)
-    first, second = text.split("denoising · errors in units of denoising risk")
+    first, second = text.split("inpainting · errors in units of inpainting risk")
     assert first.startswith("classification · errors in percentage points")
     assert "resnet" not in first
     assert re.findall(r"^\w+ +\d", second, re.MULTILINE)

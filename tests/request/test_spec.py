@@ -187,8 +187,22 @@ def test_an_unreadable_study_is_one_line(tmp_path: Path, text: bytes | None, sai
     assert "\n" not in str(caught.value)
 
 
+def test_noise_is_taken_off_where_there_is_some(make_spec: MakeSpec) -> None:
+    for family in ("denoising_autoencoder", "linear_denoiser"):
+        asked = {"families": ["linear", family]}
+        spec = make_spec(**asked, distortions={"feature_noise": [0.0, 0.5]})
+        assert spec.families == ("linear", family)
+        for none in ({}, {"label_noise": [0.2]}, {"feature_noise": [0.0]}):
+            with pytest.raises(SpecError) as caught:
+                make_spec(**asked, distortions=none)
+            assert str(caught.value) == (
+                f"test: families: {family} takes feature_noise off and the study has none; "
+                "distortions.feature_noise must list a severity above 0"
+            )
+
+
 def test_an_unknown_recipe_names_those_there_are() -> None:
-    with pytest.raises(SpecError, match=r"allowed are fashion.*smoke"):
+    with pytest.raises(SpecError, match=r"allowed are .*fashion.*smoke"):
         read_spec("smok")
 
 

@@ -84,6 +84,12 @@ def test_what_would_run_to_its_end_is_not_searched():
         )
 
 
+def test_a_denoiser_s_defaults_are_the_autoencoder_s_around_a_wider_bottleneck():
+    found, plain = SPACES["denoising_autoencoder"], SPACES["autoencoder"]
+    assert found.defaults == plain.defaults | {"latent_dim": 16}
+    assert (found.space, found.limits) == (plain.space, plain.limits)
+
+
 def test_a_truth_is_no_number():
     known = SPACES["autoencoder"]
     assert restricted(known, {"flips": True}, "autoencoder").defaults["flips"] is True

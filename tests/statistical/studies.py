@@ -52,7 +52,12 @@ def run_trials(
         experiment = Experiment(to_trial(trial, "."))
         while not experiment.finished:
             experiment.advance()
-        done = {"status": "done", "metrics": dict(experiment.outcome.metrics), "curves": []}
+        done = {
+            "status": "done",
+            "task": experiment.task.name,
+            "metrics": dict(experiment.outcome.metrics),
+            "curves": [],
+        }
         records.append({**trial.identity, "trial_id": trial.trial_id, **done})
         law, kept = experiment.law, experiment.decisions
         packed = {

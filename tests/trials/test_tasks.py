@@ -2,6 +2,7 @@
 
 import math
 
+from classcomp.distortions import DISTORTIONS
 from classcomp.tasks import TASKS as TRAINED
 from search_spaces import SPACES
 from study.trials.tasks import CLASSIFICATION, TASKS, task_of
@@ -35,3 +36,11 @@ def test_what_is_not_bounded_has_no_allowance() -> None:
         assert (task.name, task.most, task.largest) == (name, math.inf, 0.0)
         assert not any((task.keeps_decisions, task.seeks_best_rule, task.margin))
     assert task_of("reconstruction").unit == "squared input"
+
+
+def test_denoising_has_a_floor_a_best_rule_and_something_to_undo() -> None:
+    task = task_of("denoising")
+    assert (task.floor, task.undoes) == ("least mean squared error", "feature_noise")
+    assert task.undoes in DISTORTIONS
+    assert task.seeks_best_rule
+    assert not task.keeps_decisions
