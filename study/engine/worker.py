@@ -22,6 +22,8 @@ from study.engine import checkpoints
 from study.engine.handover import opened, to_trial
 from study.storage.store import StorageError, Store
 from study.trials.decisions import FOLDER, law_key, pack
+from study.trials.exhibits import FOLDER as EXHIBITS
+from study.trials.exhibits import PLANE, law_exhibit
 from study.trials.roles import ROLES
 from study.trials.trial import TrialSpec, trial_from_json
 
@@ -167,12 +169,18 @@ class TrialActor(Trainable):
         _WRITTEN_LAWS.add((self._address, name))
 
     def _keep_exhibits(self, experiment: "Experiment") -> None:
-        """Writes what is worth looking at, of the first measured trial of a cell."""
+        """Writes what is worth looking at, of the first measured trial of a cell.
+
+        What is the law's alone is written by the first trial that is shown beside it.
+        """
         if not ROLES[self._spec.role].is_measured or self._spec.seed != 0:
             return
-        name = f"exhibits/{self._spec.trial_id}.npz"
         with suppress(Exception):  # a picture less: the result is there, and counts
-            opened(self._address).write(name, _packed(experiment.exhibits()))
+            store, arrays = opened(self._address), experiment.exhibits()
+            store.write(f"{EXHIBITS}/{self._spec.trial_id}.npz", _packed(arrays))
+            name = f"{EXHIBITS}/{law_exhibit(self._spec.cell)}.npz"
+            if PLANE in arrays and store.read(name) is None:
+                store.write(name, _packed(experiment.law_exhibits()))
 
     def _result(
         self, *, status: str, error: str | None, errno: int | None = None
