@@ -58,7 +58,9 @@ def _means(rows: Sequence[Row]) -> Row:
     for name in PLANE_NUMBERS:
         values = [row[name] for row in rows]
         interval = _interval(values, rows[0])
-        found |= {name: mean(values), f"{name}_lo": interval.lo, f"{name}_hi": interval.hi}
+        found[name] = mean(values)
+        if interval.lo is not None and interval.hi is not None:  # a share has no other values
+            found |= {f"{name}_lo": max(0.0, interval.lo), f"{name}_hi": min(1.0, interval.hi)}
     return found
 
 

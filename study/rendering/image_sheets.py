@@ -89,6 +89,7 @@ def draw_sheets(info: Sheets) -> Figure:
     with matplotlib.rc_context(STYLE):
         whole = max((width + margin) * columns, 6.5)
         figure = new_figure(whole, (height + 0.4 + 0.3 * has_columns) * num_rows + 0.6)
+        figure.set_layout_engine("constrained", w_pad=0.12)
         figure.suptitle(wrapped(info.title, whole))
         for axes, panel in zip(panel_grid(figure, len(shapes), columns), info.panels, strict=True):
             _draw_sheet(axes, panel)
