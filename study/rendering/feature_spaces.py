@@ -147,7 +147,9 @@ def draw_feature_spaces(info: FeatureSpaces) -> Figure:
             Line2D([], [], linestyle="", marker=look(k)[1], color=look(k)[0], label=f"class {k}")
             for k in classes
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=int(width / _ENTRY), frameon=False)
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=int(width / _ENTRY), frameon=False
+        )
     return figure
 
 
