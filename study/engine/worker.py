@@ -98,8 +98,10 @@ class TrialActor(Trainable):
         is_done = experiment.finished and (not is_search or len(self._risks) == self._report)
         if is_done:
             self._keep_decisions(experiment)
+        result = self._result(status="done" if is_done else "running", error=None)
+        if is_done:  # looking is no part of what a trial costs, and the clock has been read
             self._keep_exhibits(experiment)
-        return self._result(status="done" if is_done else "running", error=None)
+        return result
 
     @property
     def _is_report_due(self) -> bool:

@@ -273,6 +273,21 @@ def test_what_is_shown_beside_planes_is_kept_once_for_a_law(
     assert kept == {trial.trial_id for trial in (first, noisy, other)} | laws
 
 
+def test_looking_is_no_part_of_what_a_trial_costs(
+    trials: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: type[Idle]
+) -> None:
+    """The result is made before: its clock has not run while pictures were collected."""
+
+    def exhibits(self: Idle) -> dict[str, np.ndarray]:
+        self.passes.append(0.25)
+        return {"confusion/counts": np.eye(2)}
+
+    monkeypatch.setattr(idle, "exhibits", exhibits)
+    told = payload(results(trials["measure"], tmp_path)[-1])
+    assert len(told["curves"]) == Idle.num_passes
+    assert (tmp_path / "exhibits" / f"{trials['measure'].trial_id}.npz").is_file()
+
+
 def test_a_picture_less_costs_no_result(
     trials: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
