@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from classcomp.assembly import assembled
-from classcomp.exhibits import exhibit_arrays
+from classcomp.exhibits import exhibit_arrays, law_arrays
 from classcomp.models import Classifier, Denoiser, count_parameters
 from classcomp.scoring import Scorer
 from classcomp.tasks import Evaluation
@@ -147,6 +147,10 @@ class Experiment:
         if self.design.evaluation is None:
             return {}
         return exhibit_arrays(self._evaluation())
+
+    def law_exhibits(self) -> dict[str, np.ndarray]:
+        """PCA and t-SNE of the evaluation sample, of the law alone; none without two latents."""
+        return {} if self.design.evaluation is None else law_arrays(self._evaluation())
 
     def seconds_per_example(self) -> float:
         """Times a few optimizer steps, or one fit; the trial is not fit for use afterwards."""

@@ -1,6 +1,6 @@
 """Every table that is computed from a study's trials, and the files they are written to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from study.analysis.cross_entropy import build_cross_entropy
 from study.analysis.cross_validation import build_cross_validation
 from study.analysis.decisions import Decisions
 from study.analysis.ensembles import build_ensembles
+from study.analysis.exhibits import Arrays
 from study.analysis.files import write_csv, write_table
 from study.analysis.joined import build_best_in_class, join
 from study.analysis.landscape import build_landscape
+from study.analysis.latent_planes import build_latent_planes
 from study.analysis.learning_curves import build_learning_curves
 from study.analysis.table import Levels
 from study.analysis.variance import build_variance
@@ -22,7 +24,7 @@ from study.analysis.winners import build_winners
 
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "learning_curves", "variance"),
-    *("cross_entropy", "ensembles", "cross_validation"),
+    *("cross_entropy", "ensembles", "cross_validation", "latent_planes"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -48,6 +50,7 @@ class Results:
     cross_entropy: pd.DataFrame
     ensembles: pd.DataFrame
     cross_validation: pd.DataFrame
+    latent_planes: pd.DataFrame
     missing: pd.DataFrame
     num_superseded: int
     notes: Sequence[str] = ()
@@ -59,6 +62,7 @@ def build_results(
     decisions: Decisions | None = None,
     *,
     first_stage: int | None = None,
+    laws: Mapping[str, Arrays] | None = None,
 ) -> Results:
     """Every table of a study.
 
@@ -68,6 +72,7 @@ def build_results(
         decisions: of the study; None: intervals over evaluation examples are unknown.
         first_stage: the number of seeds that a cell starts with, where it is measured until its
             interval is short enough; None where every cell has as many seeds.
+        laws: the exhibits of laws, by name.
     """
     joined = join(trials, decisions, first_stage=first_stage)
     return Results(
@@ -80,6 +85,7 @@ def build_results(
         cross_entropy=build_cross_entropy(joined),
         ensembles=build_ensembles(joined),
         cross_validation=build_cross_validation(joined),
+        latent_planes=build_latent_planes(joined, laws or {}),
         missing=missing_rows(joined, levels),
         num_superseded=joined.num_superseded,
         notes=(WITHOUT_DECISIONS,) if decisions is None else tuple(decisions.skipped),

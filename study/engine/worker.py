@@ -22,6 +22,8 @@ from study.engine import checkpoints
 from study.engine.handover import opened, to_trial
 from study.storage.store import StorageError, Store
 from study.trials.decisions import FOLDER, law_key, pack
+from study.trials.exhibits import FOLDER as EXHIBITS
+from study.trials.exhibits import PLANE, law_exhibit
 from study.trials.roles import ROLES
 from study.trials.trial import TrialSpec, trial_from_json
 
@@ -96,8 +98,10 @@ class TrialActor(Trainable):
         is_done = experiment.finished and (not is_search or len(self._risks) == self._report)
         if is_done:
             self._keep_decisions(experiment)
+        result = self._result(status="done" if is_done else "running", error=None)
+        if is_done:  # looking is no part of what a trial costs, and the clock has been read
             self._keep_exhibits(experiment)
-        return self._result(status="done" if is_done else "running", error=None)
+        return result
 
     @property
     def _is_report_due(self) -> bool:
@@ -167,12 +171,18 @@ class TrialActor(Trainable):
         _WRITTEN_LAWS.add((self._address, name))
 
     def _keep_exhibits(self, experiment: "Experiment") -> None:
-        """Writes what is worth looking at, of the first measured trial of a cell."""
+        """Writes what is worth looking at, of the first measured trial of a cell.
+
+        What is the law's alone is written by the first trial that is shown beside it.
+        """
         if not ROLES[self._spec.role].is_measured or self._spec.seed != 0:
             return
-        name = f"exhibits/{self._spec.trial_id}.npz"
         with suppress(Exception):  # a picture less: the result is there, and counts
-            opened(self._address).write(name, _packed(experiment.exhibits()))
+            store, arrays = opened(self._address), experiment.exhibits()
+            store.write(f"{EXHIBITS}/{self._spec.trial_id}.npz", _packed(arrays))
+            name = f"{EXHIBITS}/{law_exhibit(self._spec.cell)}.npz"
+            if PLANE in arrays and store.read(name) is None:
+                store.write(name, _packed(experiment.law_exhibits()))
 
     def _result(
         self, *, status: str, error: str | None, errno: int | None = None

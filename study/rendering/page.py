@@ -12,7 +12,7 @@ from study.analysis.comparisons import CELL, POPULATION
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
-from study.rendering.exhibits import MAX_PICTURES
+from study.rendering.exhibits import MAX_PICTURES, REFERENCES
 from study.rendering.faults import FAULTS, populations_of
 from study.rendering.findings import Findings
 from study.rendering.hyperparameters import setting_rows
@@ -90,6 +90,7 @@ def render_page(
         "ensembles": split_by_task(to_rows(results.ensembles)),
         "cross_validation": split_by_task(to_rows(results.cross_validation)),
         "variance": _of_families(to_rows(results.variance), tasks),
+        "latent_planes": to_rows(results.latent_planes),
         "missing": to_rows(results.missing),
         "failed": [row for row in trials if row["status"] == "failed"],
     }
@@ -112,6 +113,7 @@ def render_page(
         num_cells=len(by_cell),
         num_significant=sum(row["significant"] or 0 for row in by_cell),
         pictures=pictures,
+        references=REFERENCES,
         max_exhibits=MAX_PICTURES,
         skipped=skipped,
         longest=LONGEST_LIST,
@@ -153,6 +155,7 @@ def _sections(
         ("ensembles", "Votes", lists["ensembles"]),
         ("cross_validation", "Cross-validation", lists["cross_validation"]),
         ("variance", "Variance", lists["variance"]),
+        ("latent_planes", "Latent planes", lists["latent_planes"]),
         ("figures", "Figures", drawn),
         ("exhibits", "Exhibits", [*pictures["exhibits"], *skipped]),
         ("missing", "Missing", lists["missing"]),

@@ -101,6 +101,9 @@ METRIC_COLUMNS = (
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
     Column("reconstruction_mse", "Float64", "squared input", "generative families only"),
     Column("psnr_db", "Float64", "dB", "peak signal to noise; generative families only"),
+    Column("knn_accuracy", "Float64", PROBABILITY, "of 15 neighbours in a plane of two latents"),
+    Column("trustworthiness", "Float64", PROBABILITY, "of neighbours in that plane"),
+    Column("continuity", "Float64", PROBABILITY, "of neighbours of x, in that plane"),
     Column("kl_nats", "Float64", "nats", "KL(true || learned), IWAE; where x has a known density"),
     Column("kl_nats_se", "Float64", STANDARD_ERROR, "of kl_nats over points and draws"),
 )
@@ -312,6 +315,18 @@ CROSS_VALIDATION_COLUMNS = (
     Column("folds_sd", "Float64", RISK_DIFFERENCE, "standard deviation of the folds' risks"),
     Column("evaluation_risk", "Float64", RISK, "of the same rules there, labels as noisy; mean"),
     *_interval_columns("error", RISK_DIFFERENCE, "of what was left out: minus evaluation_risk"),
+)
+
+PLANE_NUMBERS = ("knn_accuracy", "trustworthiness", "continuity")
+LATENT_PLANE_COLUMNS = (
+    *_cell_columns(),
+    Column(
+        "layout", "string", "", "latents: two of a model; pca, tsne: of the examples themselves"
+    ),
+    Column("num_seeds", "Int64", COUNT, "seeds in the means; pca, tsne: null"),
+    *_interval_columns("knn_accuracy", PROBABILITY, "of 15 neighbours in the plane; over seeds"),
+    *_interval_columns("trustworthiness", PROBABILITY, "those near in the plane were near before"),
+    *_interval_columns("continuity", PROBABILITY, "those near before are near in the plane"),
 )
 
 # hp_<name> columns, as the trials table has them, come after these.
