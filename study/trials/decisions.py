@@ -3,7 +3,8 @@
     decisions/<trial_id>.npz    of a classifier `budget` and `converged`, what its rules decide,
                                 bit-packed, and what they predict; of another task `budget_terms`
                                 and `converged_terms`, what each example contributes to the risk:
-                                (N,), float16, or float32 where that does not reach
+                                (N,), float16, or float32 where that does not reach; its `labels`
+                                (N,), and `class_names` (K,) where classes have names
     decisions/law-<key>.npz     what decisions are held against: the evaluation sample's posterior,
                                 or the labels of real data
 

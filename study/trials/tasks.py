@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 PROBABILITY = "probability"
+SQUARED_INPUT = "squared input"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +60,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         task.name: task
         for task in (
             CLASSIFICATION,
-            Task(name="reconstruction", unit="squared input"),  # E ||x - x^||^2 / d
+            Task(name="reconstruction", unit=SQUARED_INPUT),  # E ||x - x^||^2 / d
         )
     }
 )

@@ -253,6 +253,7 @@ OTHERWISE: dict[str, Any] = {
     "name": "other",
     "families": ["linear", "vgg", "resnet", "unet"],
     "depths": [1, 2, 3],
+    "latent_dims": [2, 5],
     "seeds": 9,
     "precision": 0.01,
     "max_seeds": 20,
@@ -293,6 +294,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
     "budget_steps": {"max_steps": 700},
     "max_steps": {"budget_steps": 70},
     "networks": {"families": ["linear", "vgg", "resnet", "forest"]},
+    "latent_dims": {"families": ["linear", "vgg", "resnet", "vae_svm"]},
 }
 """What else must be said where a key is."""
 
