@@ -2,10 +2,10 @@
 
 **The rule.** On a logarithmic axis of k, the knee is the k whose risk lies furthest below the chord
 from the first point to the last: Kneedle (Satopaa, Albrecht, Irwin and Raghavan 2011, "Finding a
-'Kneedle' in a Haystack", sections 2 and 3, offline, no smoothing) on log k. No k below the chord:
-no knee. It does not ask for a curve that falls everywhere, has no threshold to be chosen, and is
-the same in any unit of the risk and of k. It depends on the two ends: they are part of what it
-says.
+'Kneedle' in a Haystack", sections 2 and 3, offline, no smoothing) on log k. There is none where no
+k lies below the chord, nor where that k's risk is not below the first's. The rule does not ask for
+a curve that falls everywhere, has no threshold to be chosen, and is the same in any unit of the
+risk and of k. It depends on the two ends: they are part of what it says.
 
 **Its interval.** How far each k lies below the chord is a contrast of the means, so that the knee
 is where the largest of a few correlated means is. The set of all k that no other lies further below
@@ -65,7 +65,7 @@ def find_knee(dims: Array, means: Array, parts: Sequence[Part] | None) -> Knee:
     contrasts = below_chord(dims)
     below, scale = contrasts @ means, float(np.ptp(means))
     found = int(below.argmax())
-    if below[found] <= 0:
+    if below[found] <= 0 or means[found + 1] >= means[0]:
         return Knee()
     sharpness = float(below[found]) / scale
     if parts is None:

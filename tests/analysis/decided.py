@@ -60,14 +60,19 @@ class Written:
         *,
         terms: Mapping[str, Array],
         task: str = "reconstruction",
+        classes: Mapping[str, Array] | None = None,
         **named: Any,
     ) -> None:
-        """Adds a trial of another risk, to which examples contribute `terms` (N,), by branch."""
+        """Adds a trial of another risk, to which examples contribute `terms` (N,), by branch.
+
+        `classes` are the arrays that say whose the examples are.
+        """
         metrics: dict[str, Any] = {"risk_se": 0.001}
         arrays: dict[str, Array] = {}
         for branch, held in terms.items():
             metrics[f"{BRANCHES[branch]}risk"] = float(held.mean())
             arrays[f"{branch}_terms"] = held.astype(np.float16)
+        arrays |= classes or {}
         record = make_record(role, task=task, **{**metrics, **named})
         self.records.append(record)
         np.savez(self.folder / FOLDER / f"{record['trial_id']}.npz", **arrays)  # type: ignore[arg-type]
