@@ -121,9 +121,9 @@ class Held:
 
 
 def test_intervals_cover_each_class_s_error(tmp_path: Path) -> None:
-    """95% of 500 studies of three classes, less 3 standard errors; and all pairs at once."""
+    """95% of 300 studies of three classes, less 3 standard errors; and all pairs at once."""
     joined = written(tmp_path, drawn(np.random.default_rng(0))).joined()
-    inside, pairs, num = 0, 0, 500
+    inside, pairs, num = 0, 0, 300
     for number in range(num):
         held: Any = Held(drawn(np.random.default_rng([7, number])))
         rows = rows_of(replace(joined, decisions=held))
