@@ -10,9 +10,10 @@ risk and of k. It depends on the two ends: they are part of what it says.
 **Its interval.** How far each k lies below the chord is a contrast of the means, so that the knee
 is where the largest of a few correlated means is. The set of all k that no other lies further below
 the chord than, significantly, holds it with a probability of at least 95% (multiple comparisons
-with the best, Hsu 1984, by Bonferroni: one-sided tests of a k against each other one). A bootstrap
-of the curves of three seeds has ten resamples, and covered the knee in as few as nine of ten. The
-interval is from the smallest of the set to the largest.
+with the best, Hsu 1984, by Bonferroni: one-sided tests of a k against each other one). Seeds are
+common to all k, so that a curve varies as a whole; a bootstrap of the curves of three seeds would
+have ten resamples, too few for any interval. The interval is from the smallest of the set to the
+largest.
 
 **Its sharpness**: how far below the chord, as a share of the range of the risks: 0 of a straight
 line, near 1 of a step at the first k. Where its interval, Bonferroni's over the k that might have
