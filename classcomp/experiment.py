@@ -13,6 +13,7 @@ from torch import Tensor
 from classcomp.assembly import assembled
 from classcomp.exhibits import exhibit_arrays, law_arrays
 from classcomp.models import Classifier, Denoiser, count_parameters
+from classcomp.populations import RealData
 from classcomp.scoring import Scorer
 from classcomp.tasks import Evaluation
 from classcomp.training.best_in_class import Search, schedule
@@ -138,6 +139,17 @@ class Experiment:
         if examples.posterior is None:
             return {**classes, "labels": examples.labels.cpu().numpy()}
         return {**classes, "posterior": examples.posterior}
+
+    @property
+    def classes(self) -> dict[str, np.ndarray]:
+        """Of the evaluation sample the `labels` `(N,)`; `class_names` `(K,)` where there are."""
+        examples = self.design.evaluation
+        if examples is None:
+            return {}
+        smallest = np.min_scalar_type(self.population.num_classes)
+        found = {"labels": examples.labels.cpu().numpy().astype(smallest)}
+        names = self.population.class_names if isinstance(self.population, RealData) else ()
+        return found | ({"class_names": np.array(names)} if names else {})
 
     def exhibits(self) -> dict[str, np.ndarray]:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.

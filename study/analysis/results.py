@@ -16,8 +16,10 @@ from study.analysis.exhibits import Arrays
 from study.analysis.files import write_csv, write_table
 from study.analysis.joined import build_best_in_class, join
 from study.analysis.landscape import build_landscape
+from study.analysis.latent_dims import build_latent_dims
 from study.analysis.latent_planes import build_latent_planes
 from study.analysis.learning_curves import build_learning_curves
+from study.analysis.per_class import build_per_class
 from study.analysis.table import Levels
 from study.analysis.variance import build_variance
 from study.analysis.winners import build_winners
@@ -25,6 +27,7 @@ from study.analysis.winners import build_winners
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "learning_curves", "variance"),
     *("cross_entropy", "ensembles", "cross_validation", "latent_planes"),
+    *("latent_dims", "knees", "per_class"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -51,6 +54,9 @@ class Results:
     ensembles: pd.DataFrame
     cross_validation: pd.DataFrame
     latent_planes: pd.DataFrame
+    latent_dims: pd.DataFrame
+    knees: pd.DataFrame
+    per_class: pd.DataFrame
     missing: pd.DataFrame
     num_superseded: int
     notes: Sequence[str] = ()
@@ -75,6 +81,7 @@ def build_results(
         laws: the exhibits of laws, by name.
     """
     joined = join(trials, decisions, first_stage=first_stage)
+    latent_dims, knees = build_latent_dims(joined, levels)
     return Results(
         landscape=build_landscape(joined, levels),
         best_in_class=build_best_in_class(joined),
@@ -86,6 +93,9 @@ def build_results(
         ensembles=build_ensembles(joined),
         cross_validation=build_cross_validation(joined),
         latent_planes=build_latent_planes(joined, laws or {}),
+        latent_dims=latent_dims,
+        knees=knees,
+        per_class=build_per_class(joined, levels),
         missing=missing_rows(joined, levels),
         num_superseded=joined.num_superseded,
         notes=(WITHOUT_DECISIONS,) if decisions is None else tuple(decisions.skipped),

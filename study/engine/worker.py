@@ -142,8 +142,8 @@ class TrialActor(Trainable):
 
         Intervals are made of them: a result without is none. A set that is divided anew for every
         seed has no evaluation sample that rules share, and intervals of another kind. Classes are
-        packed; what else is kept, such as the terms of another risk, is written as it comes, and
-        needs no law.
+        packed; what else is kept, such as the terms of another risk, is written as it comes, with
+        the examples' classes, and needs no law: what a class costs is known of a divided set too.
 
         Raises:
             UnkeptError: the study's place does not take them.
@@ -151,10 +151,11 @@ class TrialActor(Trainable):
         if not ROLES[self._spec.role].keeps_decisions:
             return
         kept = dict(experiment.decisions)
-        if not kept or experiment.outcome.metrics.get("is_resplit"):
-            return
         decided = [name for name in RULES if name in kept]
+        if not kept or (decided and experiment.outcome.metrics.get("is_resplit")):
+            return
         law = experiment.law if decided else {}
+        kept |= {} if decided else experiment.classes
         kept |= {name: pack(kept[name], int(law["num_classes"])) for name in decided}
         try:
             store = opened(self._address)

@@ -16,7 +16,7 @@ from study.rendering.decision_maps import (
     decision_words,
     draw_decision_maps,
 )
-from study.rendering.faults import plainest
+from study.rendering.faults import plainest, shape_of
 from study.rendering.feature_spaces import (
     FeatureSpaces,
     Similarities,
@@ -38,7 +38,7 @@ from study.rendering.latents import (
     traversal_sheets,
 )
 from study.rendering.units import UNKNOWN
-from study.rendering.words import damage_words
+from study.rendering.words import damage_words, network_words, size_words
 from study.trials.exhibits import law_exhibit
 from study.trials.schema import PLANE_NUMBERS
 from study.trials.trial import cell_of
@@ -59,7 +59,7 @@ class Shown:
     @property
     def label(self) -> str:
         """Of its panel."""
-        return f"{self.row['family']} {self.row['depth']}"
+        return network_words(self.row)
 
     def holds(self, key: str) -> bool:
         """Whether there is anything to draw under a key."""
@@ -107,16 +107,16 @@ def _feature_spaces(title: str, shown: Sequence[Shown]) -> FeatureSpaces:
 
 
 def _similarities(title: str, shown: Sequence[Shown]) -> Similarities | None:
-    """Compare the families of each depth at which there are two or more."""
-    depths: dict[int, list[Shown]] = defaultdict(list)
+    """Compare the families of each depth, and k, at which there are two or more."""
+    sizes: dict[str, list[Shown]] = defaultdict(list)
     for one in shown:
-        depths[one.row["depth"]].append(one)
+        sizes[size_words(one.row)].append(one)
     matrices = {
-        f"depth {depth}": (
+        f"depth {size}": (
             [one.row["family"] for one in mine],
             cka_matrix([one.arrays["features/gram"] for one in mine]),
         )
-        for depth, mine in sorted(depths.items())
+        for size, mine in sizes.items()
         if len(mine) > 1
     }
     return similarities(title, matrices) if matrices else None
@@ -238,8 +238,8 @@ KINDS = (
 def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
     """Choose whose exhibits are shown, MAX_PANELS of a population at most.
 
-    Of every population the least distorted cells at the largest n, and of every family and depth
-    the first seed.
+    Of every population the least distorted cells at the largest n, and of every family, depth
+    and k the first seed.
 
     Args:
         measured: rows of the measuring trials.
@@ -251,9 +251,9 @@ def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
             populations[row["population"]].append(row)
     chosen = []
     for _, rows in sorted(populations.items()):
-        first: dict[tuple[str, int], Row] = {}
-        for row in sorted(plainest(rows), key=lambda r: (r["family"], r["depth"], r["seed"])):
-            first.setdefault((row["family"], row["depth"]), row)
+        first: dict[tuple[str, int, int], Row] = {}
+        for row in sorted(plainest(rows), key=lambda row: (*shape_of(row), row["seed"])):
+            first.setdefault(shape_of(row), row)
         chosen += list(first.values())[:MAX_PANELS]
     return chosen
 

@@ -9,11 +9,15 @@ from study.rendering.answers import Answer, answers
 from study.rendering.caveats import caveats
 from study.rendering.changes import Changes, changes
 from study.rendering.faults import distinct_cells, populations_of
+from study.rendering.latent_dims import knee_lines
+from study.rendering.per_class import class_lines
 from study.rendering.rankings import rankings
 from study.rendering.words import split_by_task
 
 _MOST_CLAUSES = 3  # populations in a sentence of the headline
 _INDENT = "  "
+KNEES_TITLE = "Knee of the risk against the latent dimension k [95% interval]"
+CLASSES_TITLE = "Reconstruction by class: mean squared error [95% interval]"
 CHANGES_TITLE = "What changes the errors (told where the two intervals do not meet)"
 
 
@@ -26,6 +30,8 @@ class Findings:
         answers: whose fault, by population, family and depth.
         changes: with depth, damage and sample size, by population.
         stopping: what stopping at T does; empty where it is not known.
+        knees: of the risk against the latent dimension.
+        classes: the easiest and the hardest to reconstruct.
         rankings: families over all cells of a population.
         caveats: what limits all this.
     """
@@ -34,6 +40,8 @@ class Findings:
     answers: tuple[Answer, ...]
     changes: tuple[Changes, ...]
     stopping: str
+    knees: tuple[str, ...]
+    classes: tuple[str, ...]
     rankings: tuple[str, ...]
     caveats: tuple[str, ...]
 
@@ -53,6 +61,8 @@ def find(study: Study, results: Results) -> Findings:
         answers=tuple(found),
         changes=tuple(changes(results.landscape)),
         stopping=_stopping(distinct_cells(rows)),
+        knees=tuple(knee_lines(results.knees)),
+        classes=tuple(class_lines(results.per_class, results.knees)),
         rankings=tuple(_sentence([one.details]) for one in ranked),
         caveats=tuple(caveats(study, results)),
     )
@@ -97,6 +107,8 @@ def findings_text(found: Findings) -> str:
             lines += [f"{_INDENT}{held.title}", *(f"{2 * _INDENT}{one}" for one in held.sentences)]
         lines += [f"{_INDENT}{found.stopping}"] if found.stopping else []
     for title, texts in (
+        (KNEES_TITLE, found.knees),
+        (CLASSES_TITLE, found.classes),
         ("Families compared", found.rankings),
         ("Before you believe it", found.caveats),
     ):

@@ -69,6 +69,10 @@ class Idle:
     def law(self) -> dict[str, np.ndarray]:
         return {"posterior": POSTERIOR, "num_classes": np.array(2)}
 
+    @property
+    def classes(self) -> dict[str, np.ndarray]:
+        return {"labels": CLASSES}
+
     def exhibits(self) -> dict[str, np.ndarray]:
         return {"confusion/counts": np.eye(2)}
 
@@ -165,21 +169,31 @@ def test_rules_that_share_no_evaluation_sample_are_not_held_against_one(
     assert not (tmp_path / "decisions").exists()
 
 
+@pytest.mark.parametrize("is_resplit", [False, True])
 def test_terms_of_another_risk_are_kept_as_they_come_and_need_no_law(
-    trials: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: type[Idle]
+    is_resplit: bool,
+    trials: dict[str, TrialSpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    idle: type[Idle],
 ) -> None:
-    """Before, the law of every trial had to say how many classes there are, or the trial failed."""
+    """Before, the law of every trial had to say how many classes there are, or the trial failed.
+
+    The examples' classes go with them, and a set that is divided anew keeps both.
+    """
     terms = np.array([0.1, 7.5], dtype=np.float16)
     kept = {"budget_terms": terms, "converged_terms": terms / 2}
     monkeypatch.setattr(idle, "decisions", property(lambda self: kept))
     monkeypatch.setattr(idle, "law", property(lambda self: {}))
     trial = trials["measure"]
+    idle.is_resplit = is_resplit
     assert payload(results(trial, tmp_path)[-1])["status"] == "done"
     (path,) = (tmp_path / "decisions").iterdir()
     assert path.name == f"{trial.trial_id}.npz"
     with np.load(path, allow_pickle=False) as held:
         assert {name: (held[name].dtype, held[name].tolist()) for name in held} == {
-            name: (np.dtype(np.float16), array.tolist()) for name, array in kept.items()
+            name: (array.dtype, array.tolist())
+            for name, array in (kept | {"labels": CLASSES}).items()
         }
 
 
