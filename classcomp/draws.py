@@ -32,12 +32,14 @@ class Examples:
         labels: classes from 0.
         posterior: None where the law is unknown.
         log_density: in nats, of what a generative model sees, or None where there is none.
+        law: what they are of; None where nobody asked.
     """
 
     inputs: Float32[Tensor, " n *shape"]
     labels: Int64[Tensor, " n"]
     posterior: Float64[np.ndarray, "n classes"] | None = None
     log_density: Float64[np.ndarray, " n"] | None = None
+    law: Population | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,8 @@ from types import ModuleType
 from search_spaces import (
     autoencoder,
     beta_vae,
+    gan,
+    gaussian_generator,
     linear,
     linear_autoencoder,
     resnet,
@@ -69,4 +71,8 @@ SPACES: dict[str, FamilySpace] = {
         linear_autoencoder, takes="any", task="reconstruction", teaches=False
     ),
     "beta_vae": _family(beta_vae, takes="images", task="reconstruction", teaches=False),
+    "gan": _family(gan, takes="images", task="generation", teaches=False),
+    "gaussian_generator": _family(
+        gaussian_generator, takes="any", task="generation", teaches=False
+    ),
 }

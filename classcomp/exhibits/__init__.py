@@ -1,19 +1,23 @@
 """Arrays of a finished trial that are worth looking at: one literal registry of exhibits."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from classcomp.exhibits.base import Exhibit
 from classcomp.exhibits.decisions import confusion_arrays, decision_map_arrays
 from classcomp.exhibits.feature_space import feature_arrays
-from classcomp.models.base import Decides, Encodes
+from classcomp.exhibits.samples import sample_arrays, sample_look
+from classcomp.models.base import Decides, Encodes, Generates, Model
 from classcomp.tasks import Evaluation
 
-__all__ = ["EXHIBITS", "Exhibit", "exhibit_arrays"]
+__all__ = ["EXHIBITS", "Exhibit", "exhibit_arrays", "is_watched", "look", "looks_arrays"]
 
 EXHIBITS: dict[str, Exhibit] = {
     "confusion": Exhibit(needs=Decides, collect=confusion_arrays),
     "decision_map": Exhibit(needs=Decides, collect=decision_map_arrays),
     "features": Exhibit(needs=Encodes, collect=feature_arrays),
+    "samples": Exhibit(needs=Generates, collect=sample_arrays, look=sample_look),
 }
 
 
@@ -25,3 +29,30 @@ def exhibit_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
         if isinstance(evaluation.model, exhibit.needs)
         for key, array in exhibit.collect(evaluation).items()
     }
+
+
+def is_watched(model: Model) -> bool:
+    """Whether an exhibit looks at this model while it trains."""
+    return any(e.look is not None and isinstance(model, e.needs) for e in EXHIBITS.values())
+
+
+def look(evaluation: Evaluation) -> dict[str, np.ndarray]:
+    """What exhibits see of a model that is still training, by `<exhibit>/<array>`."""
+    return {
+        f"{name}/{key}": array
+        for name, exhibit in EXHIBITS.items()
+        if exhibit.look is not None and isinstance(evaluation.model, exhibit.needs)
+        for key, array in exhibit.look(evaluation).items()
+    }
+
+
+def looks_arrays(looks: Mapping[int, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """All looks of a trial as arrays (looks, ...) by key, with `<key>_steps` (looks,) int64.
+
+    Args:
+        looks: by the optimizer steps before them, in their order.
+    """
+    steps = np.array(list(looks), dtype=np.int64)
+    keys = next(iter(looks.values()), {})
+    stacked = {key: np.stack([seen[key] for seen in looks.values()]) for key in keys}
+    return stacked | {f"{key}_steps": steps for key in keys}

@@ -10,6 +10,8 @@ import torch
 from classcomp.models import (
     autoencoder,
     beta_vae,
+    gan,
+    gaussian_generator,
     linear,
     linear_autoencoder,
     resnet,
@@ -95,6 +97,13 @@ FAMILIES: dict[str, Family] = {
         task="reconstruction",
     ),
     "beta_vae": Family(config=beta_vae.Config, module=beta_vae.BetaVAE, task="reconstruction"),
+    "gan": Family(config=gan.Config, module=gan.GAN, task="generation"),
+    "gaussian_generator": Family(
+        config=gaussian_generator.Config,
+        module=gaussian_generator.GaussianGenerator,
+        task="generation",
+        width=gaussian_generator.any_width,
+    ),
 }
 
 

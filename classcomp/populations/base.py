@@ -4,10 +4,13 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
+
+if TYPE_CHECKING:
+    from classcomp.populations.seen_mixture import SeenMixture
 
 SPLITS = ("train", "validation", "whole_train", "test")
 
@@ -56,6 +59,9 @@ class BayesRisk:
 class Population(Protocol):
     """A law of (x, y), possibly distorted; values of this type are immutable."""
 
+    def __hash__(self) -> int:
+        """Equal laws are one key."""
+
     @property
     def label(self) -> str:
         """Name and parameters of the undistorted law, e.g. `xor(sigma=0.5)`."""
@@ -101,6 +107,12 @@ class Population(Protocol):
         That is of `images(x)`, or of `vectors(x)` where points are not rendered. None where the
         law is unknown, and for rendered points: their pictures have no density, since they fill
         a surface of the points' dimension only.
+        """
+
+    def seen_mixture(self) -> "SeenMixture | None":
+        """The law of x as a generative model sees it, where that is a mixture of Gaussians.
+
+        Of `images(x)`, or of `vectors(x)` where points are not rendered; None of any other law.
         """
 
     def bayes_risk(self) -> BayesRisk | None:

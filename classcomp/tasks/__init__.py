@@ -2,6 +2,7 @@
 
 from classcomp.tasks.base import Assessment, Evaluation, Mean, Task
 from classcomp.tasks.classification import Classification
+from classcomp.tasks.generation import Generation
 from classcomp.tasks.reconstruction import Reconstruction
 
 __all__ = ["TASKS", "Assessment", "Evaluation", "Mean", "Task"]
@@ -9,4 +10,5 @@ __all__ = ["TASKS", "Assessment", "Evaluation", "Mean", "Task"]
 TASKS: dict[str, Task] = {
     "classification": Classification(),
     "reconstruction": Reconstruction(),
+    "generation": Generation(),
 }

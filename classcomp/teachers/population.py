@@ -30,6 +30,7 @@ from classcomp.populations.base import (
     named_seed,
     tilt_prior,
 )
+from classcomp.populations.seen_mixture import SeenMixture
 from classcomp.teachers.network import Network
 from search_spaces import SPACES
 
@@ -111,6 +112,10 @@ class Teacher:
         norm = untilted.prior @ self._weights()
         tilted: np.ndarray = log_density + np.log(untilted.posterior(x) @ self._weights() / norm)
         return tilted
+
+    def seen_mixture(self) -> SeenMixture | None:
+        """That of its inputs' law, as long as imbalance does not thin it."""
+        return self.network.seen_mixture() if self.odds == 1.0 else None
 
     def bayes_risk(self) -> BayesRisk:
         """E[1 - max_k eta_k(x)] over `NUM_MONTE_CARLO` inputs of a fixed seed."""

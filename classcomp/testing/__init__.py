@@ -1,6 +1,7 @@
 """Contracts that a family keeps, as test classes to inherit; they need pytest.
 
-`FamilyContract` for classifiers, `ReconstructionContract` for what gives its inputs back.
+`FamilyContract` for classifiers, `ReconstructionContract` for what gives its inputs back,
+`GenerationContract` for what makes examples from noise.
 
 ```python
 from classcomp.testing import FamilyContract, Network
@@ -13,10 +14,11 @@ class TestMine(FamilyContract):
 
 import pytest
 
-for _name in ("model", "family", "vae", "reconstruction"):
+for _name in ("model", "family", "vae", "reconstruction", "generation"):
     pytest.register_assert_rewrite(f"classcomp.testing.{_name}")
 
 from classcomp.testing.family import FamilyContract  # noqa: E402
+from classcomp.testing.generation import GenerationContract  # noqa: E402
 from classcomp.testing.model import (  # noqa: E402
     IMAGE_GRID,
     VECTOR_GRID,
@@ -35,6 +37,7 @@ __all__ = [
     "IMAGE_GRID",
     "VECTOR_GRID",
     "FamilyContract",
+    "GenerationContract",
     "Network",
     "ReconstructionContract",
     "VAEContract",
