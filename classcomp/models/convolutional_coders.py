@@ -174,7 +174,7 @@ def finish(channels: int, batch_norm: bool) -> list[nn.Module]:
 def transposed(
     kind: Callable[..., nn.ConvTranspose2d], in_channels: int, out_channels: int, size: Size
 ) -> nn.ConvTranspose2d:
-    """Return a layer to maps of `size` from what pooling made of them; odd sides have a row more than twice."""
+    """Return what undoes a pooling, to maps of `size`; odd sides have a row more than twice."""
     coarse = pooled(size)
     if coarse == size:
         return kind(in_channels, out_channels, 3, padding=1)

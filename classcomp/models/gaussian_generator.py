@@ -71,6 +71,9 @@ class GaussianGenerator(Model):
         self.mean.copy_(flat.mean(dim=0))
         self.root.copy_(axes * variances.clamp(min=0).sqrt())
 
+    def pass_through(self, inputs: Float[Tensor, " batch *shape"]) -> None:
+        """Do nothing: there is no layer."""
+
     def sample(self, num: int, generator: torch.Generator) -> Float[Tensor, " num *shape"]:
         """Return draws of the Gaussian."""
         noise = draw_normal((num, len(self.mean)), self.mean, generator)

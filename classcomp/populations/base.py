@@ -4,13 +4,10 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
-
-if TYPE_CHECKING:
-    from classcomp.populations.seen_mixture import SeenMixture
 
 SPLITS = ("train", "validation", "whole_train", "test")
 
@@ -54,6 +51,22 @@ class BayesRisk:
 
     value: float
     standard_error: float
+
+
+class Embeds(Protocol):
+    """A law of x with a closed form under the kernel exp(-|x - y|^2 / (2 bandwidth^2))."""
+
+    @property
+    def total_variance(self) -> float:
+        """The trace of the covariance of x, half of E |x - x'|^2."""
+
+    def mean_embedding(
+        self, x: Float[np.ndarray, "n D"], bandwidth: float
+    ) -> Float64[np.ndarray, " n"]:
+        """E k(x, x') over x' of the law, at any points x."""
+
+    def self_embedding(self, bandwidth: float) -> float:
+        """E k(x, x') over independent x, x' of the law."""
 
 
 class Population(Protocol):
@@ -109,7 +122,7 @@ class Population(Protocol):
         a surface of the points' dimension only.
         """
 
-    def seen_mixture(self) -> "SeenMixture | None":
+    def seen_mixture(self) -> Embeds | None:
         """The law of x as a generative model sees it, where that is a mixture of Gaussians.
 
         Of `images(x)`, or of `vectors(x)` where points are not rendered; None of any other law.

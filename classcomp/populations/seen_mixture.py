@@ -13,12 +13,11 @@ from classcomp.populations.rendering import plane_patterns
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeenMixture:
-    """A mixture of Gaussians on a plane through 0, of all coordinates or of fewer.
+    """`Embeds` (see base.py): Gaussians on a plane through 0, of all coordinates or of fewer.
 
-    k(x, y) = exp(-|x - y|^2 / (2 s^2)) is the Gaussian kernel of bandwidth s. With
-    phi(.; m, C) a normal density, E k(x, y) over x ~ N(m, C) is (2 pi s^2)^(d/2) phi(y; m, C + s^2 I)
-    (Song et al. 2008, "Tailoring density estimation via reproducing kernel moment matching", table
-    1): the density of the law with noise of s added.
+    k(x, y) = exp(-|x - y|^2 / (2 s^2)) is the Gaussian kernel of bandwidth s, (2 pi s^2)^(d/2)
+    times the density of N(x, s^2 I) at y. So its mean over x of a law is that many times the
+    density of the law with such noise added, which of a mixture of Gaussians is another one.
 
     Attributes:
         law: of the plane's coordinates u.
@@ -30,7 +29,6 @@ class SeenMixture:
 
     @property
     def total_variance(self) -> float:
-        """The trace of the covariance of x, half of E |x - x'|^2."""
         law, weights = self.law, np.array(self.law.weights)
         means = np.array(law.means)
         traces = [c * law.dim if isinstance(c, float) else np.trace(c) for c in law.covariances]
@@ -40,7 +38,6 @@ class SeenMixture:
     def mean_embedding(
         self, x: Float[np.ndarray, "n D"], bandwidth: float
     ) -> Float64[np.ndarray, " n"]:
-        """E k(x, x') over x' of the law, at any points x."""
         coordinates = np.asarray(x, dtype=np.float64)
         away: np.ndarray | float = 0.0
         if self.plane is not None:
@@ -51,7 +48,6 @@ class SeenMixture:
         return found * np.exp(-away / (2 * bandwidth**2))
 
     def self_embedding(self, bandwidth: float) -> float:
-        """E k(x, x') over independent x, x' of the law."""
         return _self_embedding(self.law, bandwidth)
 
 

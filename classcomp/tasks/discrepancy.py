@@ -1,6 +1,7 @@
 """Maximum mean discrepancy between what a model generates and a law (Gretton et al. 2012)."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -10,12 +11,12 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from classcomp.populations import Population, RealData
-from classcomp.populations.seen_mixture import SeenMixture
+from classcomp.populations.base import Embeds
 from classcomp.tasks.feature_network import image_features
 
 NUM_FOR_BANDWIDTH = 4_096
 """Draws of a law without a closed form, or training examples, that its bandwidth comes from."""
-BLOCK = 1_024
+BLOCK = 256
 """Rows of a matrix of kernel values that are held at once."""
 
 
@@ -33,7 +34,7 @@ class Yardstick:
 
     sees_features: bool
     bandwidth: float
-    mixture: SeenMixture | None
+    mixture: Embeds | None
 
     def see(self, inputs: Float[Tensor, " n *shape"]) -> Float[Tensor, "n D"]:
         """What inputs are compared by, float32, on the CPU."""
@@ -88,9 +89,8 @@ def discrepancy_terms(
         others = mean.sum() - mean
         rows = (rows - others) / (num - 1) - mean + yard.mixture.self_embedding(yard.bandwidth)
     else:
-        cross, turned, own = _kernel_sums(generated, reference, yard.bandwidth)
-        rows = rows + _pair_sums(reference, yard.bandwidth) - (cross - own) - (turned - own)
-        rows /= num - 1
+        rows = rows + _pair_sums(reference, yard.bandwidth)
+        rows = (rows - _cross_sums(generated, reference, yard.bandwidth)) / (num - 1)
     value = rows.mean()
     terms: np.ndarray = value + 2 * (num - 1) / (num - 2) * (rows - value)
     return terms
@@ -104,26 +104,35 @@ def spread(seen: Float[Tensor, "n D"], bandwidth: float) -> float:
 
 def _pair_sums(points: Float[Tensor, "n D"], bandwidth: float) -> Float64[np.ndarray, " n"]:
     """Of each point, the sum of its kernel with all others."""
-    rows, _, own = _kernel_sums(points, points, bandwidth)
-    others: np.ndarray = rows - own
+    sums = torch.cat([kernel.sum(dim=1) for kernel in _kernels(points, points, bandwidth)])
+    others: np.ndarray = sums.double().numpy() - 1
     return others
 
 
-def _kernel_sums(
+def _cross_sums(
+    a: Float[Tensor, "n D"], b: Float[Tensor, "n D"], bandwidth: float
+) -> Float64[np.ndarray, " n"]:
+    """Of each place i, the sum of k(a_i, b_j) + k(a_j, b_i) over the others j."""
+    rows, columns = [], torch.zeros(len(b), dtype=torch.float64)
+    for kernel in _kernels(a, b, bandwidth):
+        rows.append(kernel.sum(dim=1))
+        columns += kernel.sum(dim=0)
+    own = (-0.5 * ((a - b) / bandwidth).square().sum(dim=1)).exp()
+    others: np.ndarray = (torch.cat(rows).double() + columns - 2 * own.double()).numpy()
+    return others
+
+
+def _kernels(
     a: Float[Tensor, "n D"], b: Float[Tensor, "m D"], bandwidth: float
-) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " m"], Float64[np.ndarray, " n"]]:
-    """Sums of the rows and of the columns of k(a_i, b_j), and its diagonal."""
+) -> Iterator[Float[Tensor, "rows m"]]:
+    """k(a_i, b_j) in blocks of rows, each in the memory of the one before."""
     centre = b.mean(dim=0)  # distances by inner products lose digits far from 0
     a, b = (a - centre) / bandwidth, (b - centre) / bandwidth
-    squares, half = b.square().sum(dim=1), b.new_tensor(0.5)
-    rows, columns = [], torch.zeros(len(b), dtype=torch.float64)
-    for part in a.split(BLOCK):
-        distances = part.square().sum(dim=1)[:, None] + squares - 2 * part @ b.T
-        kernel = distances.clamp_(min=0).mul_(-half).exp_()
-        rows.append(kernel.sum(dim=1, dtype=torch.float64))
-        columns += kernel.sum(dim=0, dtype=torch.float64)
-    own = (-0.5 * (a - b).square().sum(dim=1)).exp().double() if len(a) == len(b) else columns
-    return torch.cat(rows).numpy(), columns.numpy(), own.numpy()
+    halves = [points.square().sum(dim=1) / 2 for points in (a, b)]
+    block = a.new_empty(min(BLOCK, len(a)), len(b))
+    for part, half in zip(a.split(BLOCK), halves[0].split(BLOCK), strict=True):
+        kernel = torch.mm(part, b.T, out=block[: len(part)])
+        yield kernel.sub_(half[:, None]).sub_(halves[1]).clamp_(max=0).exp_()
 
 
 def _seen(inputs: Float[Tensor, " n *shape"], sees_features: bool) -> Float[Tensor, "n D"]:

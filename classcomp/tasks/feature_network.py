@@ -32,9 +32,7 @@ class FeatureNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         ends = (1, 16, 32, 64)
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(ends)
-        )
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(ends))
         self.dense = nn.Linear(64 * 3 * 3, NUM_FEATURES)
         self.classes = nn.Linear(NUM_FEATURES, 10)
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations import Population
+from classcomp.populations.base import Embeds
 from classcomp.populations.mixture_law import MixtureLaw
 from classcomp.populations.seen_mixture import SeenMixture
 from search_spaces import SPACES
@@ -73,7 +74,7 @@ class Network:
         """Inputs as images."""
         return np.asarray(x, np.float32) if self.trained_on is None else self.trained_on.images(x)
 
-    def seen_mixture(self) -> SeenMixture | None:
+    def seen_mixture(self) -> Embeds | None:
         """The law of inputs where it is a mixture of Gaussians."""
         if self.trained_on is not None:
             return self.trained_on.seen_mixture()

@@ -16,6 +16,7 @@ from jaxtyping import Float, Float32, Float64
 from classcomp.populations import Population, make
 from classcomp.populations.base import (
     BayesRisk,
+    Embeds,
     Sample,
     canonical_label,
     check_feature_noise,
@@ -30,7 +31,6 @@ from classcomp.populations.base import (
     named_seed,
     tilt_prior,
 )
-from classcomp.populations.seen_mixture import SeenMixture
 from classcomp.teachers.network import Network
 from search_spaces import SPACES
 
@@ -113,7 +113,7 @@ class Teacher:
         tilted: np.ndarray = log_density + np.log(untilted.posterior(x) @ self._weights() / norm)
         return tilted
 
-    def seen_mixture(self) -> SeenMixture | None:
+    def seen_mixture(self) -> Embeds | None:
         """That of its inputs' law, as long as imbalance does not thin it."""
         return self.network.seen_mixture() if self.odds == 1.0 else None
 

@@ -9,6 +9,12 @@
     features/points      (N, 2)  a plane of the features of a sample that all trials share
     features/labels      (N,)    its classes
     features/gram        (N, N)  the centred Gram matrix of its features
+    samples/images       (M, C, H, W)  generated, from the noise that all trials share
+    samples/real         (M, C, H, W)  evaluation examples
+    samples/along        (S, J, ...)   the first of those, while the model was trained
+    samples/along_steps  (S,)    the optimizer steps before each of these looks
+    samples/points       (P, d)  generated where examples are points
+    samples/real_points  (P, d)  evaluation examples
 
 and maybe other numeric arrays. The files are read with suspicion: they may come from anywhere.
 """
@@ -41,6 +47,11 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "features/points": ("f", ("N", 2)),
     "features/labels": ("iu", ("N",)),
     GRAM: ("f", ("N", "N")),
+    "samples/images": ("f", ("M", "C", "H", "W")),
+    "samples/real": ("f", ("M", "C", "H", "W")),
+    "samples/along_steps": ("iu", ("S",)),
+    "samples/points": ("f", ("P", "d")),
+    "samples/real_points": ("f", ("P", "d")),
 }
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),

@@ -27,10 +27,18 @@ from study.rendering.feature_spaces import (
     similarities,
     similarity_words,
 )
+from study.rendering.samples import (
+    draw_samples,
+    sample_grids,
+    sample_points,
+    sample_words,
+    samples_along,
+)
 from study.rendering.words import damage_words
 
 MAX_PICTURES = 12
 MAX_PANELS = 24
+ALONG = ("samples/along", "samples/along_steps", "samples/real")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +146,14 @@ KINDS = (
         info=_similarities,
         draw=draw_similarities,
         words=similarity_words,
+    ),
+    *(
+        Kind(name=name, what=what, needs=needs, info=info, draw=draw_samples, words=sample_words)
+        for name, what, needs, info in (
+            ("samples", "samples", ("samples/images", "samples/real"), sample_grids),
+            ("along", "samples while training", ALONG, samples_along),
+            ("points", "samples", ("samples/points", "samples/real_points"), sample_points),
+        )
     ),
 )
 
