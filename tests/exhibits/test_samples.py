@@ -19,7 +19,7 @@ def gan() -> Experiment:
             population_parameters={},
             num_train=128,
             budget=10,
-            most=24,
+            most=60,
             hyperparameters={**SPACES["gan"].defaults, "batch_size": 32, "learning_rate": 2e-3},
         )
     )
