@@ -104,7 +104,10 @@ def design(trial: Trial, draws: Draws, training: Training) -> Design:
     """
     if trial.role not in DESIGNS:
         raise ValueError(f"role = {trial.role!r}: allowed are {', '.join(DESIGNS)}")
-    return DESIGNS[trial.role](trial, draws, training)
+    plan = DESIGNS[trial.role](trial, draws, training)
+    samples = {name: getattr(plan, name) for name in ("head_examples", "validation", "selection")}
+    named = {k: replace(v, law=draws.population) for k, v in samples.items() if v is not None}
+    return replace(plan, **named)
 
 
 def schedule_of(trial: Trial, batch_size: int) -> Schedule:

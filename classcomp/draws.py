@@ -59,6 +59,7 @@ class Examples:
             where they are the targets themselves.
         posterior: None where the law is unknown.
         log_density: in nats, of what a generative model sees, or None where there is none.
+        law: what they are of; None where nobody asked.
     """
 
     inputs: Float32[Tensor, " n *shape"]
@@ -67,6 +68,7 @@ class Examples:
     spread: Float64[np.ndarray, " n"] | None = None
     posterior: Float64[np.ndarray, "n classes"] | None = None
     log_density: Float64[np.ndarray, " n"] | None = None
+    law: Population | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from classcomp.assembly import assembled
-from classcomp.exhibits import exhibit_arrays, law_arrays
+from classcomp.exhibits import exhibit_arrays, is_watched, law_arrays, look, looks_arrays
 from classcomp.models import Classifier, Denoiser, count_parameters
 from classcomp.populations import RealData
 from classcomp.scoring import Scorer
@@ -61,6 +61,7 @@ class Experiment:
         self._scale = self.task.scale(self.design.head_examples)
         self._trunk: list[Reading] = []
         self._curves: list[Progress] = []
+        self._looks: dict[int, dict[str, np.ndarray]] = {}
         self._metrics: dict[str, float | int | bool | None] = {
             "num_parameters": count_parameters(self.model) or None,
             **setting.parts,
@@ -103,6 +104,8 @@ class Experiment:
         is_trunk = phase.kind in ("budget", "settle")
         if is_trunk and stats is not None and progress.train_risk is not None:
             self._trunk.append(Reading(num_steps, stats.loss, progress.train_risk))
+        if is_trunk and len(self._curves).bit_count() == 1:
+            self._look()
         self._turn_page()
         return progress
 
@@ -154,11 +157,12 @@ class Experiment:
     def exhibits(self) -> dict[str, np.ndarray]:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.
 
-        Of the model as it is now; neither it nor any stream of the trial is changed.
+        Of the model as it is now, and of what it was after 1, 2, 4, 8, ... passes where those are
+        of the trunk; neither it nor any stream of the trial is changed.
         """
         if self.design.evaluation is None:
             return {}
-        return exhibit_arrays(self._evaluation())
+        return exhibit_arrays(self._evaluation()) | looks_arrays(self._looks)
 
     def law_exhibits(self) -> dict[str, np.ndarray]:
         """PCA and t-SNE of the evaluation sample, of the law alone; none without two latents."""
@@ -193,6 +197,10 @@ class Experiment:
             "metrics": dict(self._metrics),
             "curves": [asdict(p) for p in self._curves],
             "trunk": [astuple(reading) for reading in self._trunk],
+            "looks": {
+                step: {name: torch.from_numpy(array) for name, array in seen.items()}
+                for step, seen in self._looks.items()
+            },
             "kept": {name: torch.from_numpy(array) for name, array in self._scorer.kept.items()},
         }
 
@@ -207,6 +215,10 @@ class Experiment:
         self._metrics = dict(state["metrics"])
         self._curves = [Progress(**p) for p in state["curves"]]
         self._trunk = [Reading(*reading) for reading in state["trunk"]]
+        self._looks = {
+            step: {name: array.cpu().numpy() for name, array in seen.items()}
+            for step, seen in state["looks"].items()
+        }
         self._scorer.kept = {name: array.cpu().numpy() for name, array in state["kept"].items()}
 
     @property
@@ -341,6 +353,10 @@ class Experiment:
 
     def _score_end(self) -> None:
         self._metrics |= self._scorer.at_end()
+
+    def _look(self) -> None:
+        if self.design.evaluation is not None and is_watched(self.model):
+            self._looks[self._step] = look(self._evaluation())
 
     def _evaluation(self) -> Evaluation:
         """The model as it is now; what scores draw is theirs and that of all trials."""

@@ -6,6 +6,8 @@ from search_spaces import (
     autoencoder,
     beta_vae,
     denoising_autoencoder,
+    gan,
+    gaussian_generator,
     linear,
     linear_autoencoder,
     linear_denoiser,
@@ -83,4 +85,8 @@ SPACES: dict[str, FamilySpace] = {
         teaches=False,
     ),
     "linear_denoiser": _family(linear_denoiser, takes="any", task="denoising", teaches=False),
+    "gan": _family(gan, takes="images", task="generation", teaches=False),
+    "gaussian_generator": _family(
+        gaussian_generator, takes="any", task="generation", teaches=False
+    ),
 }

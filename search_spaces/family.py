@@ -56,6 +56,7 @@ LIMITS: dict[str, Limits | Truth] = {
     "weight_decay": Limits(low=0),
     "batch_size": Limits(low=1, whole=True),
     "latent_dim": Limits(low=1, high=4097, whole=True),
+    "noise_dim": Limits(low=1, high=4097, whole=True),
     "beta": Limits(low=0),
     "svm_c": Limits(low=0, above=True),
     "clusters_per_class": Limits(low=1, whole=True),

@@ -20,12 +20,13 @@ ROOT = Path(__file__).parent.parent
 DIGITS = ("digits", {"classes": [3, 8]})
 POINTS = ("two_gaussians", {"delta": 2.0, "rendering": "none"})  # posterior and density are known
 FAMILIES = (
-    *("autoencoder", "beta_vae", "denoising_autoencoder", "linear", "linear_autoencoder"),
-    *("linear_denoiser", "resnet", "unet", "unet_pretrained", "vae_kmeans", "vae_svm", "vgg"),
+    *("autoencoder", "beta_vae", "denoising_autoencoder", "gan", "gaussian_generator", "linear"),
+    *("linear_autoencoder", "linear_denoiser", "resnet", "unet", "unet_pretrained"),
+    *("vae_kmeans", "vae_svm", "vgg"),
 )
 ON_POINTS = (
-    *("forest", "linear", "linear_autoencoder", "linear_denoiser", "mynet", "vae_kmeans"),
-    "vae_svm",
+    *("forest", "gaussian_generator", "linear", "linear_autoencoder", "linear_denoiser", "mynet"),
+    *("vae_kmeans", "vae_svm"),
 )
 TRAINED = {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": 16}
 pytestmark = pytest.mark.slow

@@ -15,7 +15,10 @@ class Exhibit:
     Attributes:
         needs: the capability of a model that has them (`classcomp.models.base`).
         collect: the arrays by name; none where the law does not allow them.
+        look: arrays by name of a model that is still training, or None. They are taken after few
+            passes, stacked on a new first axis, and `<name>_steps` says when.
     """
 
     needs: type
     collect: Callable[[Evaluation], dict[str, np.ndarray]]
+    look: Callable[[Evaluation], dict[str, np.ndarray]] | None = None

@@ -11,6 +11,8 @@ from classcomp.models import (
     autoencoder,
     beta_vae,
     denoising_autoencoder,
+    gan,
+    gaussian_generator,
     linear,
     linear_autoencoder,
     linear_denoiser,
@@ -106,6 +108,13 @@ FAMILIES: dict[str, Family] = {
     ),
     "linear_denoiser": Family(
         config=linear_denoiser.Config, module=linear_denoiser.LinearDenoiser, task="denoising"
+    ),
+    "gan": Family(config=gan.Config, module=gan.GAN, task="generation"),
+    "gaussian_generator": Family(
+        config=gaussian_generator.Config,
+        module=gaussian_generator.GaussianGenerator,
+        task="generation",
+        width=gaussian_generator.any_width,
     ),
 }
 

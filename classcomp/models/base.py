@@ -147,11 +147,13 @@ class Objective:
         parameters: what is moved.
         loss: of a batch, with a generator of any draws.
         rate: factor on the trial's learning rate.
+        betas: of AdamW: how slowly it forgets gradients and their squares.
     """
 
     parameters: tuple[nn.Parameter, ...]
     loss: Callable[[Batch, torch.Generator], Float[Tensor, ""]]
     rate: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.999)
 
 
 class Model(nn.Module):
@@ -341,6 +343,16 @@ class Generates(Protocol):
 
     def sample(self, num: int, generator: torch.Generator) -> Float[Tensor, " num *shape"]:
         """Return `num` examples in the shape of the inputs."""
+
+
+@runtime_checkable
+class Competes(Protocol):
+    """Learns to generate against a part of its own that learns to tell."""
+
+    def losses(
+        self, inputs: Float[Tensor, " batch *shape"], generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Return the losses of what generates and of what tells on examples, in nats."""
 
 
 @runtime_checkable

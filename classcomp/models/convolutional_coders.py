@@ -1,6 +1,7 @@
 """Images to a few numbers and back: the coders of `autoencoder` and `beta_vae`."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -127,9 +128,9 @@ class ConvolutionalDecoder(nn.Module):
         levels: list[nn.Module] = []
         for i in reversed(range(config.depth)):
             kind = nn.ConvTranspose2d if i > 0 else ToPixels
-            levels.append(_transposed(kind, widths[i], outs[i], encoder.sizes[i]))
+            levels.append(transposed(kind, widths[i], outs[i], encoder.sizes[i]))
             if i > 0:
-                levels += _finish(outs[i], config.batch_norm)
+                levels += finish(outs[i], config.batch_norm)
         self.levels = nn.Sequential(*levels)
 
     def forward(
@@ -147,7 +148,7 @@ class ConvolutionalDecoder(nn.Module):
 def convolution_block(in_channels: int, out_channels: int, *, batch_norm: bool) -> nn.Module:
     """Return a 3x3 convolution, ReLU and, if asked for, batch normalisation."""
     convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-    return nn.Sequential(convolution, *_finish(out_channels, batch_norm))
+    return nn.Sequential(convolution, *finish(out_channels, batch_norm))
 
 
 def turned_at_random(
@@ -171,15 +172,15 @@ def _hidden(width: float, depth: int) -> float:
     return float(HIDDEN_PER_CHANNEL * width * CHANNEL_GROWTH ** (depth - 1))
 
 
-def _finish(channels: int, batch_norm: bool) -> list[nn.Module]:
+def finish(channels: int, batch_norm: bool) -> list[nn.Module]:
     norm = [nn.BatchNorm2d(channels, momentum=BATCH_NORM_MOMENTUM)] if batch_norm else []
     return [nn.ReLU(inplace=True), *norm]
 
 
-def _transposed(
-    kind: type[nn.ConvTranspose2d], in_channels: int, out_channels: int, size: Size
+def transposed(
+    kind: Callable[..., nn.ConvTranspose2d], in_channels: int, out_channels: int, size: Size
 ) -> nn.ConvTranspose2d:
-    """To maps of `size` from what pooling made of them; odd sides have a row more than twice."""
+    """Return what undoes a pooling, to maps of `size`; odd sides have a row more than twice."""
     coarse = pooled(size)
     if coarse == size:
         return kind(in_channels, out_channels, 3, padding=1)

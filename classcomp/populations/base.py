@@ -66,8 +66,27 @@ class Restored:
     spread: Float64[np.ndarray, " n"]
 
 
+class Embeds(Protocol):
+    """A law of x with a closed form under the kernel exp(-|x - y|^2 / (2 bandwidth^2))."""
+
+    @property
+    def total_variance(self) -> float:
+        """The trace of the covariance of x, half of E |x - x'|^2."""
+
+    def mean_embedding(
+        self, x: Float[np.ndarray, "n D"], bandwidth: float
+    ) -> Float64[np.ndarray, " n"]:
+        """E k(x, x') over x' of the law, at any points x."""
+
+    def self_embedding(self, bandwidth: float) -> float:
+        """E k(x, x') over independent x, x' of the law."""
+
+
 class Population(Protocol):
     """A law of (x, y), possibly distorted; values of this type are immutable."""
+
+    def __hash__(self) -> int:
+        """Equal laws are one key."""
 
     @property
     def label(self) -> str:
@@ -118,6 +137,12 @@ class Population(Protocol):
         That is of `images(x)`, or of `vectors(x)` where points are not rendered. None where the
         law is unknown, and for rendered points: their pictures have no density, since they fill
         a surface of the points' dimension only.
+        """
+
+    def seen_mixture(self) -> Embeds | None:
+        """The law of x as a generative model sees it, where that is a mixture of Gaussians.
+
+        Of `images(x)`, or of `vectors(x)` where points are not rendered; None of any other law.
         """
 
     def bayes_risk(self) -> BayesRisk | None:

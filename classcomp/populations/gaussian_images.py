@@ -27,6 +27,7 @@ from classcomp.populations.base import (
 from classcomp.populations.bayes_risk import isotropic_pair_risk
 from classcomp.populations.mixture_law import MixtureLaw
 from classcomp.populations.restoration import least_error_of_points, restored_points
+from classcomp.populations.seen_mixture import SeenMixture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +100,15 @@ class GaussianImages:
             log_norm = 0.5 * flat.shape[1] * np.log(2 * np.pi * variance)
             log_joint[:, k] = np.log(prior) - log_norm - 0.5 * square
         return log_joint
+
+    def seen_mixture(self) -> SeenMixture:
+        law = MixtureLaw(
+            means=tuple((float(mean),) * self.size**2 for mean in self.means),
+            covariances=tuple(float(variance) for variance in self.variances),
+            weights=tuple(self.prior.tolist()),
+            labels=(0, 1),
+        )
+        return SeenMixture(law=law)
 
     def bayes_risk(self) -> BayesRisk:
         return _bayes_risk(self.means, self.variances, self.prior_of_one, self.size)

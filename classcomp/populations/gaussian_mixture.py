@@ -32,6 +32,7 @@ from classcomp.populations.restoration import (
     restored_bumps,
     restored_points,
 )
+from classcomp.populations.seen_mixture import SeenMixture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +93,13 @@ class GaussianMixture:
 
     def log_density(self, x: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"] | None:
         return self.law.log_density(x) if self.rendering == "none" else None
+
+    def seen_mixture(self) -> SeenMixture | None:
+        """A bump's picture is none."""
+        if self.rendering == "bump":
+            return None
+        plane = (self.size, self.channels) if self.rendering == "plane" else None
+        return SeenMixture(law=self.law, plane=plane)
 
     def bayes_risk(self) -> BayesRisk:
         return mixture_bayes_risk(self.law)

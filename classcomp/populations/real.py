@@ -215,6 +215,9 @@ class RealData:
     def log_density(self, x: Float[np.ndarray, " n *shape"]) -> None:
         return None
 
+    def seen_mixture(self) -> None:
+        return None
+
     def bayes_risk(self) -> None:
         return None
 

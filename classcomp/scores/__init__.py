@@ -1,6 +1,6 @@
 """Further columns of the trial table: one literal registry of scores."""
 
-from classcomp.models.base import Decides, Decodes, HasDensity, Reconstructs
+from classcomp.models.base import Competes, Decides, Decodes, Generates, HasDensity, Reconstructs
 from classcomp.scores.base import Score
 from classcomp.scores.classes import (
     balanced_columns,
@@ -10,6 +10,11 @@ from classcomp.scores.classes import (
     noisy_columns,
 )
 from classcomp.scores.divergence import divergence_columns
+from classcomp.scores.generation import (
+    adversarial_columns,
+    discrepancy_columns,
+    feature_columns,
+)
 from classcomp.scores.latent_plane import latent_plane_columns
 from classcomp.scores.reconstruction import reconstruction_columns
 from classcomp.tasks import Evaluation
@@ -25,6 +30,9 @@ SCORES: dict[str, Score] = {
     "reconstruction": Score(needs=Reconstructs, compute=reconstruction_columns),
     "divergence": Score(needs=HasDensity, compute=divergence_columns),
     "latent_plane": Score(needs=Decodes, compute=latent_plane_columns),
+    "discrepancy": Score(needs=Generates, compute=discrepancy_columns),
+    "features": Score(needs=Generates, compute=feature_columns),
+    "adversarial": Score(needs=Competes, compute=adversarial_columns),
 }
 
 

@@ -6,6 +6,9 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations import Population
+from classcomp.populations.base import Embeds
+from classcomp.populations.mixture_law import MixtureLaw
+from classcomp.populations.seen_mixture import SeenMixture
 from search_spaces import SPACES
 
 
@@ -70,6 +73,14 @@ class Network:
     def images(self, x: Float[np.ndarray, " n *shape"]) -> Float32[np.ndarray, "n c h w"]:
         """Inputs as images."""
         return np.asarray(x, np.float32) if self.trained_on is None else self.trained_on.images(x)
+
+    def seen_mixture(self) -> Embeds | None:
+        """The law of inputs where it is a mixture of Gaussians."""
+        if self.trained_on is not None:
+            return self.trained_on.seen_mixture()
+        origin = (0.0,) * self.vector_shape[0]
+        law = MixtureLaw(means=(origin,), covariances=(1.0,), weights=(1.0,), labels=(0,))
+        return SeenMixture(law=law)
 
     def log_density(self, x: Float[np.ndarray, " n *shape"]) -> Float64[np.ndarray, " n"] | None:
         """Log density of inputs in nats, None where it is unknown."""

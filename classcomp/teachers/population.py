@@ -16,6 +16,7 @@ from jaxtyping import Float, Float32, Float64
 from classcomp.populations import Population, make
 from classcomp.populations.base import (
     BayesRisk,
+    Embeds,
     Restored,
     Sample,
     canonical_label,
@@ -112,6 +113,10 @@ class Teacher:
         norm = untilted.prior @ self._weights()
         tilted: np.ndarray = log_density + np.log(untilted.posterior(x) @ self._weights() / norm)
         return tilted
+
+    def seen_mixture(self) -> Embeds | None:
+        """That of its inputs' law, as long as imbalance does not thin it."""
+        return self.network.seen_mixture() if self.odds == 1.0 else None
 
     def bayes_risk(self) -> BayesRisk:
         """E[1 - max_k eta_k(x)] over `NUM_MONTE_CARLO` inputs of a fixed seed."""

@@ -1,7 +1,8 @@
 """Contracts that a family keeps, as test classes to inherit; they need pytest.
 
 `FamilyContract` for classifiers, `ReconstructionContract` for what gives its inputs back,
-`DenoisingContract` for what takes their noise off.
+`DenoisingContract` for what takes their noise off, `GenerationContract` for what makes examples
+from noise.
 
 ```python
 from classcomp.testing import FamilyContract, Network
@@ -14,11 +15,12 @@ class TestMine(FamilyContract):
 
 import pytest
 
-for _name in ("model", "family", "vae", "reconstruction", "denoising"):
+for _name in ("model", "family", "vae", "reconstruction", "denoising", "generation"):
     pytest.register_assert_rewrite(f"classcomp.testing.{_name}")
 
 from classcomp.testing.denoising import DenoisingContract  # noqa: E402
 from classcomp.testing.family import FamilyContract  # noqa: E402
+from classcomp.testing.generation import GenerationContract  # noqa: E402
 from classcomp.testing.model import (  # noqa: E402
     IMAGE_GRID,
     VECTOR_GRID,
@@ -38,6 +40,7 @@ __all__ = [
     "VECTOR_GRID",
     "DenoisingContract",
     "FamilyContract",
+    "GenerationContract",
     "Network",
     "ReconstructionContract",
     "VAEContract",

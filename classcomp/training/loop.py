@@ -65,6 +65,7 @@ class Trainer:
             torch.optim.AdamW(
                 objective.parameters,
                 lr=learning_rate * objective.rate,
+                betas=objective.betas,
                 weight_decay=weight_decay,
                 fused=True,
             )

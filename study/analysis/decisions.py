@@ -276,12 +276,12 @@ def _checked_terms(kept: Array, num: int | None, row: Row, branch: str) -> Array
         wanted = "(N,)" if num is None else f"({num},)"
         raise ValueError(f"terms are of shape {kept.shape} and type {kept.dtype}, not {wanted}")
     terms = kept.astype(np.float64)
-    most = task_of(row["task"]).most
-    if not (np.isfinite(terms).all() and (terms >= 0).all() and (terms <= most).all()):
-        raise ValueError("terms hold what is no finite number of at least 0")
+    task = task_of(row["task"])
+    if not np.isfinite(terms).all() or (terms < task.least).any() or (terms > task.most).any():
+        raise ValueError(f"terms hold what is no finite number of at least {task.least:g}")
     risk, excess = COLUMNS[branch]
     name, found = risk if row[excess] is None else excess, float(terms.mean())
-    told = row[name]
-    if is_null(told) or abs(told - found) > (HALF_PRECISION + TOLERANCE) * told + 2.0**-25:
+    told, size = row[name], float(np.abs(terms).mean())
+    if is_null(told) or abs(told - found) > (HALF_PRECISION + TOLERANCE) * size + 2.0**-25:
         raise ValueError(f"{name} is {told} in the table and {found:.6g} by the terms")
     return terms

@@ -9,6 +9,12 @@
     features/points      (N, 2)  a plane of the features of a sample that all trials share
     features/labels      (N,)    its classes
     features/gram        (N, N)  the centred Gram matrix of its features
+    samples/images       (M, C, H, W)  generated, from the noise that all trials share
+    samples/real         (M, C, H, W)  evaluation examples
+    samples/along        (S, J, ...)   the first of those, while the model was trained
+    samples/along_steps  (S,)    the optimizer steps before each of these looks
+    samples/points       (P, d)  generated where examples are points
+    samples/real_points  (P, d)  evaluation examples
 
     reconstructions/originals (N', C, H, W)  first examples of each class, reconstructions/labels
     reconstructions/decoded, drawn           what comes back; of latents that are drawn too
@@ -77,6 +83,11 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "pca/quality": ("f", (3,)),
     "tsne/points": ("f", ("P", 2)),
     "tsne/quality": ("f", (3,)),
+    "samples/images": ("f", ("M", "C", "H", "W")),
+    "samples/real": ("f", ("M", "C", "H", "W")),
+    "samples/along_steps": ("iu", ("S",)),
+    "samples/points": ("f", ("P", "d")),
+    "samples/real_points": ("f", ("P", "d")),
 }
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),

@@ -46,10 +46,11 @@ def validate_trials(trials: pd.DataFrame) -> None:
 def _check_ranges(trials: pd.DataFrame) -> None:
     """Checks every column whose unit implies a range, that of a risk being each row's task's."""
     tasks = trials["task"].array.to_numpy(dtype=object, na_value=None)
+    least = np.array([task_of(name).least for name in tasks], dtype=float)
     most = np.array([task_of(name).most for name in tasks], dtype=float)
     ranges: Mapping[str, tuple[Any, Any]] = {  # numbers, or (rows,) of them
         PROBABILITY: (0, 1),
-        RISK: (0, most),
+        RISK: (least, most),
         RISK_DIFFERENCE: (-most, most),
         STANDARD_ERROR: (0, np.inf),
         COUNT: (0, np.inf),

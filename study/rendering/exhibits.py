@@ -37,6 +37,13 @@ from study.rendering.latents import (
     response_sheets,
     traversal_sheets,
 )
+from study.rendering.samples import (
+    draw_samples,
+    sample_grids,
+    sample_points,
+    sample_words,
+    samples_along,
+)
 from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, network_words, size_words
 from study.trials.exhibits import law_exhibit
@@ -46,6 +53,7 @@ from study.trials.trial import cell_of
 MAX_PICTURES = 24
 MAX_PANELS = 24
 REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
+ALONG = ("samples/along", "samples/along_steps", "samples/real")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,6 +239,14 @@ KINDS = (
         "responses of layers",
         ("layers/maps", "layers/image", "layers/sizes"),
         response_sheets,
+    ),
+    *(
+        Kind(name=name, what=what, needs=needs, info=info, draw=draw_samples, words=sample_words)
+        for name, what, needs, info in (
+            ("samples", "samples", ("samples/images", "samples/real"), sample_grids),
+            ("along", "samples while training", ALONG, samples_along),
+            ("points", "samples", ("samples/points", "samples/real_points"), sample_points),
+        )
     ),
 )
 

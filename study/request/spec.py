@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from classcomp.distortions import NEUTRAL, distort
 from classcomp.populations import RealData, make
 from classcomp.sources import source_of
-from search_spaces import FREE_WIDTH, SPACES, FamilySpace
+from search_spaces import FREE_WIDTH, SPACES, TRAINING_HYPERPARAMETERS, FamilySpace
 from search_spaces.reading import own_space, read_space, restricted
 from study.request.sections import (
     LARGEST,
@@ -285,7 +285,9 @@ class StudySpec(Section):
 
     def is_fitted(self, family: str) -> bool:
         """Whether a family is fitted at once, and has no gradient."""
-        return family in self.own and self.own[family].kind == "sklearn"
+        if family in self.own:
+            return self.own[family].kind == "sklearn"
+        return not set(TRAINING_HYPERPARAMETERS) <= set(SPACES[family].defaults)
 
     def latent_dims_of(self, family: str) -> tuple[int | None, ...]:
         """Where a family stands on the axis: everywhere, or once where it has no such dimension."""

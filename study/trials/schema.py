@@ -107,6 +107,14 @@ METRIC_COLUMNS = (
     Column("continuity", "Float64", PROBABILITY, "of neighbours of x, in that plane"),
     Column("kl_nats", "Float64", "nats", "KL(true || learned), IWAE; where x has a known density"),
     Column("kl_nats_se", "Float64", STANDARD_ERROR, "of kl_nats over points and draws"),
+    Column("mmd2", "Float64", "squared MMD", "of 2,048 generated examples to the law; unbiased"),
+    Column("mmd2_se", "Float64", STANDARD_ERROR, "of mmd2, by the jackknife"),
+    Column("frechet_distance", "Float64", "squared feature", "generated to real images"),
+    Column("frechet_distance_real", "Float64", "squared feature", "the same, of as many real ones"),
+    Column("precision", "Float64", PROBABILITY, "generated images near real ones, by features"),
+    Column("recall", "Float64", PROBABILITY, "real images near generated ones, by features"),
+    Column("generator_loss", "Float64", "nats", "of a GAN, at T; ln 2 at the equilibrium"),
+    Column("discriminator_loss", "Float64", "nats", "of a GAN, at T; 2 ln 2 at the equilibrium"),
 )
 NOTE_COLUMNS = (
     Column("source", "string", "", "hash of a network of the user's own; ours: null"),

@@ -15,13 +15,14 @@ SQUARED_INPUT = "squared input"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """The facts of a task. No risk is below zero.
+    """The facts of a task. No risk is below zero, only some estimates of one.
 
     Attributes:
         name: as the tables have it.
         unit: of its risks, and of an example's terms; empty: nobody has named it.
         most: no risk is above it, nor an example's term; infinite: there is no largest.
         floor: what R*, the least risk there can be, is called.
+        is_signed: whether an unbiased estimate of a risk may be below zero, and an example's term.
         keeps_decisions: the evaluation sample's kept part are the classes that a rule decides for;
             else its terms: what each example contributes to the risk.
         seeks_best_rule: U_H, the best rule of the architecture, is looked for; else approximation
@@ -35,11 +36,17 @@ class Task:
     unit: str = ""
     most: float = math.inf
     floor: str = "lower limit of the risk"
+    is_signed: bool = False
     keeps_decisions: bool = False
     seeks_best_rule: bool = False
     has_teachers: bool = False
     margin: float | None = None
     undoes: str = ""
+
+    @property
+    def least(self) -> float:
+        """No estimate of a risk is below it, nor an example's term."""
+        return -math.inf if self.is_signed else 0.0
 
     @property
     def largest(self) -> float:
@@ -73,6 +80,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 seeks_best_rule=True,
                 undoes="feature_noise",
             ),
+            Task(name="generation", unit="squared MMD", is_signed=True),
         )
     }
 )

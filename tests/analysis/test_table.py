@@ -273,6 +273,15 @@ def test_a_risk_that_is_no_probability_is_finite_and_not_below_zero(
         build_trials([make(task=task, **metrics), make(seed=1, risk=0.5)], {})
 
 
+def test_an_unbiased_estimate_of_a_distance_may_be_below_zero(make: Make) -> None:
+    found = build_trials([make(task="generation", risk=-1e-4, excess_risk=-1e-4)], {})
+    assert found["risk"].tolist() == [-1e-4]
+    with pytest.raises(TableError, match="risk is -inf, not a"):
+        build_trials([make(task="generation", risk=-math.inf)], {})
+    with pytest.raises(TableError, match=r"risk_se is -1\.0, not at least 0"):
+        build_trials([make(task="generation", risk_se=-1.0)], {})
+
+
 def test_each_row_is_held_against_its_own_task(make: Make) -> None:
     table = build_trials([make(task="reconstruction", risk=2.0), make(seed=1, risk=0.5)], {})
     assert table["risk"].tolist() == [2.0, 0.5]

@@ -33,7 +33,12 @@ def landscape_of(records: list[Record], levels: dict[str, list[float]]) -> pd.Da
 
 
 def make_exhibits(
-    seed: int, num_classes: int, *, is_planar: bool, is_coder: bool = False
+    seed: int,
+    num_classes: int,
+    *,
+    is_planar: bool,
+    is_coder: bool = False,
+    generates: bool = False,
 ) -> Arrays:
     """Return what a model shows: made up, but of the shapes that a real one's have."""
     rng = np.random.default_rng(seed)
@@ -54,6 +59,12 @@ def make_exhibits(
         found["decision_map/bayes"] = (x * y > 0).astype(np.int64)
         found["decision_map/rule"] = ((x - tilt) * (y + tilt * x) > 0).astype(np.int64)
         found["decision_map/extent"] = np.array([-3.0, 3.0, -2.0, 2.0])
+    if generates:
+        images = rng.random((3, 9, 1, 4, 5), dtype=np.float32)
+        found |= {"samples/images": images[0], "samples/real": images[1]}
+        found |= {"samples/along": images[:, :6], "samples/along_steps": np.array([4, 8, 16])}
+        points = rng.standard_normal((2, 20, 2)).astype(np.float32)
+        found |= {"samples/points": points[0], "samples/real_points": points[1]}
     return found | (make_coder_exhibits(rng) if is_coder else {})
 
 

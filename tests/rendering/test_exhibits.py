@@ -145,7 +145,7 @@ def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
         for population in ("a", "b", "c", "d", "e")
         for family in ("vgg", "resnet")
     ]
-    full = make_exhibits(0, 2, is_planar=True, is_coder=True)
+    full = make_exhibits(0, 2, is_planar=True, is_coder=True, generates=True)
     exhibits = {row["trial_id"]: full for row in rows}
     found = shown_exhibits(rows, exhibits)
     assert len(found) == MAX_PICTURES
@@ -155,7 +155,7 @@ def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
     exhibits[rows[0]["trial_id"]] = {"confusion/counts": np.eye(2, dtype=int)}
     exhibits[rows[1]["trial_id"]] = make_exhibits(0, 2, is_planar=True)
     names = [kind.name for kind, _ in shown_exhibits(rows[:2], exhibits)]
-    assert names == ["confusion", "decision_map", "features"]
+    assert names == ["confusion", "decision_map", "features", "samples", "along", "points"]
     assert shown_exhibits(rows[:2], {}) == []
 
 
@@ -175,7 +175,7 @@ def test_cka_is_between_the_families_of_a_depth() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_hostile_names_are_text_in_every_picture(kind: Any, tmp_path: Path) -> None:
     rows = [_row(family=HOSTILE, population=HOSTILE), _row(family="vgg", population=HOSTILE)]
-    held = make_exhibits(1, 12, is_planar=True, is_coder=True)
+    held = make_exhibits(1, 12, is_planar=True, is_coder=True, generates=True)
     exhibits = {row["trial_id"]: held for row in rows}
     info = next(info for other, info in shown_exhibits(rows, exhibits) if other is kind)
     text = write_figure(kind.draw(info), tmp_path / "x.svg").read_text()
