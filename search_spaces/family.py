@@ -54,7 +54,7 @@ class Truth:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Words:
-    """Some words, and with `file` a file of weights or the hash of one."""
+    """Some words, and with `file` a file of weights."""
 
     words: tuple[str, ...]
     file: bool = False
@@ -63,7 +63,7 @@ class Words:
         """Return whether `value` is one of these."""
         if not isinstance(value, str):
             return False
-        return value in self.words or (self.file and (is_content(value) or is_weights_file(value)))
+        return value in self.words or (self.file and is_weights_file(value))
 
     def __str__(self) -> str:
         or_file = f" or a file of weights ({', '.join(WEIGHTS_SUFFIXES)})" if self.file else ""
@@ -84,7 +84,8 @@ def is_content(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(CONTENT)
 
 
-PRETRAINED_WEIGHTS = Words(words=("other_classes", "imagenet"), file=True)
+OTHER_CLASSES, IMAGENET = "other_classes", "imagenet"
+PRETRAINED_WEIGHTS = Words(words=(OTHER_CLASSES, IMAGENET), file=True)
 
 LIMITS: dict[str, Limits | Truth | Words] = {
     "learning_rate": Limits(low=0, above=True),

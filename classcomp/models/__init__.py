@@ -101,9 +101,7 @@ FAMILIES: dict[str, Family] = {
     "autoencoder_classifier": Family(
         config=autoencoder_classifier.Config, module=autoencoder_classifier.AutoencoderClassifier
     ),
-    "resnet18": Family(
-        config=resnet18.Config, module=resnet18.ResNet18, width=resnet18.own_width
-    ),
+    "resnet18": Family(config=resnet18.Config, module=resnet18.ResNet18, width=resnet18.own_width),
     "resnet18_pretrained": Family(
         config=resnet18_pretrained.Config,
         module=resnet18_pretrained.PretrainedResNet18,

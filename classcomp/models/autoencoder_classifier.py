@@ -116,5 +116,5 @@ class AutoencoderClassifier(FineTuned):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch left it without types
-        self._scaffold[0].decoder._apply(fn, recurse)
+        self._scaffold[0].decoder._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self

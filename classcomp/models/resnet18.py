@@ -104,8 +104,8 @@ class ResNet18(FineTuned, PoolingClassifier):
     """A ResNet-18 (He et al. 2016, table 1) at the images' own size.
 
     Grey images become three equal channels. The stem keeps its stride of 4, so that 28x28 pixels
-    are 7x7 cells after it and one at depth 4: what is pretrained fits, and a step costs a 64th of what
-    it would at the 224x224 of ImageNet. Its width follows no budget.
+    are 7x7 cells after it and one at depth 4: what is pretrained fits, and a step costs a 64th of
+    what it would at the 224x224 of ImageNet. Its width follows no budget.
     """
 
     def __init__(self, config: Config, width: float) -> None:
@@ -136,5 +136,3 @@ class ResNet18(FineTuned, PoolingClassifier):
 def own_width(module: object, config: object) -> float:
     """Return the width of the network that goes by the name."""
     return float(WIDTH)
-
-

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from classcomp.models import resnet18
 from classcomp.models.resnet18 import ResNet18
-from search_spaces.family import PRETRAINED_WEIGHTS
+from search_spaces.family import PRETRAINED_WEIGHTS, is_content
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +24,7 @@ class Config(resnet18.Config):
 
     def __post_init__(self) -> None:
         resnet18.Config.__post_init__(self)
-        if not PRETRAINED_WEIGHTS.contains(self.weights):
+        if not (PRETRAINED_WEIGHTS.contains(self.weights) or is_content(self.weights)):
             raise ValueError(f"weights must be {PRETRAINED_WEIGHTS}, got {self.weights!r}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
+from search_spaces.family import is_weights_file
 from study.request.sections import shown
 from study.request.spec import StudySpec
 from study.storage.store import write_whole
@@ -99,7 +100,19 @@ def _with_absolute_paths(table: Mapping[str, Any], folder: Path) -> dict[str, An
     for key in ("networks", "populations"):
         if isinstance(whole.get(key), list):
             whole[key] = [_with_absolute_path(entry, folder) for entry in whole[key]]
+    wishes = whole.get("hyperparameters")
+    if isinstance(wishes, Mapping):
+        whole["hyperparameters"] = {
+            family: {**held, "weights": _absolute(held["weights"], folder)}
+            if isinstance(held, Mapping) and is_weights_file(held.get("weights"))
+            else held
+            for family, held in wishes.items()
+        }
     return whole
+
+
+def _absolute(path: str, folder: Path) -> str:
+    return str((folder / Path(path).expanduser()).absolute())
 
 
 def _with_absolute_path(entry: Any, folder: Path) -> Any:
@@ -107,7 +120,7 @@ def _with_absolute_path(entry: Any, folder: Path) -> Any:
     is_module = isinstance(path, str) and ":" in path and "/" not in path and ".py:" not in path
     if not isinstance(path, str) or is_module:
         return entry
-    return {**entry, "path": str((folder / Path(path).expanduser()).absolute())}
+    return {**entry, "path": _absolute(path, folder)}
 
 
 def _override(table: dict[str, Any], override: str) -> None:

@@ -70,6 +70,8 @@ METRIC_COLUMNS = (
     Column("num_available", "Int64", "examples", "of real data, that may be trained on"),
     Column("num_test", "Int64", "examples", "of real data, that are scored on"),
     Column("is_resplit", "boolean", "", "the real set is divided anew for every seed"),
+    Column("pretrained_on", "string", "", "what the weights were learned on; random: null"),
+    Column("pretraining_s", "Float64", "seconds", "of making them, once; not in wall_s; else null"),
     Column("steps", "Int64", COUNT, "optimizer steps taken, both branches together"),
     Column("examples_seen", "Int64", "examples", "training examples seen, repeats counted"),
     Column("wall_s", "Float64", "seconds", "wall time of the trial"),
