@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from classcomp.models.base import check_real, check_truth
 
-MAX_ROTATION = 180.0
+HALF_TURN = 180.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +19,7 @@ class Augmentation:
 
     Attributes:
         flips: whether it is turned left to right with probability 1/2.
-        rotation: largest angle, degrees, by which it is turned about its centre, up to 180.
+        rotation: largest angle, degrees below 180, by which it is turned about its centre.
 
     Raises:
         ValueError: a value is out of range.
@@ -31,8 +31,8 @@ class Augmentation:
     def __post_init__(self) -> None:
         check_truth("flips", self.flips)
         check_real("rotation", self.rotation, 0.0)
-        if self.rotation > MAX_ROTATION:
-            raise ValueError(f"rotation must be at most {MAX_ROTATION:g}, got {self.rotation!r}")
+        if self.rotation >= HALF_TURN:
+            raise ValueError(f"rotation must be below {HALF_TURN:g}, got {self.rotation!r}")
 
     def __call__(
         self, images: Float[Tensor, "batch channels height width"], generator: torch.Generator

@@ -279,8 +279,8 @@ def other_classes(population: Population) -> RealData:
     others = tuple(k for k in range(population.source.num_classes) if k not in kept)
     if len(others) < 2:
         raise ValueError(
-            f"weights = other_classes: {population.label} leaves {len(others)} classes out, and two "
-            "at least are needed to learn from, as with classes = [0, 2, 4, 6, 8]"
+            f"weights = other_classes: {population.label} leaves {len(others)} classes out, and "
+            "at least two are needed to learn from, as with classes = [0, 2, 4, 6, 8]"
         )
     label = canonical_label(population.label.partition("(")[0], {"classes": others})
     return RealData(label=label, source=population.source, classes=others)

@@ -10,6 +10,7 @@ from study.analysis.comparisons import build_comparisons
 from study.analysis.completeness import missing_rows
 from study.analysis.cross_entropy import build_cross_entropy
 from study.analysis.cross_validation import build_cross_validation
+from study.analysis.crossovers import build_crossovers
 from study.analysis.decisions import Decisions
 from study.analysis.ensembles import build_ensembles
 from study.analysis.files import write_csv, write_table
@@ -21,7 +22,7 @@ from study.analysis.variance import build_variance
 from study.analysis.winners import build_winners
 
 WRITTEN_WITH_ROWS = (
-    *("winners", "comparisons", "learning_curves", "variance"),
+    *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
     *("cross_entropy", "ensembles", "cross_validation"),
 )
 WITHOUT_DECISIONS = (
@@ -43,6 +44,7 @@ class Results:
     best_in_class: pd.DataFrame
     winners: pd.DataFrame
     comparisons: pd.DataFrame
+    crossovers: pd.DataFrame
     learning_curves: pd.DataFrame
     variance: pd.DataFrame
     cross_entropy: pd.DataFrame
@@ -70,11 +72,13 @@ def build_results(
             interval is short enough; None where every cell has as many seeds.
     """
     joined = join(trials, decisions, first_stage=first_stage)
+    comparisons = build_comparisons(joined)
     return Results(
         landscape=build_landscape(joined, levels),
         best_in_class=build_best_in_class(joined),
         winners=build_winners(joined),
-        comparisons=build_comparisons(joined),
+        comparisons=comparisons,
+        crossovers=build_crossovers(comparisons),
         learning_curves=build_learning_curves(joined, levels),
         variance=build_variance(joined),
         cross_entropy=build_cross_entropy(joined),

@@ -68,7 +68,7 @@ def _check_validation_size(spec: StudySpec, label: str, population: Population) 
 
 
 def _check_weights(spec: StudySpec, populations: Mapping[str, Population]) -> None:
-    """Refuses pretrained weights that are not to be had, or do not fit, before a trial finds out."""
+    """Refuses weights to start from that are not to be had, or do not fit."""
     asked = []
     for family in spec.families:
         space = spec.space_of(family)

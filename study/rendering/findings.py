@@ -8,6 +8,7 @@ from study.analysis.results import Results
 from study.rendering.answers import Answer, answers
 from study.rendering.caveats import caveats
 from study.rendering.changes import Changes, changes
+from study.rendering.differences import crossover_sentences
 from study.rendering.faults import distinct_cells, populations_of
 from study.rendering.rankings import rankings
 
@@ -25,7 +26,7 @@ class Findings:
         answers: whose fault, by population, family and depth.
         changes: with depth, damage and sample size, by population.
         stopping: what stopping at T does; empty where it is not known.
-        rankings: families over all cells of a population.
+        rankings: families over all cells of a population, and by sample size.
         caveats: what limits all this.
     """
 
@@ -52,7 +53,10 @@ def find(study: Study, results: Results) -> Findings:
         answers=tuple(found),
         changes=tuple(changes(results.landscape)),
         stopping=_stopping(distinct_cells(rows)),
-        rankings=tuple(_sentence([one.details]) for one in ranked),
+        rankings=(
+            *(_sentence([one.details]) for one in ranked),
+            *crossover_sentences(results.crossovers),
+        ),
         caveats=tuple(caveats(study, results)),
     )
 

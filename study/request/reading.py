@@ -49,6 +49,9 @@ def write_spec(spec: StudySpec, path: Path) -> None:
     for entry in (*table["networks"], *table["populations"]):
         if isinstance(entry.get("path"), str):
             entry["path"] = entry["path"].removeprefix(below)
+    for wishes in table["hyperparameters"].values():
+        if is_weights_file(wishes.get("weights")):
+            wishes["weights"] = wishes["weights"].removeprefix(below)
     text = tomli_w.dumps(table)
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 

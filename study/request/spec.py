@@ -273,8 +273,8 @@ class StudySpec(Section):
         choices = getattr(space.space.get("weights"), "choices", ())
         if any(map(is_weights_file, choices)):
             raise ValueError(
-                f"hyperparameters.{family}.weights = {shown(list(choices))}: a file is given alone, "
-                "and not as one of several"
+                f"hyperparameters.{family}.weights = {shown(list(choices))}: a file is given "
+                "alone, and not as one of several"
             )
         file = self.weights_of(family)
         if file is None:

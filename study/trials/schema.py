@@ -247,6 +247,17 @@ COMPARISON_COLUMNS = (
     Column("significant", "boolean", "", "p_holm below 0.05"),
 )
 
+CROSSOVER_COLUMNS = (
+    *(column for column in _cell_columns("task", without="family") if column.name != "num_train"),
+    Column("first", "string", "", "a family"),
+    Column("second", "string", "", "another family of the same task, in the same cells"),
+    Column("num_sizes", "Int64", COUNT, "sample sizes n at which the two are compared"),
+    Column("ahead", "string", "", "which errs less at the smallest n; null: the interval holds 0"),
+    Column("ahead_until", "Int64", "examples", "the largest n up to which it does at every size"),
+    Column("open_from", "Int64", "examples", "the next n; null: it is ahead at all sizes"),
+    Column("behind_from", "Int64", "examples", "the smallest n from which the other is; else null"),
+)
+
 LEARNING_CURVE_COLUMNS = (
     *_cell_columns("level", without="num_train"),
     Column("num_sizes", "Int64", COUNT, "sample sizes n in the fits"),

@@ -109,7 +109,8 @@ def test_defaults_of_configurations_and_spaces_agree():
             num_classes=2,
         )
         for name in hyperparameter_names(family):
-            expected = SPACES[family].defaults.get(name, 0.0)  # of dropout, which is optional
+            # Of what is optional: dropout, flips and rotation, which are off.
+            expected = SPACES[family].defaults.get(name, 0)
             assert getattr(config, name) == expected, (family, name)
 
 
