@@ -92,6 +92,7 @@ METRIC_COLUMNS = (
     Column("converged_selection_risk", "Float64", RISK, "the same at R_n(inf)"),
     Column("balanced_risk", "Float64", PROBABILITY, "mean of the classes' 0-1 risks"),
     Column("noisy_risk", "Float64", PROBABILITY, "risk against labels flipped as in training"),
+    Column("cross_entropy", "Float64", "nats", "mean -log of what the true class was given"),
     Column("excess_cross_entropy", "Float64", "nats", "E KL(posterior || prediction)"),
     Column("converged_excess_cross_entropy", "Float64", "nats", "the same at R_n(inf)"),
     Column("calibration_error", "Float64", PROBABILITY, "of predictions, from the posterior"),
