@@ -14,7 +14,7 @@ PROBABILITY_FLOOR = 1e-7  # predicted probabilities below it count as this
 
 
 def cross_entropy_columns(evaluation: Evaluation) -> dict[str, float]:
-    """`cross_entropy`, against labels or the posterior, and what of it is excess over the latter."""
+    """`cross_entropy`, of labels or the posterior, and what of it is above the posterior's own."""
     eta, probabilities = evaluation.examples.posterior, evaluation.decisions[1]
     logs = np.log(np.maximum(np.asarray(probabilities, np.float64), PROBABILITY_FLOOR))
     if eta is None:
