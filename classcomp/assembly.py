@@ -10,6 +10,7 @@ from classcomp.designs import Design, Training, design, population_of
 from classcomp.draws import Draws, Presenter
 from classcomp.models import TRAINING_HYPERPARAMETERS, Model, build, family_of
 from classcomp.populations import Population, RealData
+from classcomp.pretraining import Start, begin_at
 from classcomp.tasks import TASKS, Task
 from classcomp.trial import Trial
 
@@ -29,7 +30,8 @@ class Setting:
         draws: of the law, as the family sees them.
         design: what it is trained and scored on.
         optimizer: learning rate and weight decay; empty where there is nothing to train.
-        parts: of real data, how many examples there are, as columns of the trial table.
+        parts: of real data how many examples there are, of pretrained weights where they are from,
+            as columns of the trial table.
     """
 
     population: Population
@@ -39,16 +41,19 @@ class Setting:
     draws: Draws
     design: Design
     optimizer: Mapping[str, Any]
-    parts: Mapping[str, int | bool]
+    parts: Mapping[str, int | bool | float | str | None]
 
 
-def assembled(trial: Trial, data_dir: str | None, device: torch.device) -> Setting:
+def assembled(
+    trial: Trial, data_dir: str | None, device: torch.device, start: Start | None
+) -> Setting:
     """Put a trial's parts together.
 
     Args:
         trial: what is asked.
         data_dir: where real images are looked for first.
         device: where it is to be computed.
+        start: of `start_of`; None where the network stays as it is drawn.
 
     Raises:
         ValueError: the trial asks for something that does not exist.
@@ -62,7 +67,7 @@ def assembled(trial: Trial, data_dir: str | None, device: torch.device) -> Setti
         )
     population = population_of(trial, data_dir)
     takes_images = _takes_images(trial.family, family.takes, population)
-    model = _built(trial, population, takes_images, device)
+    model = _built(trial, population, takes_images, device, start)
     assert isinstance(model, task.needs)
     stages = (model,) if trial.role in SEEKS_BEST_RULE else model.stages()
     draws = task.draws(
@@ -82,11 +87,17 @@ def assembled(trial: Trial, data_dir: str | None, device: torch.device) -> Setti
         draws=draws,
         design=design(trial, draws, training),
         optimizer=optimizer,
-        parts=_parts_of(population),
+        parts={**_parts_of(population), **({} if start is None else start.columns())},
     )
 
 
-def _built(trial: Trial, population: Population, takes_images: bool, device: torch.device) -> Model:
+def _built(
+    trial: Trial,
+    population: Population,
+    takes_images: bool,
+    device: torch.device,
+    start: Start | None,
+) -> Model:
     shape = population.image_shape if takes_images else population.vector_shape
     assert shape is not None
     generator = torch.Generator().manual_seed(trial.streams["init"])
@@ -99,6 +110,8 @@ def _built(trial: Trial, population: Population, takes_images: bool, device: tor
         hyperparameters=dict(trial.hyperparameters),
         generator=generator,
     )
+    if start is not None:
+        begin_at(model, start)
     if trial.role in SEEKS_BEST_RULE:
         model = model.rule_of_class(generator)
     model = model.to(device)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,25 @@ def check_networks(request: Mapping[str, Any], *, timeout_s: float = 120.0) -> d
     Raises:
         ValueError: one line on the first network that fails.
     """
+    networks: dict[str, Any] = _answer(request, timeout_s)["networks"]
+    return networks
+
+
+def check_weights(asked: Sequence[Mapping[str, Any]], *, timeout_s: float = 120.0) -> None:
+    """Read files of weights and see whether the networks take them.
+
+    Args:
+        asked: plain data: family, path, depth and width, None where it is the family's own.
+        timeout_s: seconds for all of it.
+
+    Raises:
+        ValueError: one line on the first file that does not fit.
+    """
+    if asked:
+        _answer({"networks": [], "weights": list(asked)}, timeout_s)
+
+
+def _answer(request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
     try:
         text = json.dumps(request)
     except TypeError as error:
@@ -54,13 +73,12 @@ def check_networks(request: Mapping[str, Any], *, timeout_s: float = 120.0) -> d
                 ended = _ended(done.returncode, complaints)
             except subprocess.TimeoutExpired:
                 ended = f"took longer than {timeout_s:g} s"
-        found = json.loads(answer.read_text()) if answer.exists() else {}
+        found: dict[str, Any] = json.loads(answer.read_text()) if answer.exists() else {}
     if "error" in found:
         raise ValueError(found["error"])
     if "networks" not in found:
         raise ValueError(f"{found.get('checking', 'networks')}: trying it out {ended}")
-    networks: dict[str, Any] = found["networks"]
-    return networks
+    return found
 
 
 def _ended(status: int, complaints: Path) -> str:

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from classcomp.assembly import assembled
+from classcomp.assembly import SEEKS_BEST_RULE, assembled
 from classcomp.exhibits import exhibit_arrays, is_watched, law_arrays, look, looks_arrays
 from classcomp.models import Classifier, Denoiser, count_parameters
 from classcomp.populations import RealData
+from classcomp.pretraining import start_of
 from classcomp.scoring import Scorer
 from classcomp.tasks import Evaluation
 from classcomp.training.best_in_class import Search, schedule
@@ -34,7 +35,12 @@ class Experiment:
     """
 
     def __init__(
-        self, trial: Trial, *, data_dir: str | None = None, device: str | None = None
+        self,
+        trial: Trial,
+        *,
+        data_dir: str | None = None,
+        device: str | None = None,
+        is_pretrained: bool = True,
     ) -> None:
         """Prepares data and model.
 
@@ -42,15 +48,20 @@ class Experiment:
             trial: what is asked.
             data_dir: where real images are looked for first.
             device: a torch device; None takes a GPU where one is visible.
+            is_pretrained: False leaves a pretrained family at the weights that are drawn, where
+                nothing but time is of interest.
 
         Raises:
             ValueError: the trial asks for something that does not exist.
         """
+        # Before the clock starts: weights are made for all trials, whichever happens to be first.
+        starts = is_pretrained and trial.role not in SEEKS_BEST_RULE
+        start = start_of(trial, data_dir) if starts else None
         self._started, self._cpu_started = time.perf_counter(), time.process_time()
         self._wall_before = self._cpu_before = 0.0
         self.trial = trial
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        setting = assembled(trial, data_dir, self.device)
+        setting = assembled(trial, data_dir, self.device, start)
         self.population, self.task, self.design = setting.population, setting.task, setting.design
         self.model, self._stages = setting.model, setting.stages
         self._draws, self._optimizer = setting.draws, setting.optimizer
@@ -62,7 +73,7 @@ class Experiment:
         self._trunk: list[Reading] = []
         self._curves: list[Progress] = []
         self._looks: dict[int, dict[str, np.ndarray]] = {}
-        self._metrics: dict[str, float | int | bool | None] = {
+        self._metrics: dict[str, float | int | bool | str | None] = {
             "num_parameters": count_parameters(self.model) or None,
             **setting.parts,
         }
@@ -412,4 +423,4 @@ def seconds_per_example(trial: Trial, *, data_dir: str | None = None) -> float:
     Returns:
         Seconds of computation for one training example: forward and backward, or fitting.
     """
-    return Experiment(trial, data_dir=data_dir).seconds_per_example()
+    return Experiment(trial, data_dir=data_dir, is_pretrained=False).seconds_per_example()

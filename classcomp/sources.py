@@ -4,12 +4,16 @@ A `path` is `my_net.py:MyNet`, a file and a class, or `package.module:Class`. No
 """
 
 import hashlib
+import os
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+
+IMAGENET_FILE = "resnet18-f37072fd.pth"
+"""Of torchvision's `ResNet18_Weights.IMAGENET1K_V1`."""
 
 
 def split_path(path: str) -> tuple[str, str]:
@@ -60,6 +64,44 @@ def existing_file(where: str, path: str) -> Path:
     if not file.is_file():
         raise ValueError(f"path = {path!r}: there is no file {file}")
     return file
+
+
+def content_of(path: str) -> str:
+    """Return `sha256=` and 16 hex digits of a file's content, read once while it stays as it is.
+
+    Raises:
+        ValueError: there is no such file, or it cannot be read.
+    """
+    try:
+        status = Path(path).stat()
+        return _content_of(path, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise ValueError(f"{path!r}: cannot be read: {error.strerror}") from None
+
+
+@lru_cache(maxsize=16)
+def _content_of(path: str, modified: int, size: int) -> str:
+    with Path(path).open("rb") as file:
+        return f"sha256={hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+
+
+def imagenet_file() -> Path:
+    """Return torchvision's ResNet-18 of ImageNet in torch's cache, where it puts what it downloads.
+
+    Raises:
+        ValueError: it is not there, or is another file under its name, which says its hash.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "torch"
+    home = Path(os.environ.get("TORCH_HOME") or cache).expanduser()
+    path = home / "hub" / "checkpoints" / IMAGENET_FILE
+    if not path.is_file():
+        raise ValueError(
+            f"weights = imagenet: there is no {path}; put torchvision's file there, or name it"
+        )
+    promised = path.stem.rpartition("-")[2]
+    if not content_of(str(path)).removeprefix("sha256=").startswith(promised):
+        raise ValueError(f"weights = imagenet: {path} is not the file of that name, or is damaged")
+    return path
 
 
 @cache

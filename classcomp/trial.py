@@ -46,6 +46,8 @@ class Trial:
         fold: (number, of how many) of the part of the sample that is left out and scored on; None
             where none is.
         network: where the family is a user's own.
+        weights: the file that a hyperparameter of this name is the content of; None where it is a
+            word, or a file's name itself.
     """
 
     role: str
@@ -64,6 +66,7 @@ class Trial:
     num_validation: int | None = None
     fold: tuple[int, int] | None = None
     network: Network | None = None
+    weights: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,5 +101,5 @@ class Progress:
 class Outcome:
     """What a finished trial found: columns of the trial table by name, and its curve."""
 
-    metrics: Mapping[str, float | int | bool | None]
+    metrics: Mapping[str, float | int | bool | str | None]
     curves: tuple[Progress, ...]

@@ -1,9 +1,11 @@
 """Hyperparameters of every family as pure data: what may be searched, and the defaults."""
 
 from types import ModuleType
+from typing import Any
 
 from search_spaces import (
     autoencoder,
+    autoencoder_classifier,
     beta_vae,
     denoising_autoencoder,
     gan,
@@ -12,6 +14,8 @@ from search_spaces import (
     linear_autoencoder,
     linear_denoiser,
     resnet,
+    resnet18,
+    resnet18_pretrained,
     unet,
     unet_pretrained,
     vae_kmeans,
@@ -19,7 +23,7 @@ from search_spaces import (
     vgg,
 )
 from search_spaces.domains import Categorical, Domain, Float, Int, Value
-from search_spaces.family import FREE_WIDTH, LIMITS, FamilySpace
+from search_spaces.family import FREE_WIDTH, LIMITS, MOST_DEPTH, FamilySpace, Words
 from search_spaces.reading import examples, own_space, restricted
 from search_spaces.training import TRAINING
 
@@ -48,24 +52,40 @@ def _family(
     task: str = "classification",
     optional: tuple[str, ...] = (),
     teaches: bool = True,
+    trainable: tuple[str, ...] = (),
+    most_depth: int = MOST_DEPTH,
 ) -> FamilySpace:
-    """`optional` names what may be asked for although it is not searched by default."""
+    """`optional` names what may be asked for although it is not searched by default.
+
+    `trainable` are the parts of it that can be trained alone.
+    """
+    limits = LIMITS | ({"trainable": Words(words=trainable)} if trainable else {})
     return FamilySpace(
         space=module.SPACE,
         defaults=module.DEFAULTS,
         takes=takes,
         task=task,
-        limits={n: LIMITS[n] for n in (*module.DEFAULTS, *optional, "width") if n in LIMITS},
+        limits={n: limits[n] for n in (*module.DEFAULTS, *optional, "width") if n in limits},
         teaches=teaches,
+        most_depth=most_depth,
     )
 
 
+_IN_TRAINING = ("dropout", "flips", "rotation")
+_RESNET18: dict[str, Any] = {
+    "takes": "images",
+    "optional": _IN_TRAINING,
+    "teaches": False,
+    "trainable": ("all", "last4", "head"),
+    "most_depth": 4,
+}
+
 SPACES: dict[str, FamilySpace] = {
     "linear": _family(linear, takes="vectors"),
-    "vgg": _family(vgg, takes="images", optional=("dropout",)),
-    "resnet": _family(resnet, takes="images", optional=("dropout",)),
-    "unet": _family(unet, takes="images", optional=("dropout",)),
-    "unet_pretrained": _family(unet_pretrained, takes="images", optional=("dropout",)),
+    "vgg": _family(vgg, takes="images", optional=_IN_TRAINING),
+    "resnet": _family(resnet, takes="images", optional=_IN_TRAINING),
+    "unet": _family(unet, takes="images", optional=_IN_TRAINING),
+    "unet_pretrained": _family(unet_pretrained, takes="images", optional=_IN_TRAINING),
     "vae_svm": _family(vae_svm, takes="any", teaches=False),
     "vae_kmeans": _family(vae_kmeans, takes="any", teaches=False),
     "autoencoder": _family(
@@ -77,6 +97,15 @@ SPACES: dict[str, FamilySpace] = {
     "beta_vae": _family(
         beta_vae, takes="images", task="reconstruction", optional=("grid",), teaches=False
     ),
+    "autoencoder_classifier": _family(
+        autoencoder_classifier,
+        takes="images",
+        optional=("grid",),
+        teaches=False,
+        trainable=("all", "head"),
+    ),
+    "resnet18": _family(resnet18, **_RESNET18),
+    "resnet18_pretrained": _family(resnet18_pretrained, **_RESNET18),
     "denoising_autoencoder": _family(
         denoising_autoencoder,
         takes="images",

@@ -7,6 +7,7 @@ from typing import Any
 
 from search_spaces.domains import Domain, is_number
 
+MOST_DEPTH = 8
 FREE_WIDTH = 16
 """Channels of the first block, or units of a hidden layer, where no parameter budget is met and
 no `width` is asked for."""
@@ -51,7 +52,42 @@ class Truth:
         return "true or false"
 
 
-LIMITS: dict[str, Limits | Truth] = {
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words:
+    """Some words, and with `file` a file of weights."""
+
+    words: tuple[str, ...]
+    file: bool = False
+
+    def contains(self, value: Any) -> bool:
+        """Return whether `value` is one of these."""
+        if not isinstance(value, str):
+            return False
+        return value in self.words or (self.file and is_weights_file(value))
+
+    def __str__(self) -> str:
+        or_file = f" or a file of weights ({', '.join(WEIGHTS_SUFFIXES)})" if self.file else ""
+        return f"one of {', '.join(self.words)}{or_file}"
+
+
+WEIGHTS_SUFFIXES = (".pt", ".pth")
+CONTENT = "sha256="
+
+
+def is_weights_file(value: Any) -> bool:
+    """Return whether a value names a file of weights."""
+    return isinstance(value, str) and value.endswith(WEIGHTS_SUFFIXES)
+
+
+def is_content(value: Any) -> bool:
+    """Return whether a value is a file's content in place of its name."""
+    return isinstance(value, str) and value.startswith(CONTENT)
+
+
+OTHER_CLASSES, IMAGENET = "other_classes", "imagenet"
+PRETRAINED_WEIGHTS = Words(words=(OTHER_CLASSES, IMAGENET), file=True)
+
+LIMITS: dict[str, Limits | Truth | Words] = {
     "learning_rate": Limits(low=0, above=True),
     "weight_decay": Limits(low=0),
     "batch_size": Limits(low=1, whole=True),
@@ -66,6 +102,9 @@ LIMITS: dict[str, Limits | Truth] = {
     "batch_norm": Truth(),
     "flips": Truth(),
     "grid": Limits(low=1, high=65, whole=True),
+    "rotation": Limits(low=0, high=180),
+    "fine_tuning_rate": Limits(low=0, above=True),
+    "weights": PRETRAINED_WEIGHTS,
     "width": Limits(low=1),
 }
 
@@ -82,11 +121,13 @@ class FamilySpace:
         limits: what may be asked for by name, searched by default or not; a user's own network
             may be asked for more (`defaults`), which only its constructor can judge.
         teaches: whether a network of it can be the law that others learn (`classcomp.teachers`).
+        most_depth: the largest depth it has.
     """
 
     space: dict[str, Domain]
     defaults: dict[str, Any]
     takes: str
     task: str = "classification"
-    limits: Mapping[str, Limits | Truth] = field(default_factory=dict)
+    limits: Mapping[str, Limits | Truth | Words] = field(default_factory=dict)
     teaches: bool = False
+    most_depth: int = MOST_DEPTH

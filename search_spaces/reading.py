@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.domains import Categorical, Domain, Float, Int, is_number
-from search_spaces.family import LIMITS, FamilySpace, Limits, Truth
+from search_spaces.family import LIMITS, FamilySpace, Limits, Truth, Words
 from search_spaces.training import TRAINING
 
 LOG_SPAN = 100.0
@@ -139,7 +139,7 @@ def read(
     key: str,
     written: Any,
     *,
-    limits: Limits | Truth | None = None,
+    limits: Limits | Truth | Words | None = None,
     usual: Domain | None = None,
     default: Any = None,
 ) -> Domain | Any:
@@ -185,7 +185,7 @@ def _table(written: Any) -> dict[str, Any] | None:
 
 
 def _range(
-    table: dict[str, Any], limits: Limits | Truth | None, usual: Domain | None, default: Any
+    table: dict[str, Any], limits: Limits | Truth | Words | None, usual: Domain | None, default: Any
 ) -> Domain:
     low, high = table["low"], table["high"]
     for end in (low, high):
@@ -210,7 +210,7 @@ def _range(
     return Float(low=float(low), high=float(high), log=log, default=default)
 
 
-def _choices(table: dict[str, Any], limits: Limits | Truth | None, default: Any) -> Domain:
+def _choices(table: dict[str, Any], limits: Limits | Truth | Words | None, default: Any) -> Domain:
     choices = table["choices"]
     if not isinstance(choices, Sequence) or isinstance(choices, str):
         raise ValueError("choices must be a list")
@@ -224,7 +224,7 @@ def _choices(table: dict[str, Any], limits: Limits | Truth | None, default: Any)
     return Categorical(choices=tuple(choices), default=chosen)
 
 
-def _check_limits(limits: Limits | Truth | None, value: Any) -> None:
+def _check_limits(limits: Limits | Truth | Words | None, value: Any) -> None:
     if limits is not None and not limits.contains(value):
         raise ValueError(f"must be {limits}, or a range or choices of such")
 

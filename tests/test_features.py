@@ -72,9 +72,9 @@ def test_every_layer_of_every_family_can_be_read(family, depth):
 def test_a_layer_gives_what_the_family_computes_from_it(family):
     model, inputs = network(family)
     last = {"linear": "hidden", "vae_svm": "posterior", "vae_kmeans": "posterior"}
-    last |= dict.fromkeys(("autoencoder", "linear_autoencoder", "beta_vae"), "latent")
-    last |= {"denoising_autoencoder": "latent", "linear_denoiser": "hidden"}
-    last["gan"] = "discriminator.pool"
+    coders = ("autoencoder", "linear_autoencoder", "beta_vae", "autoencoder_classifier")
+    last |= dict.fromkeys((*coders, "denoising_autoencoder"), "latent")
+    last |= {"linear_denoiser": "hidden", "gan": "discriminator.pool"}
     name = last.get(family, "pool")
     values = activations(model, inputs, [name])[name]
     with torch.no_grad():

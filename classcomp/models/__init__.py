@@ -9,6 +9,7 @@ import torch
 
 from classcomp.models import (
     autoencoder,
+    autoencoder_classifier,
     beta_vae,
     denoising_autoencoder,
     gan,
@@ -17,6 +18,8 @@ from classcomp.models import (
     linear_autoencoder,
     linear_denoiser,
     resnet,
+    resnet18,
+    resnet18_pretrained,
     unet,
     unet_pretrained,
     vae_kmeans,
@@ -101,6 +104,15 @@ FAMILIES: dict[str, Family] = {
         task="reconstruction",
     ),
     "beta_vae": Family(config=beta_vae.Config, module=beta_vae.BetaVAE, task="reconstruction"),
+    "autoencoder_classifier": Family(
+        config=autoencoder_classifier.Config, module=autoencoder_classifier.AutoencoderClassifier
+    ),
+    "resnet18": Family(config=resnet18.Config, module=resnet18.ResNet18, width=resnet18.own_width),
+    "resnet18_pretrained": Family(
+        config=resnet18_pretrained.Config,
+        module=resnet18_pretrained.PretrainedResNet18,
+        width=resnet18.own_width,
+    ),
     "denoising_autoencoder": Family(
         config=denoising_autoencoder.Config,
         module=denoising_autoencoder.DenoisingAutoencoder,

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from classcomp.models.augmentation import turned_at_random
 from classcomp.models.base import Batch, Model
 from classcomp.models.convolutional_coders import (
     CoderConfig,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
-    turned_at_random,
     weight_penalty,
 )
 

@@ -164,6 +164,9 @@ class Model(nn.Module):
 
     takes: ClassVar[str]  # "vectors" | "images" | "any": images if the population renders
     needs_head: ClassVar[bool] = False  # True: predicting needs a `fit_head` first
+    starts_pretrained: ClassVar[bool] = (
+        False  # True: its `body` starts from weights found elsewhere
+    )
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return the one objective of a model that has no more."""

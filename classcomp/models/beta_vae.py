@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from classcomp.models.augmentation import turned_at_random
 from classcomp.models.base import Batch, check_real
 from classcomp.models.convolutional_coders import (
     CoderConfig,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
-    turned_at_random,
     weight_penalty,
 )
 from classcomp.models.gaussian_latents import LOG_VARIANCES, GaussianLatents, gaussian_kl

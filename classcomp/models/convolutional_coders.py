@@ -151,15 +151,6 @@ def convolution_block(in_channels: int, out_channels: int, *, batch_norm: bool) 
     return nn.Sequential(convolution, *finish(out_channels, batch_norm))
 
 
-def turned_at_random(
-    images: Float[Tensor, "batch channels height width"], generator: torch.Generator
-) -> Float[Tensor, "batch channels height width"]:
-    """Return images of which each is turned left to right with probability 1/2."""
-    drawn = torch.rand(len(images), generator=generator, device=generator.device)
-    turned = (drawn < 0.5).to(images.device)[:, None, None, None]
-    return torch.where(turned, images.flip(-1), images)
-
-
 def weight_penalty(module: nn.Module, *, l1: float, l2: float) -> Float[Tensor, ""] | float:
     """Return l1 times the sum of |w| plus l2 times that of w^2; biases and scales are free."""
     if l1 == l2 == 0:

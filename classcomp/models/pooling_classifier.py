@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from classcomp.models.augmentation import Augmentation
 from classcomp.models.base import Classifier, ImageConfig, check_share
 from classcomp.models.blocks import drop
 
@@ -17,16 +18,26 @@ class PoolingConfig(ImageConfig):
 
     Attributes:
         dropout: probability that training drops a feature, below 1.
+        flips: as `Augmentation`.
+        rotation: as `Augmentation`.
 
     Raises:
         ValueError: a value is out of range.
     """
 
     dropout: float = 0.0
+    flips: bool = False
+    rotation: float = 0.0
 
     def __post_init__(self) -> None:
         ImageConfig.__post_init__(self)
         check_share("dropout", self.dropout)
+        assert self.augmentation is not None  # a ValueError where it cannot be
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What training does to images."""
+        return Augmentation(flips=self.flips, rotation=self.rotation)
 
 
 class PoolingClassifier(Classifier):
@@ -38,6 +49,7 @@ class PoolingClassifier(Classifier):
     def __init__(self, config: PoolingConfig) -> None:
         super().__init__()
         self.dropout = config.dropout
+        self.augmentation = config.augmentation
 
     def features(
         self, inputs: Float[Tensor, "batch channels height width"]
@@ -55,7 +67,9 @@ class PoolingClassifier(Classifier):
     def training_logits(
         self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
     ) -> Float[Tensor, "batch classes"]:
-        """Return logits, in training of features dropped at random."""
+        """Return logits, in training of images turned and features dropped at random."""
+        if self.training:
+            inputs = self.augmentation(inputs, generator)
         features = self.features(inputs)
         if self.training and self.dropout > 0:
             features = drop(features, self.dropout, generator)

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from classcomp.models import count_parameters
+from classcomp.models import build, count_parameters
 from classcomp.models.base import ArchitectureConfig, Batch, Classifier
 from classcomp.models.own import OwnFamily, build_own, has_matched_width, own_family
+from classcomp.models.pretrained_weights import fitted, read_weights
 from classcomp.trial import Network
 from classcomp.wording import one_line
 
@@ -31,10 +32,30 @@ def main(answer: Path) -> None:
         for network in request["networks"]:
             _write(answer, {"checking": network["name"]})
             networks[network["name"]] = check_network(network, request)
+        for asked in request.get("weights", ()):
+            check_weights(asked)
     except ValueError as error:
         _write(answer, {"error": str(error)})
     else:
         _write(answer, {"networks": networks})
+
+
+def check_weights(asked: Mapping[str, Any]) -> None:
+    """Read a file of weights and see whether the family's network takes them.
+
+    Raises:
+        ValueError: one line on what does not fit.
+    """
+    width = {} if asked["width"] is None else {"width": asked["width"]}
+    model = build(
+        asked["family"],
+        depth=asked["depth"],
+        input_shape=(1, 8, 8),  # no weight depends on it, nor on the classes
+        num_classes=2,
+        hyperparameters=width,
+        generator=torch.Generator().manual_seed(0),
+    )
+    fitted(read_weights(asked["path"]), model.get_submodule("body"), repr(asked["path"]))
 
 
 def check_network(network: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:

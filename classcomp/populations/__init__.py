@@ -24,6 +24,7 @@ from classcomp.populations.real import (
     digits,
     fashion_mnist,
     mnist,
+    other_classes,
     resplit,
 )
 
@@ -57,6 +58,7 @@ __all__ = [
     "Sample",
     "carried",
     "make",
+    "other_classes",
     "resplit",
 ]
 

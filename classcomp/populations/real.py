@@ -38,6 +38,7 @@ __all__ = [
     "digits",
     "fashion_mnist",
     "mnist",
+    "other_classes",
     "resplit",
     "stage",
 ]
@@ -294,6 +295,25 @@ def resplit(population: Population, seed: int) -> Population:
     if isinstance(population, RealData) and population.parts.is_resplit:
         return replace(population, split_seed=check_integer("split seed", seed, low=0))
     return population
+
+
+def other_classes(population: Population) -> RealData:
+    """Return the classes that a population of real data leaves out, undistorted.
+
+    Raises:
+        ValueError: it is a law, or leaves fewer than two out.
+    """
+    if not isinstance(population, RealData):
+        raise ValueError(f"weights = other_classes: {population.label} is a law, without any")
+    kept = population.classes or tuple(range(population.source.num_classes))
+    others = tuple(k for k in range(population.source.num_classes) if k not in kept)
+    if len(others) < 2:
+        raise ValueError(
+            f"weights = other_classes: {population.label} leaves {len(others)} classes out, and "
+            "at least two are needed to learn from, as with classes = [0, 2, 4, 6, 8]"
+        )
+    label = canonical_label(population.label.partition("(")[0], {"classes": others})
+    return RealData(label=label, source=population.source, classes=others)
 
 
 def digits(classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None) -> RealData:

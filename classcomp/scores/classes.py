@@ -14,11 +14,16 @@ PROBABILITY_FLOOR = 1e-7  # predicted probabilities below it count as this
 
 
 def cross_entropy_columns(evaluation: Evaluation) -> dict[str, float]:
-    """`excess_cross_entropy`, where the posterior is known."""
-    eta = evaluation.examples.posterior
+    """`cross_entropy`, of labels or the posterior, and what of it is above the posterior's own."""
+    eta, probabilities = evaluation.examples.posterior, evaluation.decisions[1]
+    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), PROBABILITY_FLOOR))
     if eta is None:
-        return {}
-    return {"excess_cross_entropy": excess_cross_entropy(eta, evaluation.decisions[1]).value}
+        places = np.arange(len(logs)), evaluation.labels
+        return {"cross_entropy": -float(logs[places].mean())}
+    return {
+        "cross_entropy": -float((eta * logs).sum(axis=1).mean()),
+        "excess_cross_entropy": excess_cross_entropy(eta, probabilities).value,
+    }
 
 
 def calibration_columns(evaluation: Evaluation) -> dict[str, float]:

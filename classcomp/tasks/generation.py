@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from classcomp.draws import Examples
+from classcomp.draws import Draws, Examples
 from classcomp.models.base import Generates, Model
 from classcomp.tasks.base import Assessment, Evaluation, Mean, mean_of, rounded_terms
 from classcomp.tasks.discrepancy import Yardstick, discrepancy_terms, spread, yardstick
@@ -30,6 +30,7 @@ class Generation:
     unit = "squared MMD"
     needs: type = Generates
     has_best_rule = False
+    draws: type[Draws] = Draws
 
     def risk(self, model: Model, examples: Examples) -> float:
         """The unbiased estimate from the examples themselves and as many generated ones.

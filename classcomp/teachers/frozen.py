@@ -38,7 +38,7 @@ def frozen(network: Network) -> Classifier:
     """
     rng = np.random.default_rng(named_seed("teacher", "calibration", network.seed))
     inputs = presented(network, network.inputs(CALIBRATION_SIZE, rng))
-    with _one_thread():
+    with one_thread():
         model = _built(network)
         if network.trained_on is not None:
             _train(model, network)
@@ -123,7 +123,8 @@ def _built(network: Network) -> Classifier:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: with more, sums are ordered otherwise and training magnifies that."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

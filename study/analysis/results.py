@@ -10,6 +10,7 @@ from study.analysis.comparisons import build_comparisons
 from study.analysis.completeness import missing_rows
 from study.analysis.cross_entropy import build_cross_entropy
 from study.analysis.cross_validation import build_cross_validation
+from study.analysis.crossovers import build_crossovers
 from study.analysis.decisions import Decisions
 from study.analysis.ensembles import build_ensembles
 from study.analysis.exhibits import Arrays
@@ -25,7 +26,7 @@ from study.analysis.variance import build_variance
 from study.analysis.winners import build_winners
 
 WRITTEN_WITH_ROWS = (
-    *("winners", "comparisons", "learning_curves", "variance"),
+    *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
     *("cross_entropy", "ensembles", "cross_validation", "latent_planes"),
     *("latent_dims", "knees", "per_class"),
 )
@@ -48,6 +49,7 @@ class Results:
     best_in_class: pd.DataFrame
     winners: pd.DataFrame
     comparisons: pd.DataFrame
+    crossovers: pd.DataFrame
     learning_curves: pd.DataFrame
     variance: pd.DataFrame
     cross_entropy: pd.DataFrame
@@ -82,11 +84,13 @@ def build_results(
     """
     joined = join(trials, decisions, first_stage=first_stage)
     latent_dims, knees = build_latent_dims(joined, levels)
+    comparisons = build_comparisons(joined)
     return Results(
         landscape=build_landscape(joined, levels),
         best_in_class=build_best_in_class(joined),
         winners=build_winners(joined),
-        comparisons=build_comparisons(joined),
+        comparisons=comparisons,
+        crossovers=build_crossovers(comparisons),
         learning_curves=build_learning_curves(joined, levels),
         variance=build_variance(joined),
         cross_entropy=build_cross_entropy(joined),

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from classcomp.populations import carried
+from classcomp.sources import content_of
+from search_spaces.family import CONTENT
 from study.request.spec import NetworkSection, PopulationSection, StudySpec
 from study.storage.store import CARRIED, Store, write_whole
 
@@ -20,9 +22,25 @@ def carry(spec: StudySpec, store: Store, directory: Path) -> StudySpec:
     """
     networks = tuple(_network(section, directory) for section in spec.networks)
     populations = tuple(_population(section, directory) for section in spec.populations)
-    if networks != spec.networks or populations != spec.populations:
+    wishes = {
+        family: {**held, "weights": _weights(file, directory)}
+        if (file := spec.weights_of(family)) is not None
+        else held
+        for family, held in spec.hyperparameters.items()
+    }
+    brought = {"networks": networks, "populations": populations, "hyperparameters": wishes}
+    if any(held != getattr(spec, name) for name, held in brought.items()):
         store.publish(directory, f"{CARRIED}/*")
-    return spec.model_copy(update={"networks": networks, "populations": populations})
+    return spec.model_copy(update=brought)
+
+
+def _weights(file: str, directory: Path) -> str:
+    path = Path(file)
+    if path.parent == _folder(directory) or path.stat().st_size > LARGEST_BYTES:
+        return file
+    target = _folder(directory) / f"{content_of(file).removeprefix(CONTENT)}-{path.name}"
+    _copy(path, target)
+    return str(target)
 
 
 def _network(section: NetworkSection, directory: Path) -> NetworkSection:

@@ -41,6 +41,7 @@ def to_trial(spec: TrialSpec, address: str) -> Trial:
         hyperparameters=spec.hyperparameters,
         streams=spec.streams,
         network=network,
+        weights=None if spec.weights is None else _on_this_node(spec.weights, address),
     )
 
 

@@ -270,6 +270,7 @@ class _State:
             num_validation=validation_size if role.is_searched else None,
             num_folds=None if role.folds is None else role.folds(self.spec),
             network=self.spec.network_of(cell.family),
+            weights=self.spec.weights_of(cell.family),
         )
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from classcomp.checking import check_networks
-from classcomp.populations import Population, make
-from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, FamilySpace, examples
+from classcomp.checking import check_networks, check_weights
+from classcomp.populations import Population, make, other_classes
+from classcomp.sources import imagenet_file
+from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, Categorical, FamilySpace, examples
+from search_spaces.family import IMAGENET, OTHER_CLASSES
 from study.planning.plan import total_by_role, with_most_seeds
 from study.request.reading import SpecError, first_error
 from study.request.spec import NetworkSection, StudySpec
@@ -38,6 +40,7 @@ def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
                 f"allowed are 8 to {num_available}"
             )
         _check_validation_size(spec, label, population)
+    _check_weights(spec, populations)
     spec = _with_facts(spec, populations)
     for label, population in populations.items():
         if population.image_shape is None:
@@ -62,6 +65,38 @@ def _check_validation_size(spec: StudySpec, label: str, population: Population) 
             f"search.validation_size = {size}: {label} has {num_held_out} examples for the search; "
             f"allowed are 1 to {num_held_out}"
         )
+
+
+def _check_weights(spec: StudySpec, populations: Mapping[str, Population]) -> None:
+    """Refuses weights to start from that are not to be had, or do not fit."""
+    asked = []
+    for family in spec.families:
+        space = spec.space_of(family)
+        if "weights" not in space.defaults or family in spec.own:
+            continue
+        domain = space.space.get("weights")
+        words = domain.choices if isinstance(domain, Categorical) else [space.defaults["weights"]]
+        try:
+            if OTHER_CLASSES in words:
+                for population in populations.values():
+                    other_classes(population)
+            if IMAGENET in words:
+                asked.append((family, str(imagenet_file())))
+        except ValueError as error:
+            raise SpecError(f"hyperparameters.{family}: {error}") from None
+        file = spec.weights_of(family)
+        asked += [] if file is None else [(family, file)]
+    try:
+        check_weights(
+            [
+                {"family": family, "path": path, "depth": depth, "width": width}
+                for family, path in asked
+                for depth in spec.depths
+                for width in [spec.space_of(family).defaults.get("width")]
+            ]
+        )
+    except ValueError as error:
+        raise SpecError(f"hyperparameters: {error}") from None
 
 
 def _check_points(spec: StudySpec, label: str) -> None:

@@ -8,6 +8,7 @@ from study.analysis.results import Results
 from study.rendering.answers import Answer, answers
 from study.rendering.caveats import caveats
 from study.rendering.changes import Changes, changes
+from study.rendering.differences import crossover_sentences
 from study.rendering.faults import distinct_cells, populations_of
 from study.rendering.latent_dims import knee_lines
 from study.rendering.per_class import class_lines
@@ -32,7 +33,7 @@ class Findings:
         stopping: what stopping at T does; empty where it is not known.
         knees: of the risk against the latent dimension.
         classes: the easiest and the hardest to reconstruct.
-        rankings: families over all cells of a population.
+        rankings: families over all cells of a population, and by sample size.
         caveats: what limits all this.
     """
 
@@ -63,7 +64,10 @@ def find(study: Study, results: Results) -> Findings:
         stopping=_stopping(distinct_cells(rows)),
         knees=tuple(knee_lines(results.knees)),
         classes=tuple(class_lines(results.per_class, results.knees)),
-        rankings=tuple(_sentence([one.details]) for one in ranked),
+        rankings=(
+            *(_sentence([one.details]) for one in ranked),
+            *crossover_sentences(results.crossovers),
+        ),
         caveats=tuple(caveats(study, results)),
     )
 

@@ -9,6 +9,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
@@ -47,6 +48,7 @@ class LineGrid:
     panels: tuple[tuple[LinePanel, ...], ...]
     labels: tuple[str, ...]  # every line of the figure, in the order of the colours
     x_ticks: tuple[float, ...]
+    is_log: bool = False  # of the x axis
     row_colours: tuple[str, ...]  # of each row's axis
 
 
@@ -124,6 +126,8 @@ def draw_line_grid(info: LineGrid) -> Figure:
                 axes.set_xlabel(info.x_label if row == num_rows - 1 else "")
                 axes.spines["left"].set(color=info.row_colours[row], linewidth=3.0)
             grid[row][0].set_ylabel(info.y_labels[row])
+        grid[0][0].set_xscale("log" if info.is_log else "linear")
+        grid[0][0].xaxis.set_minor_locator(NullLocator())
         grid[0][0].set_xticks(info.x_ticks, [f"{tick:g}" for tick in info.x_ticks])
         handles = legend_handles(grid[0][0], info.labels)
         columns = max(1, min(len(handles), int(width / 1.6)))

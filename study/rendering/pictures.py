@@ -16,6 +16,7 @@ from study.rendering.decomposition import (
     draw_decomposition,
     plain_decompositions,
 )
+from study.rendering.differences import difference_lines
 from study.rendering.exhibits import Kind
 from study.rendering.faults import FAULTS
 from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
@@ -24,7 +25,10 @@ from study.rendering.lines import LineGrid, draw_line_grid, error_lines
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
 from study.rendering.style import write_figure
 
-HEADINGS = ("faults", "damage", "heat", "lines", "curves", "sizes", "latent_dims", "exhibits")
+HEADINGS = (
+    *("faults", "damage", "heat", "lines", "curves", "sizes", "differences", "latent_dims"),
+    "exhibits",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +64,9 @@ def write_pictures(
     for number, grid in enumerate(error_lines(results.landscape)):
         path = folder / f"lines_{number:02d}.svg"
         pictures["lines"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
+    for number, grid in enumerate(difference_lines(results.comparisons, results.crossovers)):
+        path = folder / f"differences_{number:02d}.svg"
+        pictures["differences"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
     if study.curves is not None:
         for number, curve in enumerate(learning_curves(study.trials, study.curves)):
             path = folder / f"curves_{number:02d}.svg"

@@ -9,6 +9,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
+from search_spaces.family import is_weights_file
 from study.request.sections import shown
 from study.request.spec import StudySpec
 from study.storage.store import write_whole
@@ -72,6 +73,9 @@ def write_spec(spec: StudySpec, path: Path) -> None:
     for entry in (*table["networks"], *table["populations"]):
         if isinstance(entry.get("path"), str):
             entry["path"] = entry["path"].removeprefix(below)
+    for wishes in table["hyperparameters"].values():
+        if is_weights_file(wishes.get("weights")):
+            wishes["weights"] = wishes["weights"].removeprefix(below)
     text = tomli_w.dumps(table)
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
@@ -123,7 +127,19 @@ def _with_absolute_paths(table: Mapping[str, Any], folder: Path) -> dict[str, An
     for key in ("networks", "populations"):
         if isinstance(whole.get(key), list):
             whole[key] = [_with_absolute_path(entry, folder) for entry in whole[key]]
+    wishes = whole.get("hyperparameters")
+    if isinstance(wishes, Mapping):
+        whole["hyperparameters"] = {
+            family: {**held, "weights": _absolute(held["weights"], folder)}
+            if isinstance(held, Mapping) and is_weights_file(held.get("weights"))
+            else held
+            for family, held in wishes.items()
+        }
     return whole
+
+
+def _absolute(path: str, folder: Path) -> str:
+    return str((folder / Path(path).expanduser()).absolute())
 
 
 def _with_absolute_path(entry: Any, folder: Path) -> Any:
@@ -131,7 +147,7 @@ def _with_absolute_path(entry: Any, folder: Path) -> Any:
     is_module = isinstance(path, str) and ":" in path and "/" not in path and ".py:" not in path
     if not isinstance(path, str) or is_module:
         return entry
-    return {**entry, "path": str((folder / Path(path).expanduser()).absolute())}
+    return {**entry, "path": _absolute(path, folder)}
 
 
 def _override(table: dict[str, Any], override: str) -> None:

@@ -1,6 +1,7 @@
 """A study file, validated: what is asked. docs/study-files.md lists every key."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -8,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from classcomp.distortions import NEUTRAL, distort
 from classcomp.populations import RealData, make
-from classcomp.sources import source_of
+from classcomp.sources import content_of, source_of
 from search_spaces import FREE_WIDTH, SPACES, TRAINING_HYPERPARAMETERS, FamilySpace
+from search_spaces.family import is_weights_file
 from search_spaces.reading import own_space, read_space, restricted
 from study.request.sections import (
     LARGEST,
@@ -209,6 +211,10 @@ class StudySpec(Section):
                     raise ValueError(f"{key}: {name!r} is no family; allowed are {allowed}")
         for name in known:
             self.space_of(name)
+        for name in self.families:
+            most = self.space_of(name).most_depth
+            if max(self.depths) > most:
+                raise ValueError(f"depths = {max(self.depths)}: {name} has depths 1 to {most}")
         return self
 
     @model_validator(mode="after")
@@ -315,7 +321,25 @@ class StudySpec(Section):
             return restricted(self.own[family].family_space, wishes, family)
         if not self.match_parameters:
             wishes = {"width": FREE_WIDTH, **wishes}
-        return restricted(SPACES[family], wishes, family)
+        space = restricted(SPACES[family], wishes, family)
+        choices = getattr(space.space.get("weights"), "choices", ())
+        if any(map(is_weights_file, choices)):
+            raise ValueError(
+                f"hyperparameters.{family}.weights = {shown(list(choices))}: a file is given "
+                "alone, and not as one of several"
+            )
+        file = self.weights_of(family)
+        if file is None:
+            return space
+        return replace(space, defaults={**space.defaults, "weights": content_of(file)})
+
+    def weights_of(self, family: str) -> str | None:
+        """The file that a family of ours starts from; None where it is none of the user's.
+
+        A trial's hyperparameters have its content in its place.
+        """
+        written = self.hyperparameters.get(family, {}).get("weights")
+        return written if family not in self.own and is_weights_file(written) else None
 
 
 def _out_of_range(value: object, error: ArithmeticError) -> str:

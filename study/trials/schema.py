@@ -71,6 +71,8 @@ METRIC_COLUMNS = (
     Column("num_available", "Int64", "examples", "of real data, that may be trained on"),
     Column("num_test", "Int64", "examples", "of real data, that are scored on"),
     Column("is_resplit", "boolean", "", "the real set is divided anew for every seed"),
+    Column("pretrained_on", "string", "", "what the weights were learned on; random: null"),
+    Column("pretraining_s", "Float64", "seconds", "of making them, once; not in wall_s; else null"),
     Column("steps", "Int64", COUNT, "optimizer steps taken, both branches together"),
     Column("examples_seen", "Int64", "examples", "training examples seen, repeats counted"),
     Column("wall_s", "Float64", "seconds", "wall time of the trial"),
@@ -91,6 +93,7 @@ METRIC_COLUMNS = (
     Column("converged_selection_risk", "Float64", RISK, "the same at R_n(inf)"),
     Column("balanced_risk", "Float64", PROBABILITY, "mean of the classes' 0-1 risks"),
     Column("noisy_risk", "Float64", PROBABILITY, "risk against labels flipped as in training"),
+    Column("cross_entropy", "Float64", "nats", "mean -log of what the true class was given"),
     Column("excess_cross_entropy", "Float64", "nats", "E KL(posterior || prediction)"),
     Column("converged_excess_cross_entropy", "Float64", "nats", "the same at R_n(inf)"),
     Column("calibration_error", "Float64", PROBABILITY, "of predictions, from the posterior"),
@@ -255,6 +258,17 @@ COMPARISON_COLUMNS = (
         "p_holm", "Float64", PROBABILITY, "corrected for all rows of task and scope (Holm 1979)"
     ),
     Column("significant", "boolean", "", "p_holm below 0.05"),
+)
+
+CROSSOVER_COLUMNS = (
+    *(column for column in _cell_columns("task", without="family") if column.name != "num_train"),
+    Column("first", "string", "", "a family"),
+    Column("second", "string", "", "another family of the same task, in the same cells"),
+    Column("num_sizes", "Int64", COUNT, "sample sizes n at which the two are compared"),
+    Column("ahead", "string", "", "which errs less at the smallest n; null: the interval holds 0"),
+    Column("ahead_until", "Int64", "examples", "the largest n up to which it does at every size"),
+    Column("open_from", "Int64", "examples", "the next n; null: it is ahead at all sizes"),
+    Column("behind_from", "Int64", "examples", "the smallest n from which the other is; else null"),
 )
 
 LEARNING_CURVE_COLUMNS = (

@@ -107,6 +107,8 @@ class TrialSpec:
         num_folds: parts of the sample of which the one of the seed's number is left out; None
             where none is.
         network: of a family that is the user's own; None for ours.
+        weights: the file whose content the hyperparameter `weights` names; None where there is
+            none. Where it lies is no part of the identity.
     """
 
     role: str
@@ -119,6 +121,7 @@ class TrialSpec:
     num_validation: int | None = None
     num_folds: int | None = None
     network: UserNetwork | None = None
+    weights: str | None = None
 
     @property
     def identity(self) -> dict[str, Any]:

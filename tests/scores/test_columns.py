@@ -3,8 +3,10 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from classcomp.experiment import Experiment, run
 from classcomp.scores import score_columns
@@ -92,6 +94,28 @@ def test_a_rule_that_always_says_half_is_held_against_the_prior():
     by_hand = 0.3 * math.log(0.3 / 0.5) + 0.7 * math.log(0.7 / 0.5)
     assert scores["class_distribution_kl"] == pytest.approx(by_hand, abs=1e-6)
     assert scores["class_distribution_tv"] == pytest.approx(0.2, abs=1e-6)
+
+
+def test_cross_entropy_of_real_data_is_torch_s_of_its_labels():
+    images = {"population_name": "digits", "population_parameters": {"classes": [3, 8, 9]}}
+    experiment = Experiment(asked(family="linear", **images))
+    evaluation = experiment._evaluation()
+    with torch.no_grad():
+        logits = experiment.model.eval()(evaluation.examples.inputs)
+    expected = F.cross_entropy(logits, evaluation.examples.labels).item()
+    scores = score_columns(evaluation)
+    assert scores["cross_entropy"] == pytest.approx(expected, rel=1e-5)
+    assert "excess_cross_entropy" not in scores
+
+
+def test_cross_entropy_of_a_law_is_its_excess_and_the_posterior_s_entropy():
+    experiment = Experiment(asked(family="linear"))
+    evaluation = experiment._evaluation()
+    eta = evaluation.examples.posterior
+    entropy = -np.where(eta > 0, eta * np.log(np.maximum(eta, 1e-300)), 0).sum(axis=1).mean()
+    scores = score_columns(evaluation)
+    expected = scores["excess_cross_entropy"] + entropy
+    assert scores["cross_entropy"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_columns_are_declared():

@@ -116,7 +116,7 @@ def test_the_corners_of_a_space_can_be_built(family):
         build_one(family, values)
 
 
-OPTIONAL = {"dropout": 0.0, "grid": 4}
+OPTIONAL = {"grid": 4}
 """What has no default in a space, where a trial's identity would name it."""
 
 
@@ -128,7 +128,8 @@ def test_defaults_of_configurations_and_spaces_agree():
             num_classes=2,
         )
         for name in hyperparameter_names(family):
-            expected = SPACES[family].defaults.get(name, OPTIONAL.get(name))
+            # Of what is optional and off: dropout, flips and rotation.
+            expected = SPACES[family].defaults.get(name, OPTIONAL.get(name, 0))
             assert getattr(config, name) == expected, (family, name)
 
 

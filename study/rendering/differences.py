@@ -1,0 +1,95 @@
+"""Two families' difference over the sample size: a figure, and where a lead ends in words."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pandas as pd
+
+from study.analysis.crossovers import GROUP, over_sizes
+from study.analysis.frames import Row, to_rows
+from study.rendering.faults import is_undamaged
+from study.rendering.lines import Line, LineGrid, LinePanel
+from study.rendering.units import Unit
+from study.rendering.words import TaskRows, damage_words, split_by_task
+
+PANEL = ("task", "population", "distortion", "severity")
+
+
+def difference_lines(comparisons: pd.DataFrame, crossovers: pd.DataFrame) -> list[LineGrid]:
+    """Return paired differences against n: columns depths, a line for each pair of families.
+
+    One figure per task, population and severity. Drawn are the pairs of which one family is ahead
+    at some size and not, or the other, at another size: of the rest a ranking says all.
+    """
+    turning = {
+        tuple(row[name] for name in GROUP)
+        for row in to_rows(crossovers)
+        if row["open_from"] is not None or row["behind_from"] is not None
+    }
+    pairs = [
+        rows
+        for rows in over_sizes(comparisons)
+        if tuple(rows[0][name] for name in GROUP) in turning
+    ]
+    grids = []
+    for task in split_by_task([rows[0] for rows in pairs]):
+        groups: dict[tuple[object, ...], list[list[Row]]] = defaultdict(list)
+        for rows in pairs:
+            if rows[0] in task.rows:
+                groups[tuple(rows[0][name] for name in PANEL)].append(rows)
+        grids += [_grid(task, held) for held in groups.values()]
+    return grids
+
+
+def _grid(task: TaskRows, pairs: Sequence[Sequence[Row]]) -> LineGrid:
+    first = pairs[0][0]
+    depths = sorted({rows[0]["depth"] for rows in pairs})
+    panels = tuple(
+        LinePanel(
+            title=f"depth {depth}",
+            lines=tuple(_line(rows, task.unit) for rows in pairs if rows[0]["depth"] == depth),
+        )
+        for depth in depths
+    )
+    where = f"{task.title}{first['population']}, {damage_words(first)}"
+    return LineGrid(
+        title=f"{where}: risk of one family minus another’s against sample size",
+        x_label="training examples n",
+        y_labels=(f"difference ({task.unit.sign})",),
+        panels=(panels,),
+        labels=tuple(sorted({_label(rows[0]) for rows in pairs})),
+        x_ticks=tuple(sorted({row["num_train"] for rows in pairs for row in rows})),
+        is_log=True,
+        row_colours=("#000000",),
+    )
+
+
+def _line(rows: Sequence[Row], unit: Unit) -> Line:
+    return Line(
+        label=_label(rows[0]),
+        x=tuple(row["num_train"] for row in rows),
+        y=tuple(unit.scale(row["difference"]) for row in rows),
+        lo=tuple(unit.scale(row["difference_lo"]) for row in rows),
+        hi=tuple(unit.scale(row["difference_hi"]) for row in rows),
+    )
+
+
+def _label(row: Row) -> str:
+    return f"{row['first']} − {row['second']}"
+
+
+def crossover_sentences(crossovers: pd.DataFrame) -> list[str]:
+    """Say of every two families on undamaged data where the lead of the one at small n ends."""
+    rows = [row for row in to_rows(crossovers) if row["open_from"] is not None]
+    return [_sentence(row) for row in rows if is_undamaged(row)]
+
+
+def _sentence(row: Row) -> str:
+    other = row["second"] if row["ahead"] == row["first"] else row["first"]
+    until, after = row["ahead_until"], row["open_from"]
+    reverse = row["behind_from"]
+    then = "" if reverse is None else f"; from n = {reverse} on {other} errs less"
+    return (
+        f"{row['ahead']} stops paying against {other} between n = {until} and n = {after} "
+        f"({row['population']}, depth {row['depth']}; 95% intervals of paired differences){then}."
+    )

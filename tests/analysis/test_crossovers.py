@@ -1,0 +1,87 @@
+"""Where a lead of one family over another ends, read off comparisons written by hand."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from study.analysis.crossovers import build_crossovers, over_sizes
+from study.analysis.frames import to_rows, typed_frame
+from study.trials.schema import COMPARISON_COLUMNS
+
+SIZES = (250, 1_000, 4_000, 16_000)
+FIRST, SECOND, NEITHER, UNKNOWN = (-0.03, -0.01), (0.01, 0.03), (-0.01, 0.02), (None, None)
+
+
+def compared(*intervals: tuple[float | None, float | None], **changes: Any) -> list[dict[str, Any]]:
+    """Rows of one pair, a size each."""
+    return [
+        {
+            "scope": "cell",
+            "task": "classification",
+            "population": "p",
+            "distortion": "none",
+            "severity": 0.0,
+            "depth": 2,
+            "num_train": size,
+            "first": "a",
+            "second": "b",
+            "difference": None if lo is None or hi is None else (lo + hi) / 2,
+            "difference_lo": lo,
+            "difference_hi": hi,
+            **changes,
+        }
+        for size, (lo, hi) in zip(SIZES, intervals, strict=False)
+    ]
+
+
+def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return typed_frame(rows, COMPARISON_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "ahead", "until", "open_from", "behind_from"),
+    [
+        ((FIRST, FIRST, NEITHER, NEITHER), "a", 1_000, 4_000, None),
+        ((FIRST, NEITHER, SECOND, SECOND), "a", 250, 1_000, 4_000),
+        ((SECOND, SECOND, FIRST, FIRST), "b", 1_000, 4_000, 4_000),
+        ((FIRST, FIRST, FIRST, FIRST), "a", 16_000, None, None),
+        # A lead that comes back has not lasted; one that the other loses again is none.
+        ((FIRST, NEITHER, FIRST, FIRST), "a", 250, 1_000, None),
+        ((FIRST, SECOND, NEITHER, NEITHER), "a", 250, 1_000, None),
+        ((FIRST, SECOND, NEITHER, SECOND), "a", 250, 1_000, 16_000),
+        ((FIRST, UNKNOWN, FIRST, FIRST), "a", 250, 1_000, None),
+        # Without a leader at the smallest size there is no lead to end.
+        ((NEITHER, FIRST, FIRST, FIRST), None, None, None, None),
+        ((UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN), None, None, None, None),
+        # An interval that ends at zero holds it.
+        (((-0.02, 0.0), FIRST, FIRST, FIRST), None, None, None, None),
+    ],
+)
+def test_where_a_lead_ends(
+    intervals: Any, ahead: Any, until: Any, open_from: Any, behind_from: Any
+) -> None:
+    (row,) = to_rows(build_crossovers(table(compared(*intervals)[::-1])))  # in any order
+    names = ("ahead", "ahead_until", "open_from", "behind_from")
+    assert tuple(row[name] for name in names) == (ahead, until, open_from, behind_from)
+    assert row["num_sizes"] == 4
+
+
+def test_pairs_depths_and_severities_are_told_apart() -> None:
+    rows = [
+        *compared(FIRST, NEITHER),
+        *compared(FIRST, FIRST, depth=4),
+        *compared(SECOND, NEITHER, distortion="label_noise", severity=0.2),
+        *compared(FIRST, SECOND, second="c"),
+        *compared(FIRST, first="x"),  # one size is no curve
+        *compared(FIRST, FIRST, scope="population"),
+    ]
+    found = to_rows(build_crossovers(table(rows)))
+    assert [(r["depth"], r["severity"], r["second"], r["ahead"]) for r in found] == [
+        *((2, 0.2, "b", "b"), (2, 0.0, "b", "a"), (2, 0.0, "c", "a"), (4, 0.0, "b", "a")),
+    ]
+    assert all([r["num_train"] for r in held] == [250, 1_000] for held in over_sizes(table(rows)))
+
+
+def test_nothing_compared_is_an_empty_table() -> None:
+    assert build_crossovers(table([])).empty

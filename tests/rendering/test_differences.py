@@ -1,0 +1,61 @@
+from typing import Any
+
+import pytest
+
+from study.analysis.crossovers import build_crossovers
+from study.rendering.differences import crossover_sentences, difference_lines
+from study.rendering.lines import draw_line_grid
+from tests.analysis.test_crossovers import FIRST, NEITHER, SECOND, UNKNOWN, compared, table
+
+
+def grids(rows: list[dict[str, Any]]) -> Any:
+    comparisons = table(rows)
+    return difference_lines(comparisons, build_crossovers(comparisons))
+
+
+def test_the_figure_has_the_pairs_whose_order_depends_on_n() -> None:
+    rows = [
+        *compared(FIRST, NEITHER, UNKNOWN),
+        *compared(FIRST, FIRST, second="c"),  # a is ahead throughout
+        *compared(SECOND, NEITHER, depth=4),
+        *compared(FIRST, SECOND, population="q"),
+    ]
+    first, second = grids(rows)
+    assert first.title == "p, undistorted: risk of one family minus another’s against sample size"
+    assert first.labels == ("a − b",)
+    assert [panel.title for panel in first.panels[0]] == ["depth 2", "depth 4"]
+    line = first.panels[0][0].lines[0]
+    assert line.x == (250, 1_000, 4_000)
+    # In hundredths, as all differences of 0-1 risks.
+    assert line.y == (pytest.approx(-2.0), pytest.approx(0.5), None)
+    assert line.lo == (pytest.approx(-3.0), pytest.approx(-1.0), None)
+    assert second.title.startswith("q, undistorted")
+    figure = draw_line_grid(first)
+    axes = figure.axes[0]
+    assert axes.get_xscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["250", "1000", "4000"]
+
+
+def test_no_figure_where_no_order_changes() -> None:
+    assert grids(compared(FIRST, FIRST)) == []
+    assert grids([]) == []
+
+
+def test_tasks_do_not_meet_on_an_axis() -> None:
+    found = grids([*compared(FIRST, NEITHER), *compared(FIRST, NEITHER, task="reconstruction")])
+    assert len({grid.y_labels for grid in found}) == 2
+
+
+def test_a_sentence_says_between_which_sizes() -> None:
+    rows = [
+        *compared(FIRST, FIRST, NEITHER, first="net_pretrained", second="net"),
+        *compared(SECOND, FIRST, depth=4),
+        *compared(FIRST, FIRST, second="c"),
+        *compared(FIRST, NEITHER, distortion="overlap", severity=0.5),
+    ]
+    assert crossover_sentences(build_crossovers(table(rows))) == [
+        "net_pretrained stops paying against net between n = 1000 and n = 4000 (p, depth 2; 95% "
+        "intervals of paired differences).",
+        "b stops paying against a between n = 250 and n = 1000 (p, depth 4; 95% intervals of "
+        "paired differences); from n = 1000 on a errs less.",
+    ]
