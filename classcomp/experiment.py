@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from classcomp.assembly import assembled
-from classcomp.exhibits import exhibit_arrays
+from classcomp.exhibits import exhibit_arrays, law_arrays
 from classcomp.models import Classifier, Denoiser, count_parameters
+from classcomp.populations import RealData
 from classcomp.scoring import Scorer
 from classcomp.tasks import Evaluation
 from classcomp.training.best_in_class import Search, schedule
@@ -139,6 +140,17 @@ class Experiment:
             return {**classes, "labels": examples.labels.cpu().numpy()}
         return {**classes, "posterior": examples.posterior}
 
+    @property
+    def classes(self) -> dict[str, np.ndarray]:
+        """Of the evaluation sample the `labels` `(N,)`; `class_names` `(K,)` where there are."""
+        examples = self.design.evaluation
+        if examples is None:
+            return {}
+        smallest = np.min_scalar_type(self.population.num_classes)
+        found = {"labels": examples.labels.cpu().numpy().astype(smallest)}
+        names = self.population.class_names if isinstance(self.population, RealData) else ()
+        return found | ({"class_names": np.array(names)} if names else {})
+
     def exhibits(self) -> dict[str, np.ndarray]:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.
 
@@ -147,6 +159,10 @@ class Experiment:
         if self.design.evaluation is None:
             return {}
         return exhibit_arrays(self._evaluation())
+
+    def law_exhibits(self) -> dict[str, np.ndarray]:
+        """PCA and t-SNE of the evaluation sample, of the law alone; none without two latents."""
+        return {} if self.design.evaluation is None else law_arrays(self._evaluation())
 
     def seconds_per_example(self) -> float:
         """Times a few optimizer steps, or one fit; the trial is not fit for use afterwards."""

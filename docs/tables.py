@@ -22,6 +22,7 @@ TABLES = {
     "cross_entropy": ("one row per cell, in nats", schema.CROSS_ENTROPY_COLUMNS),
     "ensembles": ("one row per cell: the seeds' vote", schema.ENSEMBLE_COLUMNS),
     "cross_validation": ("one row per cell: its winner's k folds", schema.CROSS_VALIDATION_COLUMNS),
+    "latent_planes": ("one row per cell, and of its law", schema.LATENT_PLANE_COLUMNS),
     "variance": ("one row per cell, quantity and component", schema.VARIANCE_COLUMNS),
     "winners": ("one row per search; `hp_<name>` columns besides", schema.WINNER_COLUMNS),
 }

@@ -8,14 +8,14 @@ no learning curves and no provenance, and the rest is the same.
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from study import cli
-from study.analysis.exhibits import exhibit_ids, read_exhibits
+from study.analysis.exhibits import Arrays, exhibit_ids, law_exhibit_ids, read_exhibits
 from study.analysis.files import write_text
 from study.analysis.frames import TableError
 from study.analysis.joined import join
@@ -47,15 +47,18 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     study = read_study(path)
     target = out or (path if path.is_dir() else path.parent)
     first_stage = None if study.stopping is None else study.stopping.first_seeds
-    results = build_results(study.trials, study.levels, study.decisions, first_stage=first_stage)
+    laws, unread = _read_laws(study)
+    results = build_results(
+        study.trials, study.levels, study.decisions, first_stage=first_stage, laws=laws
+    )
     write_results(results, target, study.levels)
     figures = target / "report" / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
-    exhibits, skipped = _read_exhibits(study)
+    exhibits, skipped = _read_exhibits(study, laws)
     pictures = write_pictures(study, results, exhibits, figures)
     findings = find(study, results)
-    page = render_page(study, results, pictures, skipped, findings)
+    page = render_page(study, results, pictures, [*unread, *skipped], findings)
     write_text(findings_text(findings), target / FINDINGS)
     return write_text(page, target / "report" / "index.html")
 
@@ -73,14 +76,23 @@ def terminal_text(folder: Path, width: int) -> str:
     return f"{text}\nIn short\n{headline}\n" if is_long else text
 
 
-def _read_exhibits(study: Study) -> tuple[list[tuple[Kind, Any]], list[str]]:
+def _read_laws(study: Study) -> tuple[dict[str, Arrays], list[str]]:
+    """Return the exhibits of laws by name, and a line for each file that cannot be used."""
+    if study.folder is None:
+        return {}, []
+    return read_exhibits(study.folder, sorted(law_exhibit_ids(study.folder)))
+
+
+def _read_exhibits(
+    study: Study, laws: Mapping[str, Arrays]
+) -> tuple[list[tuple[Kind, Any]], list[str]]:
     """Return the exhibits that the page shows, and a line for each file that cannot be used."""
     if study.folder is None or not (present := exhibit_ids(study.folder)):
         return [], []
     cells = join(study.trials).current["measure"].values()
     shown = shown_trials([row for rows in cells for row in rows], present)
     exhibits, skipped = read_exhibits(study.folder, [row["trial_id"] for row in shown])
-    return shown_exhibits(shown, exhibits), skipped
+    return shown_exhibits(shown, exhibits, laws), skipped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

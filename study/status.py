@@ -203,14 +203,14 @@ def _num_planned(
     spec: StudySpec, records: Sequence[Record], cells: Sequence[Cell]
 ) -> dict[Cell, int]:
     """Trials of each cell; a family in which everything is fixed has no search."""
-    searched = {family: bool(spec.space_of(family).space) for family in spec.families}
+    searched = {cell: bool(spec.space_at(cell).space) for cell in enumerate_cells(spec)}
     grid = [role for role in ROLES.values() if role.is_in_grid]
     seeds = seeds_by_cell(spec, records) if spec.precision is not None else {}
     return {
         cell: sum(
             seeds.get(cell, len(role.seeds(spec))) if role.is_measured else len(role.seeds(spec))
             for role in grid
-            if searched.get(cell.family, True) or not role.is_searched
+            if searched.get(cell, True) or not role.is_searched
         )
         for cell in cells
     }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from classcomp.experiment import Experiment
+from classcomp.populations.real import digits, fashion_mnist
 from tests.small_trial import TRAINED, experiment_of, finish
 
 POINTS: dict[str, Any] = {
@@ -108,3 +109,34 @@ def test_predictions_are_natural_logarithms_of_probabilities() -> None:
         decided = experiment.decisions[branch][:1_000]
         assert (rows.argmax(axis=1) == decided)[is_clear].all()
         assert is_clear.mean() > 0.9
+
+
+def test_classes_of_the_evaluation_sample_go_with_terms() -> None:
+    """Of a set that is divided anew too: they are what each class's risk is a mean over."""
+    asked = {"population_name": "digits", "population_parameters": {"classes": [8, 3, 5]}}
+    hyperparameters = {**TRAINED, "latent_dim": 4}
+    experiment = finish(
+        experiment_of(
+            **asked, family="linear_autoencoder", budget=1, most=1, hyperparameters=hyperparameters
+        )
+    )
+    classes, terms = experiment.classes, experiment.decisions["budget_terms"]
+    assert set(classes) == {"labels"}
+    assert classes["labels"].dtype == np.uint8
+    assert np.array_equal(classes["labels"], experiment.law["labels"])
+    assert classes["labels"].shape == terms.shape
+    inputs = experiment.design.evaluation.inputs
+    again = experiment.model.reconstruct(inputs).detach()
+    errors = (again - inputs).square().flatten(1).mean(dim=1).numpy()
+    for label in range(3):
+        own = classes["labels"] == label
+        assert own.sum() > 30
+        assert terms[own].mean() == pytest.approx(errors[own].mean(), rel=1e-3)
+
+
+def test_fashion_s_classes_have_names() -> None:
+    """In the order of the labels that are kept."""
+    assert fashion_mnist().class_names[:2] == ("T-shirt/top", "Trouser")
+    assert len(fashion_mnist().class_names) == 10
+    assert fashion_mnist([9, 6]).class_names == ("Ankle boot", "Shirt")
+    assert digits().class_names == ()

@@ -1,6 +1,8 @@
 """What a network has learned, seen from outside: layers, feature spaces, how alike they are."""
 
+from classcomp.features.latents import traverse, widest
 from classcomp.features.layers import activations, filters, layer_names
+from classcomp.features.planes import PlaneQuality, plane_quality
 from classcomp.features.spaces import (
     PROJECTIONS,
     FeatureComparison,
@@ -14,12 +16,16 @@ from classcomp.features.spaces import (
 __all__ = [
     "PROJECTIONS",
     "FeatureComparison",
+    "PlaneQuality",
     "activations",
     "cka_matrix",
     "compare",
     "filters",
     "layer_names",
     "linear_cka",
+    "plane_quality",
     "project",
+    "traverse",
     "unit_gram",
+    "widest",
 ]

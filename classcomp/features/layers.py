@@ -69,8 +69,9 @@ def _listen(model: Model, inputs: Tensor, modules: Mapping[str, nn.Module]) -> d
 
     def hear(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-            heard.pop(name, None)
-            heard[name] = output.detach().clone()  # the layer after it may work in place
+            if isinstance(output, Tensor):  # others, of a network of the user's, have no picture
+                heard.pop(name, None)
+                heard[name] = output.detach().clone()  # the layer after it may work in place
 
         return hook
 

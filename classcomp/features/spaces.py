@@ -44,7 +44,7 @@ def project(features: Features, method: str = "pca", seed: int = 0) -> Float64[n
     Raises:
         ValueError: the method is unknown, or there are too few examples or coordinates.
     """
-    matrix = _matrix(features)
+    matrix = as_matrix(features)
     if min(matrix.shape) < 2:
         raise ValueError(f"features of shape {matrix.shape}: need 2 examples and 2 coordinates")
     if method not in PROJECTIONS:
@@ -115,7 +115,7 @@ def unit_gram(features: Features, *, unbiased: bool = True) -> Float64[np.ndarra
     The inner product of two of them is the linear CKA of their spaces. All entries are nan where
     the features are constant.
     """
-    gram = _centred_gram(_matrix(features), unbiased)
+    gram = _centred_gram(as_matrix(features), unbiased)
     norm = np.linalg.norm(gram)
     return gram / (norm if norm > 0 else np.nan)
 
@@ -137,8 +137,11 @@ def compare(
     )
 
 
-def _matrix(features: Features) -> np.ndarray:
-    """`(N, F)` float64, moved so that the first example is 0: constant columns become exactly 0."""
+def as_matrix(features: Features) -> np.ndarray:
+    """Return features `(N, F)` in float64, the first example moved to 0.
+
+    Constant columns become exactly 0.
+    """
     values = features.detach().cpu().numpy() if isinstance(features, Tensor) else features
     matrix = np.asarray(values, dtype=np.float64)
     matrix = matrix.reshape(len(matrix), -1)

@@ -318,6 +318,24 @@ class Denoises(Protocol):
 
 
 @runtime_checkable
+class Decodes(Encodes, Protocol):
+    """Its features are latents, from which there is a way back."""
+
+    def decode(self, latents: Float[Tensor, "batch latents"]) -> Float[Tensor, " batch *shape"]:
+        """Return what latents stand for, in the shape of the inputs."""
+
+
+@runtime_checkable
+class DrawsLatents(Decodes, Protocol):
+    """Its latents are draws of q(z|x), of which `features` are the means."""
+
+    def draw_latents(
+        self, inputs: Float[Tensor, " batch *shape"], generator: torch.Generator
+    ) -> Float[Tensor, "batch latents"]:
+        """Return a draw for each input, as training has them."""
+
+
+@runtime_checkable
 class Generates(Protocol):
     """Makes examples out of nothing but noise."""
 

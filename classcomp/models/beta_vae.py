@@ -70,6 +70,12 @@ class BetaVAE(GaussianLatents):
         """Return mean and log variance of q(z|x)."""
         return self._posterior(self.encoder(inputs))
 
+    def draw_latents(
+        self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
+    ) -> Float[Tensor, "batch latents"]:
+        """Return z ~ q(z|x) of each input; at beta = 0 its mean."""
+        return self._latents(*self.encode(inputs), generator)
+
     def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return the mean squared error of a coordinate, the weighted KL and the penalties.
 
@@ -79,14 +85,16 @@ class BetaVAE(GaussianLatents):
         if self.training and self.flips:
             images = turned_at_random(images, generator)
         mean, logvar = self._posterior(self.encoder(images, generator))
-        latents = self.draw(mean, logvar, generator) if self.beta > 0 else mean
-        error = self.decoder(latents, generator) - images
+        error = self.decoder(self._latents(mean, logvar, generator), generator) - images
         found: Tensor = error.square().mean() + weight_penalty(self, l1=self.l1, l2=self.l2)
         variance = self.variance_of(error).detach()
         if self.beta > 0:
             per_nat = 2 * self.beta * variance / error[0].numel()
             found = found + per_nat * gaussian_kl(mean, logvar).mean()
         return found
+
+    def _latents(self, mean: Tensor, logvar: Tensor, generator: torch.Generator) -> Tensor:
+        return self.draw(mean, logvar, generator) if self.beta > 0 else mean
 
     def _posterior(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         return self.latent(hidden), self.log_variance(hidden).clamp(*LOG_VARIANCES)

@@ -137,6 +137,12 @@ class GaussianLatents(Model):
         noise = draw_normal(tuple(mean.shape), mean, generator)
         return mean + (0.5 * logvar).exp() * noise
 
+    def draw_latents(
+        self, inputs: Float[Tensor, " batch *shape"], generator: torch.Generator
+    ) -> Float[Tensor, "batch latents"]:
+        """Return z ~ q(z|x) of each input."""
+        return self.draw(*self.encode(inputs), generator)
+
     def elbo(
         self,
         inputs: Float[Tensor, " batch *shape"],

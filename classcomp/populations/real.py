@@ -61,6 +61,10 @@ class DataSource(Protocol):
         """K, before classes are chosen."""
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """K names; empty where classes are numbers."""
+
+    @property
     def white(self) -> int:
         """The value of a uint8 pixel that becomes 1.0."""
 
@@ -90,6 +94,10 @@ class NamedSource:
     @property
     def num_classes(self) -> int:
         return NUM_CLASSES
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return DATA_SETS[self.name].class_names
 
     @property
     def white(self) -> int:
@@ -133,6 +141,12 @@ class RealData:
     @property
     def num_classes(self) -> int:
         return self.source.num_classes if self.classes is None else len(self.classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes that are kept, in the order of the labels; empty: they have none."""
+        names = self.source.class_names
+        return names if self.classes is None or not names else tuple(names[c] for c in self.classes)
 
     @property
     def prior(self) -> Float64[np.ndarray, " classes"]:

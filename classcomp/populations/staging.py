@@ -45,6 +45,7 @@ class DataSet:
         shape: (C, H, W).
         white: the pixel value that becomes 1.0.
         has_test: whether it comes with a test part.
+        class_names: K names; empty: classes are numbers.
     """
 
     reader: str | None
@@ -52,6 +53,7 @@ class DataSet:
     shape: tuple[int, int, int]
     white: int
     has_test: bool = True
+    class_names: tuple[str, ...] = ()
 
 
 DATA_SETS = {
@@ -61,6 +63,10 @@ DATA_SETS = {
         folders=("FashionMNIST/raw", "FashionMNIST", "fashion-mnist", "fashion_mnist"),
         shape=(1, 28, 28),
         white=255,
+        class_names=(
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
     ),
     "mnist": DataSet(
         reader="MNIST", folders=("MNIST/raw", "MNIST", "mnist"), shape=(1, 28, 28), white=255

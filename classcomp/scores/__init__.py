@@ -1,6 +1,6 @@
 """Further columns of the trial table: one literal registry of scores."""
 
-from classcomp.models.base import Decides, HasDensity, Reconstructs
+from classcomp.models.base import Decides, Decodes, HasDensity, Reconstructs
 from classcomp.scores.base import Score
 from classcomp.scores.classes import (
     balanced_columns,
@@ -10,6 +10,7 @@ from classcomp.scores.classes import (
     noisy_columns,
 )
 from classcomp.scores.divergence import divergence_columns
+from classcomp.scores.latent_plane import latent_plane_columns
 from classcomp.scores.reconstruction import reconstruction_columns
 from classcomp.tasks import Evaluation
 
@@ -23,6 +24,7 @@ SCORES: dict[str, Score] = {
     "noisy": Score(needs=Decides, compute=noisy_columns),
     "reconstruction": Score(needs=Reconstructs, compute=reconstruction_columns),
     "divergence": Score(needs=HasDensity, compute=divergence_columns),
+    "latent_plane": Score(needs=Decodes, compute=latent_plane_columns),
 }
 
 

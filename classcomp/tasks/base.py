@@ -11,12 +11,14 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from classcomp.draws import Draws, Examples, Presenter
-from classcomp.models.base import Decides, Model, Reconstructs
+from classcomp.models.base import Decides, Decodes, Encodes, Model, Reconstructs
 from classcomp.populations import Population
 
 SCORING_BATCH = 2_048
 RECONSTRUCTION_BATCH = 512
 """Smaller: what is reconstructed passes maps of full size twice."""
+NUM_IN_PLANE = 1_000
+"""Evaluation examples that a plane of two latents is shown and judged by: the first ones."""
 ROUNDING_OF_TERMS = 1e-3
 """Root mean square of what float16 may cost kept terms, as a share of theirs: twice what it costs
 where it has all its digits."""
@@ -89,6 +91,22 @@ class Evaluation:
         """Each example's mean squared error over coordinates, in the input's units squared."""
         assert isinstance(self.model, Reconstructs)
         return reconstruction_errors(self.model, self.examples.inputs)
+
+    @cached_property
+    def features(self) -> Float[Tensor, "n features"]:
+        """Each example's features; of a model that decodes, its latents."""
+        assert isinstance(self.model, Encodes)
+        batches = self.examples.inputs.split(RECONSTRUCTION_BATCH)
+        with torch.no_grad():
+            return torch.cat([self.model.features(batch).flatten(1) for batch in batches])
+
+    @cached_property
+    def plane(self) -> Float[Tensor, "n 2"] | None:
+        """The first NUM_IN_PLANE examples by their latents; None unless there are two of these."""
+        assert isinstance(self.model, Decodes)
+        with torch.no_grad():
+            points = self.model.features(self.examples.inputs[:NUM_IN_PLANE])
+        return points if points.shape[1] == 2 else None
 
     @cached_property
     def labels(self) -> Int64[np.ndarray, " n"]:

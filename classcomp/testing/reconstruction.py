@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from classcomp.models import Model, family_of
-from classcomp.models.base import Decides, Encodes, Reconstructs
+from classcomp.models.base import Decides, Decodes, Encodes, Reconstructs
 from classcomp.testing.model import (
     ModelContract,
     batch_of,
@@ -55,6 +55,15 @@ class ReconstructionContract(ModelContract[Model]):
             assert found.dtype == torch.float32, case
             assert torch.isfinite(found).all(), case
             assert latents.shape == (12, 8), case
+
+    def test_what_comes_back_is_decoded_from_the_features(self) -> None:
+        for depth, shape, classes in self.grid:
+            model, inputs, _ = self.ready(shape, classes, depth)
+            assert isinstance(model, Decodes), f"depth={depth} shape={shape}"
+            assert isinstance(model, Reconstructs), f"depth={depth} shape={shape}"
+            with torch.no_grad():
+                found = model.decode(model.features(inputs))
+                torch.testing.assert_close(found, model.reconstruct(inputs))
 
     def test_latent_dim_is_the_bottleneck(self) -> None:
         for latents in (1, 3):

@@ -19,7 +19,7 @@ from study.analysis.frames import Row
 from study.analysis.intervals import mean, mean_known
 from study.trials.roles import ROLES
 from study.trials.tasks import task_of
-from study.trials.trial import Cell, law_of
+from study.trials.trial import Cell, cell_of, law_of
 
 ByCell = Mapping[Cell, list[Row]]
 
@@ -162,10 +162,7 @@ def stream_rows(restarts: Mapping[Cell, tuple[Rule, list[Row]]], limits: ByCell)
             means = {"risk": mean_known(row["risk"] for row in held)}
             means["excess_risk"] = None if None in excess else mean_known(excess)
             rows.append(_stream(cell, "limit", held) | means)
-    return sorted(rows, key=lambda row: (*(row[name] for name in _ORDER), row["num_stream"]))
-
-
-_ORDER = ("family", "depth", "population", "distortion", "severity", "role")
+    return sorted(rows, key=lambda row: (any_size(cell_of(row)), row["role"], row["num_stream"]))
 
 
 def bound_has_settled(streams: Mapping[int, Rule], decisions: Decisions | None) -> bool:

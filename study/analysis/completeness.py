@@ -1,6 +1,7 @@
 """Which rows a study's grid asks for, under which distortions a cell is shown, what is missing.
 
-A study is a product: families x depths x populations x distortion levels x sample sizes x seeds.
+A study is a product: families x depths x latent dimensions x populations x distortion levels x
+sample sizes x seeds, where a family that has no latent dimension, or none on that axis, is once.
 What one cell has and another lacks is missing there, and is said (after autogluon/tabarena).
 """
 
@@ -61,7 +62,7 @@ def study_grid(joined: Joined, levels: Levels) -> list[Cell]:
     if any(cell.is_undistorted for cell in held):
         damages.add(INTACT)
     axes = product(
-        sorted({cell.family for cell in held}),
+        _families(held),
         sorted({cell.depth for cell in held}),
         sorted({cell.population for cell in held}),
         sorted(damages),
@@ -75,9 +76,18 @@ def study_grid(joined: Joined, levels: Levels) -> list[Cell]:
             distortion=damage.distortion,
             severity=damage.severity,
             num_train=num_train,
+            latent_dim=latent_dim,
         )
-        for family, depth, population, damage, num_train in axes
+        for (family, latent_dim), depth, population, damage, num_train in axes
     ]
+
+
+def _families(held: Sequence[Cell]) -> list[tuple[str, int | None]]:
+    """The families, those that are anywhere on the axis of latent dimensions at all of these."""
+    names = {cell.family: False for cell in sorted(held)}
+    names |= {cell.family: True for cell in held if cell.latent_dim is not None}
+    dims = sorted({cell.latent_dim for cell in held if cell.latent_dim is not None})
+    return [(name, k) for name, is_on in names.items() for k in (dims if is_on else [None])]
 
 
 def study_seeds(joined: Joined) -> list[int]:

@@ -56,6 +56,21 @@ class _Law:
         return np.asarray(1.0 - self.posterior[np.arange(self.num), decided])
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labelled:
+    """What examples contribute to a rule's risk, and whose they are.
+
+    Attributes:
+        terms: (N,).
+        labels: (N,) classes, from 0.
+        names: of the classes; empty: they have none.
+    """
+
+    terms: Array
+    labels: Array
+    names: tuple[str, ...]
+
+
 class Decisions:
     """The decisions of a study's folder; files are read as they are asked for, and kept.
 
@@ -86,8 +101,32 @@ class Decisions:
             branch: BUDGET or CONVERGED.
 
         Returns:
-            None where they are not there or cannot be used.
+            None where they are not there or cannot be used, or where every seed has an evaluation
+            sample of its own, so that example i of one rule is not example i of another.
         """
+        return None if row["is_resplit"] else self._losses(row, branch)
+
+    def labelled(self, row: Row) -> Labelled | None:
+        """The terms at T with the examples' classes, on whatever sample the rule was scored.
+
+        None where they are not there or cannot be used, as those of a classifier.
+        """
+        held, law = self._rule(row["trial_id"]), self._law(cell_of(row))
+        labels = held.get("labels", None if law is None else law.labels)
+        terms = None if task_of(row["task"]).keeps_decisions else self._losses(row, BUDGET)
+        if labels is None or terms is None or (row["trial_id"], "labels") in self._refused:
+            return None
+        names = held.get("class_names", np.array([], dtype=np.str_))
+        is_whole = labels.shape == terms.shape and labels.dtype.kind in "iu" and labels.min() >= 0
+        are_names = names.ndim == 1 and names.dtype.kind == "U"
+        if is_whole and are_names and (not names.size or len(names) > labels.max()):
+            return Labelled(terms=terms, labels=labels, names=tuple(names.tolist()))
+        self._refused.add((row["trial_id"], "labels"))
+        path = self._folder / f"{row['trial_id']}.npz"
+        self.skipped.append(f"{path}: labels: no classes of the {len(terms)} examples")
+        return None
+
+    def _losses(self, row: Row, branch: str) -> Array | None:
         if (row["trial_id"], branch) in self._refused:
             return None
         task = task_of(row["task"])

@@ -10,6 +10,20 @@
     features/labels      (N,)    its classes
     features/gram        (N, N)  the centred Gram matrix of its features
 
+    reconstructions/originals (N', C, H, W)  first examples of each class, reconstructions/labels
+    reconstructions/decoded, drawn           what comes back; of latents that are drawn too
+    traversals/images    (L, S, C, H, W)     along latents (L,), at values (L, S)
+    traversals/plane     (Q, Q, C, H, W)     over two latents, at plane_values (2, Q)
+    class_means/images   (M, C, H, W)        the mean latents of classes (M,), decoded
+    latent_plane/points  (P, 2)  examples by two latents, latent_plane/labels their classes
+    layers/kernels       (F, I, h, w)        of the first convolution
+    layers/maps          (R, O, H, W)        of each convolution for layers/image, by sizes (R, 3)
+
+    exhibits/law-<key>.npz holds, where a model of the law has a latent plane,
+
+    pca/points, tsne/points (P, 2)   of the same examples, labels (P,)
+    pca/quality, tsne/quality (3,)   k-NN accuracy, trustworthiness, continuity
+
 and maybe other numeric arrays. The files are read with suspicion: they may come from anywhere.
 """
 
@@ -22,8 +36,8 @@ from typing import Any
 import numpy as np
 
 from study.analysis.frames import TableError
+from study.trials.exhibits import FOLDER, LAW_PREFIX
 
-FOLDER = "exhibits"
 GRAM = "features/gram"
 MAX_BYTES = 64 * 2**20
 """Of a file, packed or unpacked."""
@@ -41,6 +55,28 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "features/points": ("f", ("N", 2)),
     "features/labels": ("iu", ("N",)),
     GRAM: ("f", ("N", "N")),
+    "reconstructions/originals": ("f", ("E", "C", "H", "W")),
+    "reconstructions/decoded": ("f", ("E", "C", "H", "W")),
+    "reconstructions/drawn": ("f", ("E", "C", "H", "W")),
+    "reconstructions/labels": ("iu", ("E",)),
+    "traversals/images": ("f", ("L", "S", "C", "H", "W")),
+    "traversals/latents": ("iu", ("L",)),
+    "traversals/values": ("f", ("L", "S")),
+    "traversals/plane": ("f", ("Q", "Q", "C", "H", "W")),
+    "traversals/plane_values": ("f", (2, "Q")),
+    "class_means/images": ("f", ("M", "C", "H", "W")),
+    "class_means/classes": ("iu", ("M",)),
+    "latent_plane/points": ("f", ("P", 2)),
+    "latent_plane/labels": ("iu", ("P",)),
+    "layers/kernels": ("f", ("F", "I", "h", "w")),
+    "layers/image": ("f", ("C", "H", "W")),
+    "layers/maps": ("f", ("R", "O", "H", "W")),
+    "layers/sizes": ("iu", ("R", 3)),
+    "labels": ("iu", ("P",)),
+    "pca/points": ("f", ("P", 2)),
+    "pca/quality": ("f", (3,)),
+    "tsne/points": ("f", ("P", 2)),
+    "tsne/quality": ("f", (3,)),
 }
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),
@@ -50,15 +86,22 @@ _UNREADABLE = (
 
 def exhibit_ids(folder: Path) -> set[str]:
     """The trials that have a file in a study's folder."""
-    return {path.stem for path in (folder / FOLDER).glob("*.npz")}
+    stems = {path.stem for path in (folder / FOLDER).glob("*.npz")}
+    return {stem for stem in stems if not stem.startswith(LAW_PREFIX)}
+
+
+def law_exhibit_ids(folder: Path) -> set[str]:
+    """The laws that have a file there, as `study.trials.exhibits.law_exhibit` names them."""
+    return {path.stem for path in (folder / FOLDER).glob(f"{LAW_PREFIX}*.npz")}
 
 
 def read_exhibits(folder: Path, trial_ids: Iterable[str]) -> tuple[dict[str, Arrays], list[str]]:
-    """The exhibits of some trials, and a line for each file that cannot be used.
+    """The exhibits of some trials or laws, and a line for each file that cannot be used.
 
     Args:
         folder: the study's.
-        trial_ids: of `exhibit_ids`; all of a large study's are gigabytes.
+        trial_ids: of `exhibit_ids`, or of `law_exhibit_ids`; all of a large study's trials are
+            gigabytes.
     """
     found: dict[str, Arrays] = {}
     skipped = []

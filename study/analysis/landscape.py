@@ -25,8 +25,6 @@ from study.trials.schema import LANDSCAPE_COLUMNS
 from study.trials.tasks import task_of
 from study.trials.trial import Cell, law_of
 
-_ORDER = ("population", "distortion", "num_train", "family", "depth", "level")
-
 
 def build_landscape(joined: Joined, levels: Levels) -> pd.DataFrame:
     """The landscape; columns as LANDSCAPE_COLUMNS.
@@ -53,8 +51,13 @@ def build_landscape(joined: Joined, levels: Levels) -> pd.DataFrame:
         if row["approximation"] is not None:
             row["approximation_is_bound"] = bounds[any_size(law_of(cell))]
         rows += [{**row, **shown} for shown in shown_as(cell, levels)]
-    rows.sort(key=lambda row: tuple(row[name] for name in _ORDER))
+    rows.sort(key=_order)
     return typed_frame(rows, LANDSCAPE_COLUMNS)
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    shape = (row["family"], row["depth"], row["latent_dim"] or 0)
+    return (row["population"], row["distortion"], row["num_train"], *shape, row["level"])
 
 
 def pool_skewness(joined: Joined) -> dict[str, dict[str, float]]:

@@ -1,6 +1,6 @@
 """Every table that is computed from a study's trials, and the files they are written to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +12,22 @@ from study.analysis.cross_entropy import build_cross_entropy
 from study.analysis.cross_validation import build_cross_validation
 from study.analysis.decisions import Decisions
 from study.analysis.ensembles import build_ensembles
+from study.analysis.exhibits import Arrays
 from study.analysis.files import write_csv, write_table
 from study.analysis.joined import build_best_in_class, join
 from study.analysis.landscape import build_landscape
+from study.analysis.latent_dims import build_latent_dims
+from study.analysis.latent_planes import build_latent_planes
 from study.analysis.learning_curves import build_learning_curves
+from study.analysis.per_class import build_per_class
 from study.analysis.table import Levels
 from study.analysis.variance import build_variance
 from study.analysis.winners import build_winners
 
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "learning_curves", "variance"),
-    *("cross_entropy", "ensembles", "cross_validation"),
+    *("cross_entropy", "ensembles", "cross_validation", "latent_planes"),
+    *("latent_dims", "knees", "per_class"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -48,6 +53,10 @@ class Results:
     cross_entropy: pd.DataFrame
     ensembles: pd.DataFrame
     cross_validation: pd.DataFrame
+    latent_planes: pd.DataFrame
+    latent_dims: pd.DataFrame
+    knees: pd.DataFrame
+    per_class: pd.DataFrame
     missing: pd.DataFrame
     num_superseded: int
     notes: Sequence[str] = ()
@@ -59,6 +68,7 @@ def build_results(
     decisions: Decisions | None = None,
     *,
     first_stage: int | None = None,
+    laws: Mapping[str, Arrays] | None = None,
 ) -> Results:
     """Every table of a study.
 
@@ -68,8 +78,10 @@ def build_results(
         decisions: of the study; None: intervals over evaluation examples are unknown.
         first_stage: the number of seeds that a cell starts with, where it is measured until its
             interval is short enough; None where every cell has as many seeds.
+        laws: the exhibits of laws, by name.
     """
     joined = join(trials, decisions, first_stage=first_stage)
+    latent_dims, knees = build_latent_dims(joined, levels)
     return Results(
         landscape=build_landscape(joined, levels),
         best_in_class=build_best_in_class(joined),
@@ -80,6 +92,10 @@ def build_results(
         cross_entropy=build_cross_entropy(joined),
         ensembles=build_ensembles(joined),
         cross_validation=build_cross_validation(joined),
+        latent_planes=build_latent_planes(joined, laws or {}),
+        latent_dims=latent_dims,
+        knees=knees,
+        per_class=build_per_class(joined, levels),
         missing=missing_rows(joined, levels),
         num_superseded=joined.num_superseded,
         notes=(WITHOUT_DECISIONS,) if decisions is None else tuple(decisions.skipped),

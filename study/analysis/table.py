@@ -18,12 +18,10 @@ from study.trials.schema import (
     TRIAL_COLUMNS,
     Column,
 )
-from study.trials.trial import IDENTITY_VERSION, UNDISTORTED
+from study.trials.trial import IDENTITY_VERSION, UNDISTORTED, cell_of
 
 Levels = Mapping[str, Sequence[float]]
 """For each distortion its severities; a severity's index is its level."""
-
-_ORDER = ("family", "depth", "population", "distortion", "severity", "num_train", "seed")
 
 
 def build_trials(records: Sequence[Mapping[str, Any]], levels: Levels) -> pd.DataFrame:
@@ -137,7 +135,7 @@ def _trial_row(
 def _row_order(row: Row) -> tuple[Any, ...]:
     roles = list(ROLES)
     role = roles.index(row["role"]) if row["role"] in roles else len(roles)
-    return (role, *(row[name] for name in _ORDER), row["trial_id"])
+    return (role, cell_of(row), row["seed"], row["trial_id"])
 
 
 def _hyperparameter_columns(records: Sequence[Mapping[str, Any]]) -> list[Column]:

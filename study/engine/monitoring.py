@@ -7,6 +7,7 @@ Prometheus on each node's metrics port. See docs/operations.md.
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import astuple
 from itertools import islice
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from study.request.spec import StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES
 from study.trials.tasks import task_of
-from study.trials.trial import CELL_NAMES, TrialSpec
+from study.trials.trial import CELL_NAMES, TrialSpec, cell_of
 
 EVERY_S = 5.0
 """Seconds between two updates; Ray collects them every ten."""
@@ -124,7 +125,7 @@ class Metrics:
             self._seconds.observe(wall_s, {**self._study, "role": role})
         if ROLES[role].is_in_grid:
             task = task_of(record.get("task")).name
-            cell = (task, *(_label(record[name]) for name in CELL_NAMES))
+            cell = (task, *map(_label, astuple(cell_of(record))))
             for name in self._risks:
                 risk = record["metrics"].get(name)
                 if risk is not None:
@@ -169,4 +170,7 @@ class TaskNames(Callback):
 
 
 def _label(value: Any) -> str:
+    """Of what is None an empty one, which is none to Prometheus."""
+    if value is None:
+        return ""
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from study.storage.store import first_line
 from study.trials.roles import ROLES
 from study.trials.seeds import seed_for
 from study.trials.selection import search_of
-from study.trials.trial import Cell, cell_of
+from study.trials.trial import AXES, Cell, cell_of
 
 STATES = {"done": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -54,7 +53,7 @@ def propose(
             must know nothing.
         running: hyperparameters of its search's trials in flight.
     """
-    space = spec.space_of(cell.family)
+    space = spec.space_at(cell)
     distributions = distributions_of(space.space)
     study = optuna.create_study(direction="minimize", sampler=_sampler(spec, cell, number))
     for record in sorted(records, key=lambda r: r["seed"]):
@@ -111,7 +110,7 @@ def check_search(spec: StudySpec, records: Sequence[Mapping[str, Any]]) -> None:
     for record in records:
         if ROLES[record["role"]].is_searched and record["family"] in spec.families:
             try:
-                frozen_trial(record, distributions_of(spec.space_of(record["family"]).space))
+                frozen_trial(record, distributions_of(spec.space_at(cell_of(record)).space))
             except (KeyError, TypeError, ValueError) as error:
                 raise LedgerError(
                     f"trial {record['trial_id']} of the search is none that {record['family']} "
@@ -137,8 +136,8 @@ class Journal:
         if record["family"] not in self._spec.families:
             return
         cell, repeat = search_of(cell_of(record), record["seed"])
-        name = " ".join([*map(str, astuple(cell)), f"search {repeat}"])
-        space = self._spec.space_of(record["family"]).space
+        name = " ".join([*map(str, cell.known.values()), f"search {repeat}"])
+        space = self._spec.space_at(cell).space
         study = optuna.create_study(
             study_name=name, storage=self._storage, direction="minimize", load_if_exists=True
         )
@@ -147,7 +146,8 @@ class Journal:
 
 def _sampler(spec: StudySpec, cell: Cell, number: int) -> optuna.samplers.BaseSampler:
     where = (cell.family, cell.depth, cell.population, cell.distortion, repr(cell.severity))
-    seed = seed_for("sampler", *where, cell.num_train, number)
+    axes = [cell.known[name] for name in AXES if name in cell.known]
+    seed = seed_for("sampler", *where, cell.num_train, *axes, number)
     if spec.search.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed % 2**32)
     # The default of ten random trials first would leave nothing to learn from in a short search.

@@ -22,6 +22,8 @@ from study.engine import checkpoints
 from study.engine.handover import opened, to_trial
 from study.storage.store import StorageError, Store
 from study.trials.decisions import FOLDER, law_key, pack
+from study.trials.exhibits import FOLDER as EXHIBITS
+from study.trials.exhibits import PLANE, law_exhibit
 from study.trials.roles import ROLES
 from study.trials.trial import TrialSpec, trial_from_json
 
@@ -96,8 +98,10 @@ class TrialActor(Trainable):
         is_done = experiment.finished and (not is_search or len(self._risks) == self._report)
         if is_done:
             self._keep_decisions(experiment)
+        result = self._result(status="done" if is_done else "running", error=None)
+        if is_done:  # looking is no part of what a trial costs, and the clock has been read
             self._keep_exhibits(experiment)
-        return self._result(status="done" if is_done else "running", error=None)
+        return result
 
     @property
     def _is_report_due(self) -> bool:
@@ -138,8 +142,8 @@ class TrialActor(Trainable):
 
         Intervals are made of them: a result without is none. A set that is divided anew for every
         seed has no evaluation sample that rules share, and intervals of another kind. Classes are
-        packed; what else is kept, such as the terms of another risk, is written as it comes, and
-        needs no law.
+        packed; what else is kept, such as the terms of another risk, is written as it comes, with
+        the examples' classes, and needs no law: what a class costs is known of a divided set too.
 
         Raises:
             UnkeptError: the study's place does not take them.
@@ -147,10 +151,11 @@ class TrialActor(Trainable):
         if not ROLES[self._spec.role].keeps_decisions:
             return
         kept = dict(experiment.decisions)
-        if not kept or experiment.outcome.metrics.get("is_resplit"):
-            return
         decided = [name for name in RULES if name in kept]
+        if not kept or (decided and experiment.outcome.metrics.get("is_resplit")):
+            return
         law = experiment.law if decided else {}
+        kept |= {} if decided else experiment.classes
         kept |= {name: pack(kept[name], int(law["num_classes"])) for name in decided}
         try:
             store = opened(self._address)
@@ -167,12 +172,18 @@ class TrialActor(Trainable):
         _WRITTEN_LAWS.add((self._address, name))
 
     def _keep_exhibits(self, experiment: "Experiment") -> None:
-        """Writes what is worth looking at, of the first measured trial of a cell."""
+        """Writes what is worth looking at, of the first measured trial of a cell.
+
+        What is the law's alone is written by the first trial that is shown beside it.
+        """
         if not ROLES[self._spec.role].is_measured or self._spec.seed != 0:
             return
-        name = f"exhibits/{self._spec.trial_id}.npz"
         with suppress(Exception):  # a picture less: the result is there, and counts
-            opened(self._address).write(name, _packed(experiment.exhibits()))
+            store, arrays = opened(self._address), experiment.exhibits()
+            store.write(f"{EXHIBITS}/{self._spec.trial_id}.npz", _packed(arrays))
+            name = f"{EXHIBITS}/{law_exhibit(self._spec.cell)}.npz"
+            if PLANE in arrays and store.read(name) is None:
+                store.write(name, _packed(experiment.law_exhibits()))
 
     def _result(
         self, *, status: str, error: str | None, errno: int | None = None

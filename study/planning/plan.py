@@ -36,7 +36,8 @@ class Place:
 def enumerate_cells(spec: StudySpec) -> list[Cell]:
     """The grid, each law once: a severity that changes nothing is the undistorted population."""
     laws = _laws(spec)
-    grid = product(spec.populations, laws, spec.num_train, spec.depths, spec.families)
+    shapes = [(family, k) for family in spec.families for k in spec.latent_dims_of(family)]
+    grid = product(spec.populations, laws, spec.num_train, spec.depths, shapes)
     return [
         Cell(
             family=family,
@@ -45,8 +46,9 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
             distortion=distortion,
             severity=severity,
             num_train=num_train,
+            latent_dim=latent_dim,
         )
-        for population, (distortion, severity), num_train, depth, family in grid
+        for population, (distortion, severity), num_train, depth, (family, latent_dim) in grid
     ]
 
 
@@ -60,7 +62,7 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
     it.
     """
     if role.is_searched:
-        cells = [cell for cell in cells if spec.space_of(cell.family).space]
+        cells = [cell for cell in cells if spec.space_at(cell).space]
     if role.scope is Scope.CELL:
         return [Place(cell=cell, served_by=cell) for cell in cells]
     known = {population.label for population in spec.populations if population.is_law_known}
@@ -204,7 +206,7 @@ class _State:
             numbers[decode_search_seed(seed)[0]].append(seed)
         at_once = None if self.is_whole else self.spec.search.parallel
         for place in places_of(role, self.cells, self.spec):
-            stand_in = self.spec.space_of(place.cell.family).defaults if self.is_whole else None
+            stand_in = self.spec.space_at(place.cell).defaults if self.is_whole else None
             for repeat, seeds in numbers.items():
                 taken = {record["seed"] for record in self.searched.get((place.cell, repeat), ())}
                 free = [seed for seed in seeds if seed not in taken]
@@ -240,7 +242,7 @@ class _State:
 
     def choices(self, cell: Cell) -> list[Mapping[str, Any] | None]:
         """The frozen hyperparameters of each of a cell's searches; None while it is not over."""
-        space, search = self.spec.space_of(cell.family), self.spec.search
+        space, search = self.spec.space_at(cell), self.spec.search
         if search.trials == 0 or not space.space:
             return [space.defaults] * search.repeats
         chosen: list[Mapping[str, Any] | None] = []

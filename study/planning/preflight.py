@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from classcomp.checking import check_networks
 from classcomp.populations import Population, make
-from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, examples
+from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, FamilySpace, examples
 from study.planning.plan import total_by_role, with_most_seeds
 from study.request.reading import SpecError, first_error
 from study.request.spec import NetworkSection, StudySpec
@@ -123,9 +123,7 @@ def _request(
 
 
 def _to_try(network: NetworkSection, spec: StudySpec) -> tuple[dict[str, Any], ...]:
-    """Constructor arguments at the defaults and at the ends of what is searched."""
-    space = spec.space_of(network.name)
-    fixed = {name: value for name, value in space.defaults.items() if name not in space.space}
+    """Constructor arguments at the defaults and at the ends of what is searched, along an axis."""
     its_own = {*network.parameters, *network.space}
     return tuple(
         {
@@ -133,5 +131,11 @@ def _to_try(network: NetworkSection, spec: StudySpec) -> tuple[dict[str, Any], .
             for name, value in held.items()
             if name in its_own or name not in TRAINING_HYPERPARAMETERS
         }
-        for held in examples(fixed, space.space)
+        for latent_dim in spec.latent_dims_of(network.name)
+        for held in _corners(spec.space_of(network.name, latent_dim=latent_dim))
     )
+
+
+def _corners(space: FamilySpace) -> tuple[dict[str, Any], ...]:
+    fixed = {name: value for name, value in space.defaults.items() if name not in space.space}
+    return examples(fixed, space.space)

@@ -21,6 +21,7 @@ from study.rendering.faults import (
     Verdict,
     plainest,
     populations_of,
+    shape_of,
     verdict,
 )
 from study.rendering.units import Unit
@@ -30,6 +31,7 @@ from study.rendering.words import (
     damage_words,
     listed,
     short_names,
+    size_words,
     split_by_task,
     told,
 )
@@ -39,7 +41,7 @@ _MOST_NAMES = 4  # families named in a sentence; more are counted
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """What was found of a family at depths that have the same verdict.
+    """What was found of a family at depths, and latent dimensions, that have the same verdict.
 
     Attributes:
         errors: whose colours stand before it, as in `Verdict`.
@@ -88,7 +90,7 @@ def _answer(task: TaskRows, population: str, rows: Sequence[Row]) -> Answer:
     shown = plainest(rows)
     where = f"{damage_words(shown[0])}, n = {shown[0]['num_train']}"
     families: dict[str, list[tuple[Row, Verdict]]] = defaultdict(list)
-    for row in sorted(shown, key=lambda row: (row["family"], row["depth"])):
+    for row in sorted(shown, key=shape_of):
         found = verdict(row)
         if found.kind != ABSENT:
             families[row["family"]].append((row, found))
@@ -110,7 +112,7 @@ def _answer(task: TaskRows, population: str, rows: Sequence[Row]) -> Answer:
 def _runs_of_one_verdict(
     held: Sequence[tuple[Row, Verdict]],
 ) -> list[list[tuple[Row, Verdict]]]:
-    """Put neighbouring depths together that have the same verdict."""
+    """Put neighbouring depths, or latent dimensions of one, together that have the same verdict."""
     runs: list[list[tuple[Row, Verdict]]] = []
     for row, found in held:
         if runs and runs[-1][-1][1] == found:
@@ -124,15 +126,23 @@ def _line(run: Sequence[tuple[Row, Verdict]], unit: Unit) -> Line:
     rows, found = [row for row, _ in run], run[0][1]
     ends = rows if len(rows) < 3 else [rows[0], rows[-1]]
     where = "" if len(rows) == 1 else "depth {}: "
-    numbers = [where.format(row["depth"]) + _numbers(row, found, unit) for row in ends]
-    depths = [str(row["depth"]) for row in rows]
+    numbers = [where.format(size_words(row)) + _numbers(row, found, unit) for row in ends]
     return Line(
         family=rows[0]["family"],
-        depths=f"depth {depths[0]}" if len(rows) == 1 else f"depths {depths[0]}–{depths[-1]}",
+        depths=_span(rows),
         errors=found.errors,
         fault=_fault(found),
         numbers=tuple(numbers),
     )
+
+
+def _span(rows: Sequence[Row]) -> str:
+    """`depth 1`, `depths 1–3`, `depth 1 k=2–100`: from the first of a run to its last."""
+    first, last = rows[0], rows[-1]
+    if first["depth"] == last["depth"] and first["latent_dim"] != last["latent_dim"]:
+        return f"depth {size_words(first)}–{last['latent_dim']}"
+    ends = size_words(first), size_words(last)
+    return f"depth {ends[0]}" if ends[0] == ends[1] else f"depths {ends[0]}–{ends[1]}"
 
 
 def _fault(found: Verdict) -> str:

@@ -1,8 +1,9 @@
 """How depth, damage and sample size change the errors: a sentence each, where intervals allow one.
 
 A change is from the first to the last value of an axis, all else equal: from the shallowest to the
-deepest, from a distortion's first severity to its last, from the smallest to the largest n. It is
-told only where the two cells' ranges do not meet (`study.rendering.faults.change`).
+deepest, from the smallest to the largest latent dimension, from a distortion's first severity to
+its last, from the smallest to the largest n. It is told only where the two cells' ranges do not
+meet (`study.rendering.faults.change`).
 """
 
 from collections import defaultdict
@@ -15,7 +16,14 @@ import pandas as pd
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import Change, change, plainest, populations_of
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, damage_words, split_by_task, told, words_of
+from study.rendering.words import (
+    TaskRows,
+    damage_words,
+    network_words,
+    split_by_task,
+    told,
+    words_of,
+)
 from study.trials.schema import ERRORS
 
 Key = Callable[[Row], Any]
@@ -30,7 +38,7 @@ class _Axis:
         rows: along it.
         shape: of a row; a change is within a shape.
         place: of a row on the axis.
-        shapes: what shapes are called; a network is a family of one depth.
+        shapes: what shapes are called; a network is a family of one depth and k.
     """
 
     title: str
@@ -69,9 +77,18 @@ def _axes(rows: Sequence[Row]) -> Iterable[_Axis]:
         yield _Axis(
             title=f"depth from {depths[0]} to {depths[-1]} ({where})",
             rows=plain,
-            shape=_family,
+            shape=_without_depth,
             place=lambda row: row["depth"],
             shapes="families",
+        )
+    dims = sorted({row["latent_dim"] for row in plain if row["latent_dim"] is not None})
+    if len(dims) > 1:
+        yield _Axis(
+            title=f"latent dimension k from {dims[0]} to {dims[-1]} ({where})",
+            rows=[row for row in plain if row["latent_dim"] is not None],
+            shape=lambda row: f"{row['family']} {row['depth']}",
+            place=lambda row: row["latent_dim"],
+            shapes="networks",
         )
     damages: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -84,7 +101,7 @@ def _axes(rows: Sequence[Row]) -> Iterable[_Axis]:
             yield _Axis(
                 title=f"{words_of(name)} from {ends} (n = {plain[0]['num_train']})",
                 rows=held,
-                shape=_family_and_depth,
+                shape=network_words,
                 place=lambda row: row["level"],
                 shapes="networks",
             )
@@ -94,18 +111,15 @@ def _axes(rows: Sequence[Row]) -> Iterable[_Axis]:
         yield _Axis(
             title=f"n from {sizes[0]} to {sizes[-1]} ({damage_words(plain[0])})",
             rows=[row for row in rows if (row["distortion"], row["level"]) == damage],
-            shape=_family_and_depth,
+            shape=network_words,
             place=lambda row: row["num_train"],
             shapes="networks",
         )
 
 
-def _family(row: Row) -> str:
-    return str(row["family"])
-
-
-def _family_and_depth(row: Row) -> str:
-    return f"{row['family']} {row['depth']}"
+def _without_depth(row: Row) -> str:
+    k = row["latent_dim"]
+    return str(row["family"]) if k is None else f"{row['family']} k={k}"
 
 
 def _axis_text(axis: _Axis, task: TaskRows) -> str:

@@ -18,11 +18,11 @@ from matplotlib.lines import Line2D
 
 from study.analysis.frames import Row, to_rows
 from study.analysis.intervals import mean
-from study.rendering.faults import plainest
+from study.rendering.faults import plainest, shape_of
 from study.rendering.lines import distinct
-from study.rendering.style import STYLE, look, new_figure, wrapped
+from study.rendering.style import STYLE, balanced_columns, look, new_figure, panel_grid, wrapped
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, damage_words, split_by_task
+from study.rendering.words import TaskRows, damage_words, size_words, split_by_task
 from study.trials.roles import ROLES
 
 TRUNK, TO_BUDGET, TO_LIMIT = "trunk", "cooldown", "final_cooldown"
@@ -33,6 +33,9 @@ _KEY = {
     TO_LIMIT: "cooldowns to R_n(∞), a seed each",
 }
 _EPOCHS, _STEPS = "epochs", "steps"
+
+MOST_IN_A_ROW = 4
+"""Panels, of depths; more of them, as of latent dimensions, are rows."""
 
 Curve = list[tuple[float, float]]
 """Pairs of a place on the axis and a risk, in order."""
@@ -61,7 +64,7 @@ class CurvePanel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CurveGrid:
-    """A row of panels that share a y axis."""
+    """Panels that share both axes."""
 
     title: str
     x_label: str
@@ -71,7 +74,7 @@ class CurveGrid:
 
 
 def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[CurveGrid]:
-    """Return train risk against epochs, one figure per task and population, a panel per depth.
+    """Return train risk against epochs, a figure per task and population, a panel per depth and k.
 
     Measuring trials only, undistorted (else least distorted) and at the largest sample. Trunk and
     the branch to R_n(T) are means over seeds; a seed whose trunk has ended keeps its last value.
@@ -104,14 +107,15 @@ def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[CurveGri
 def _grid(task: TaskRows, population: str, points: dict[str, list[Row]]) -> CurveGrid:
     rows = plainest([row for row in task.rows if row["population"] == population])
     axis = _STEPS if all(row["budget_epochs"] is None for row in rows) else _EPOCHS
+    sizes = dict.fromkeys(map(size_words, sorted(rows, key=lambda row: shape_of(row)[1:])))
     return CurveGrid(
         title=f"{task.title}{population}: learning curves, {damage_words(rows[0])}, "
         f"n = {rows[0]['num_train']}",
         x_label=axis,
         y_label=f"train risk ({task.unit.sign})",
         panels=tuple(
-            _panel([row for row in rows if row["depth"] == depth], points, axis, task.unit)
-            for depth in distinct(rows, "depth")
+            _panel([row for row in rows if size_words(row) == size], points, axis, task.unit)
+            for size in sizes
         ),
         labels=tuple(distinct(rows, "family")),
     )
@@ -125,7 +129,7 @@ def _panel(rows: Sequence[Row], points: dict[str, list[Row]], axis: str, unit: U
     budgets = {row[f"budget_{axis}"] for row in rows}
     mark = budgets.pop() if len(budgets) == 1 else None
     return CurvePanel(
-        title=f"depth {rows[0]['depth']}",
+        title=f"depth {size_words(rows[0])}",
         strands=tuple(strands),
         mark=None if mark is None else float(mark),
     )
@@ -184,15 +188,21 @@ def _last_value(curve: Curve, place: float) -> float:
 
 def draw_curve_grid(info: CurveGrid) -> Figure:
     """Draw trunks solid, branches to R_n(T) dashed, those to R_n(∞) dotted; their ends marked."""
-    width = max(3.6 * len(info.panels), 7.5)
+    per_row = balanced_columns(len(info.panels), MOST_IN_A_ROW)
+    num_rows = -(-len(info.panels) // per_row)
+    width = max(3.6 * per_row, 7.5)
     with matplotlib.rc_context(STYLE):
-        figure = new_figure(width, 4.2)
+        figure = new_figure(width, 1.6 + 2.6 * num_rows)
         figure.suptitle(wrapped(info.title, width))
-        grid = figure.subplots(1, len(info.panels), squeeze=False, sharex=True, sharey=True)[0]
-        for axes, panel in zip(grid, info.panels, strict=True):
+        grid = panel_grid(figure, len(info.panels), per_row)
+        for place, (axes, panel) in enumerate(zip(grid, info.panels, strict=True)):
             _draw(axes, panel, info.labels)
-            axes.set_xlabel(info.x_label)
-        grid[0].set_ylabel(info.y_label)
+            axes.sharex(grid[0])
+            axes.sharey(grid[0])
+            if place + per_row >= len(info.panels):
+                axes.set_xlabel(info.x_label)
+            if place % per_row == 0:
+                axes.set_ylabel(info.y_label)
         families = [
             Line2D([], [], color=look(i)[0], marker=look(i)[1], ms=4, label=label)
             for i, label in enumerate(info.labels)

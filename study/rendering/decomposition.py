@@ -17,10 +17,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import FAULTS, is_bound, plainest, populations_of
+from study.rendering.faults import FAULTS, is_bound, plainest, populations_of, shape_of
 from study.rendering.style import ERROR_COLOURS, STYLE, new_figure, panel_grid, wrapped
 from study.rendering.units import Unit
-from study.rendering.words import damage_words, split_by_task, words_of
+from study.rendering.words import damage_words, network_words, split_by_task, words_of
 
 _HATCH = "////"
 _UNKNOWN = "not known"
@@ -130,7 +130,7 @@ def _figure(
 
 def _panel(title: str, rows: Sequence[Row], unit: Unit) -> BarPanel:
     known = [row for row in rows if any(row[name] is not None for name in FAULTS)]
-    known.sort(key=lambda row: (row["family"], row["depth"]))
+    known.sort(key=shape_of)
     return BarPanel(title=title, bars=tuple(_bar(row, unit) for row in known))
 
 
@@ -140,7 +140,7 @@ def _bar(row: Row, unit: Unit) -> Bar:
     parts = tuple(unit.scale(row[name]) for name in FAULTS)
     known = [part for part in parts if part is not None]
     return Bar(
-        label=f"{row['family']} {row['depth']}",
+        label=network_words(row),
         parts=parts,
         unknown=total - sum(known) if total is not None and len(known) < len(parts) else None,
         is_bound=is_bound(row),

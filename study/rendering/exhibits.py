@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ from study.rendering.decision_maps import (
     decision_words,
     draw_decision_maps,
 )
-from study.rendering.faults import plainest
+from study.rendering.faults import plainest, shape_of
 from study.rendering.feature_spaces import (
     FeatureSpaces,
     Similarities,
@@ -27,23 +27,39 @@ from study.rendering.feature_spaces import (
     similarities,
     similarity_words,
 )
-from study.rendering.words import damage_words
+from study.rendering.image_sheets import Sheets, draw_sheets, sheet_words
+from study.rendering.latents import (
+    Held,
+    class_mean_sheets,
+    filter_sheets,
+    plane_sheets,
+    reconstruction_sheets,
+    response_sheets,
+    traversal_sheets,
+)
+from study.rendering.units import UNKNOWN
+from study.rendering.words import damage_words, network_words, size_words
+from study.trials.exhibits import law_exhibit
+from study.trials.schema import PLANE_NUMBERS
+from study.trials.trial import cell_of
 
-MAX_PICTURES = 12
+MAX_PICTURES = 24
 MAX_PANELS = 24
+REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A trial and its exhibits."""
+    """A trial, its exhibits, and those of its law."""
 
     row: Row
     arrays: Arrays
+    law: Arrays = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         """Of its panel."""
-        return f"{self.row['family']} {self.row['depth']}"
+        return network_words(self.row)
 
     def holds(self, key: str) -> bool:
         """Whether there is anything to draw under a key."""
@@ -91,21 +107,59 @@ def _feature_spaces(title: str, shown: Sequence[Shown]) -> FeatureSpaces:
 
 
 def _similarities(title: str, shown: Sequence[Shown]) -> Similarities | None:
-    """Compare the families of each depth at which there are two or more."""
-    depths: dict[int, list[Shown]] = defaultdict(list)
+    """Compare the families of each depth, and k, at which there are two or more."""
+    sizes: dict[str, list[Shown]] = defaultdict(list)
     for one in shown:
-        depths[one.row["depth"]].append(one)
+        sizes[size_words(one.row)].append(one)
     matrices = {
-        f"depth {depth}": (
+        f"depth {size}": (
             [one.row["family"] for one in mine],
             cka_matrix([one.arrays["features/gram"] for one in mine]),
         )
-        for depth, mine in sorted(depths.items())
+        for size, mine in sizes.items()
         if len(mine) > 1
     }
     return similarities(title, matrices) if matrices else None
 
 
+def _latent_planes(title: str, shown: Sequence[Shown]) -> FeatureSpaces:
+    """Planes of latents, then what their law has beside them."""
+    spaces = {}
+    for one in shown:
+        label = f"{one.label}\n{_quality_words([one.row.get(name) for name in PLANE_NUMBERS])}"
+        points = one.arrays["latent_plane/points"]
+        spaces[label] = (points, one.arrays["latent_plane/labels"])
+    law = shown[0].law
+    for method, name in REFERENCES.items():
+        if {f"{method}/points", f"{method}/quality", "labels"} <= law.keys():
+            label = f"{name}\n{_quality_words(law[f'{method}/quality'].tolist())}"
+            spaces[label] = (law[f"{method}/points"], law["labels"])
+    return feature_spaces(title, spaces)
+
+
+def _quality_words(numbers: Sequence[float | None]) -> str:
+    said = [UNKNOWN if number is None else f"{number:.2f}" for number in numbers]
+    return "k-NN {}, T {}, C {}".format(*said)
+
+
+def _sheets(info: Callable[[str, Held], Sheets]) -> Callable[[str, Sequence[Shown]], Sheets]:
+    return lambda title, shown: info(title, {one.label: one.arrays for one in shown})
+
+
+def _sheet_kind(
+    name: str, what: str, needs: tuple[str, ...], info: Callable[[str, Held], Sheets]
+) -> Kind:
+    return Kind(
+        name=name,
+        what=what,
+        needs=needs,
+        info=_sheets(info),
+        draw=draw_sheets,
+        words=sheet_words,
+    )
+
+
+_ORIGINALS = "reconstructions/originals"
 KINDS = (
     Kind(
         name="confusion",
@@ -139,14 +193,53 @@ KINDS = (
         draw=draw_similarities,
         words=similarity_words,
     ),
+    Kind(
+        name="latent_plane",
+        what="planes of two latents beside PCA and t-SNE",
+        needs=("latent_plane/points", "latent_plane/labels"),
+        info=_latent_planes,
+        draw=draw_feature_spaces,
+        words=feature_words,
+    ),
+    _sheet_kind(
+        "reconstructions",
+        "reconstructions",
+        (_ORIGINALS, "reconstructions/decoded", "reconstructions/labels"),
+        reconstruction_sheets,
+    ),
+    _sheet_kind(
+        "traversals",
+        "traversals along a latent",
+        ("traversals/images", "traversals/latents", "traversals/values", _ORIGINALS),
+        traversal_sheets,
+    ),
+    _sheet_kind(
+        "plane",
+        "traversals over two latents",
+        ("traversals/plane", "traversals/plane_values", _ORIGINALS),
+        plane_sheets,
+    ),
+    _sheet_kind(
+        "class_means",
+        "decoded means of classes",
+        ("class_means/images", "class_means/classes", _ORIGINALS),
+        class_mean_sheets,
+    ),
+    _sheet_kind("filters", "filters", ("layers/kernels",), filter_sheets),
+    _sheet_kind(
+        "responses",
+        "responses of layers",
+        ("layers/maps", "layers/image", "layers/sizes"),
+        response_sheets,
+    ),
 )
 
 
 def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
     """Choose whose exhibits are shown, MAX_PANELS of a population at most.
 
-    Of every population the least distorted cells at the largest n, and of every family and depth
-    the first seed.
+    Of every population the least distorted cells at the largest n, and of every family, depth
+    and k the first seed.
 
     Args:
         measured: rows of the measuring trials.
@@ -158,24 +251,31 @@ def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
             populations[row["population"]].append(row)
     chosen = []
     for _, rows in sorted(populations.items()):
-        first: dict[tuple[str, int], Row] = {}
-        for row in sorted(plainest(rows), key=lambda r: (r["family"], r["depth"], r["seed"])):
-            first.setdefault((row["family"], row["depth"]), row)
+        first: dict[tuple[str, int, int], Row] = {}
+        for row in sorted(plainest(rows), key=lambda row: (*shape_of(row), row["seed"])):
+            first.setdefault(shape_of(row), row)
         chosen += list(first.values())[:MAX_PANELS]
     return chosen
 
 
-def shown_exhibits(trials: Iterable[Row], exhibits: Mapping[str, Arrays]) -> list[tuple[Kind, Any]]:
+def shown_exhibits(
+    trials: Iterable[Row],
+    exhibits: Mapping[str, Arrays],
+    laws: Mapping[str, Arrays] | None = None,
+) -> list[tuple[Kind, Any]]:
     """Return what to draw: each kind with its info, by population, MAX_PICTURES at most.
 
     Args:
         trials: of `shown_trials`.
         exhibits: by trial.
+        laws: the exhibits of laws by name.
     """
     populations: dict[str, list[Shown]] = defaultdict(list)
     for row in trials:
         if row["trial_id"] in exhibits:
-            populations[row["population"]].append(Shown(row=row, arrays=exhibits[row["trial_id"]]))
+            law = (laws or {}).get(law_exhibit(cell_of(row)), {})
+            one = Shown(row=row, arrays=exhibits[row["trial_id"]], law=law)
+            populations[row["population"]].append(one)
     found = []
     for population, shown in populations.items():
         where = f"{damage_words(shown[0].row)}, n = {shown[0].row['num_train']}"

@@ -138,9 +138,14 @@ def distinct_cells(rows: Sequence[Row]) -> list[Row]:
     found: dict[tuple[object, ...], Row] = {}
     for row in rows:
         damage = None if is_undamaged(row) else (row["distortion"], row["severity"])
-        key = (row["family"], row["depth"], row["population"], row["num_train"], damage)
+        key = (*shape_of(row), row["population"], row["num_train"], damage)
         found.setdefault(key, row)
     return list(found.values())
+
+
+def shape_of(row: Row) -> tuple[str, int, int]:
+    """Return what network a row is of, in order: family, depth, and k, 0 where it is no axis."""
+    return row["family"], row["depth"], row["latent_dim"] or 0
 
 
 def populations_of(rows: Sequence[Row]) -> list[str]:
@@ -166,7 +171,7 @@ def plainest(rows: Sequence[Row]) -> list[Row]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """An error of one shape (a family, or a family of one depth) from a first to a last cell.
+    """An error of one shape (a family, or one network of it) from a first to a last cell.
 
     Attributes:
         direction: 1: it rises, -1: it falls, 0: the ranges meet, None: one of them is unknown.

@@ -25,6 +25,7 @@ from study.rendering.units import UNKNOWN
 
 _SIDE = 2.3  # inches of a panel
 _MAX_COLUMNS = 6
+_ENTRY = 1.15  # inches of a class in the legend
 _MAX_SPOKEN = 10  # pairs that the words name
 
 
@@ -146,7 +147,9 @@ def draw_feature_spaces(info: FeatureSpaces) -> Figure:
             Line2D([], [], linestyle="", marker=look(k)[1], color=look(k)[0], label=f"class {k}")
             for k in classes
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=10, frameon=False)
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=int(width / _ENTRY), frameon=False
+        )
     return figure
 
 

@@ -9,10 +9,15 @@ from study.rendering.answers import Answer, answers
 from study.rendering.caveats import caveats
 from study.rendering.changes import Changes, changes
 from study.rendering.faults import distinct_cells, populations_of
+from study.rendering.latent_dims import knee_lines
+from study.rendering.per_class import class_lines
 from study.rendering.rankings import rankings
+from study.rendering.words import split_by_task
 
 _MOST_CLAUSES = 3  # populations in a sentence of the headline
 _INDENT = "  "
+KNEES_TITLE = "Knee of the risk against the latent dimension k [95% interval]"
+CLASSES_TITLE = "Reconstruction by class: mean squared error [95% interval]"
 CHANGES_TITLE = "What changes the errors (told where the two intervals do not meet)"
 
 
@@ -25,6 +30,8 @@ class Findings:
         answers: whose fault, by population, family and depth.
         changes: with depth, damage and sample size, by population.
         stopping: what stopping at T does; empty where it is not known.
+        knees: of the risk against the latent dimension.
+        classes: the easiest and the hardest to reconstruct.
         rankings: families over all cells of a population.
         caveats: what limits all this.
     """
@@ -33,6 +40,8 @@ class Findings:
     answers: tuple[Answer, ...]
     changes: tuple[Changes, ...]
     stopping: str
+    knees: tuple[str, ...]
+    classes: tuple[str, ...]
     rankings: tuple[str, ...]
     caveats: tuple[str, ...]
 
@@ -52,6 +61,8 @@ def find(study: Study, results: Results) -> Findings:
         answers=tuple(found),
         changes=tuple(changes(results.landscape)),
         stopping=_stopping(distinct_cells(rows)),
+        knees=tuple(knee_lines(results.knees)),
+        classes=tuple(class_lines(results.per_class, results.knees)),
         rankings=tuple(_sentence([one.details]) for one in ranked),
         caveats=tuple(caveats(study, results)),
     )
@@ -68,14 +79,17 @@ def _sentence(clauses: list[str]) -> str:
 def _stopping(rows: list[Row]) -> str:
     """Say in how many cells stopping at T costs and helps: the interval excludes zero."""
     known = [row for row in rows if row["optimization_lo"] is not None]
-    if not known:
-        return ""
-    costs = sum(row["optimization_lo"] > 0 for row in known)
-    helps = sum(row["optimization_hi"] < 0 for row in known)
-    return (
-        f"Stopping at T instead of training on until settled costs in {costs} and "
-        f"helps in {helps} of {len(known)} cells; elsewhere intervals show no difference."
-    )
+    sentences = []
+    for task in split_by_task(known):
+        costs = sum(row["optimization_lo"] > 0 for row in task.rows)
+        helps = sum(row["optimization_hi"] < 0 for row in task.rows)
+        told = (
+            f"{task.title}stopping at T instead of training on until settled costs in {costs} and "
+            f"helps in {helps} of {len(task.rows)} cells, each by its own 95% interval; "
+            "elsewhere these show no difference."
+        )
+        sentences.append(f"{told[:1].upper()}{told[1:]}")
+    return " ".join(sentences)
 
 
 def findings_text(found: Findings) -> str:
@@ -93,6 +107,8 @@ def findings_text(found: Findings) -> str:
             lines += [f"{_INDENT}{held.title}", *(f"{2 * _INDENT}{one}" for one in held.sentences)]
         lines += [f"{_INDENT}{found.stopping}"] if found.stopping else []
     for title, texts in (
+        (KNEES_TITLE, found.knees),
+        (CLASSES_TITLE, found.classes),
         ("Families compared", found.rankings),
         ("Before you believe it", found.caveats),
     ):

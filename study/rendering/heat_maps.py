@@ -13,10 +13,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import populations_of
+from study.rendering.faults import populations_of, shape_of
 from study.rendering.style import COLOUR_MAP, STYLE, hatched, new_figure, panel_grid, wrapped
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, mark_of, split_by_task, words_of
+from study.rendering.words import TaskRows, mark_of, network_words, split_by_task, words_of
 from study.trials.schema import ERRORS
 
 _WRAP = 46  # characters of a panel's title
@@ -70,14 +70,14 @@ def _maps_of(task: TaskRows, population: str, error: str) -> HeatMaps:
 
 
 def _panel(rows: Sequence[Row], error: str) -> Panel:
-    shapes = sorted({(row["family"], row["depth"]) for row in rows})
+    shapes = {shape_of(row): network_words(row) for row in sorted(rows, key=shape_of)}
     columns = sorted({(row["level"], row["severity"]) for row in rows})
-    held = {(row["family"], row["depth"], row["level"]): row for row in rows}
+    held = {(*shape_of(row), row["level"]): row for row in rows}
     grid = [[held.get((*shape, level)) for level, _ in columns] for shape in shapes]
     distortion, num_train = rows[0]["distortion"], rows[0]["num_train"]
     return Panel(
         title=f"{words_of(distortion)}, n = {num_train}",
-        row_labels=tuple(f"{family}  {depth}" for family, depth in shapes),
+        row_labels=tuple(shapes.values()),
         column_labels=tuple(f"{severity:g}" for _, severity in columns),
         cells=tuple(tuple(None if row is None else row[error] for row in line) for line in grid),
         marks=tuple(

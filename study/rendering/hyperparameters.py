@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.frames import Row, to_rows
-from study.rendering.words import damage_words
+from study.rendering.faults import shape_of
+from study.rendering.words import damage_words, size_words
 
 PREFIX = "hp_"
 
@@ -36,7 +37,7 @@ def _row(rows: list[Row], settings: str) -> Row:
     where = f"{first['population']} · {damage_words(first)} · n = {first['num_train']}"
     return {
         "family": first["family"],
-        "depths": ", ".join(str(depth) for depth in sorted({row["depth"] for row in rows})),
+        "depths": ", ".join(dict.fromkeys(map(size_words, sorted(rows, key=shape_of)))),
         "where": where if len(rows) == 1 else f"{len(rows)} cells of {', '.join(populations)}",
         "found_by": _origin(first),
         "validation_risk": first["validation_risk"] if first["is_searched"] else None,

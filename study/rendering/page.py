@@ -12,10 +12,12 @@ from study.analysis.comparisons import CELL, POPULATION
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
-from study.rendering.exhibits import MAX_PICTURES
+from study.rendering.exhibits import MAX_PICTURES, REFERENCES
 from study.rendering.faults import FAULTS, populations_of
 from study.rendering.findings import Findings
 from study.rendering.hyperparameters import setting_rows
+from study.rendering.latent_dims import knee_rows
+from study.rendering.per_class import class_tables
 from study.rendering.pictures import Picture
 from study.rendering.style import ERROR_COLOURS
 from study.rendering.summary import flatten, summarise
@@ -29,6 +31,7 @@ from study.rendering.words import (
     mark_of,
     number_of,
     populations_without_floor,
+    size_words,
     split_by_task,
     value_of,
     words_of,
@@ -69,7 +72,9 @@ def render_page(
         interval=interval_of,
         mark=mark_of,
         number=number_of,
+        size=size_words,
         subscripts=_subscripts,
+        unit=unit_of,
         value=value_of,
         words=words_of,
     )
@@ -86,10 +91,13 @@ def render_page(
         "over_all": split_by_task(over_all),
         "by_cell": split_by_task(by_cell),
         "learning_curves": _of_families(to_rows(results.learning_curves), tasks),
+        "knees": knee_rows(results.knees),
+        "per_class": class_tables(results.per_class),
         "cross_entropy": to_rows(results.cross_entropy),
         "ensembles": split_by_task(to_rows(results.ensembles)),
         "cross_validation": split_by_task(to_rows(results.cross_validation)),
         "variance": _of_families(to_rows(results.variance), tasks),
+        "latent_planes": to_rows(results.latent_planes),
         "missing": to_rows(results.missing),
         "failed": [row for row in trials if row["status"] == "failed"],
     }
@@ -112,6 +120,7 @@ def render_page(
         num_cells=len(by_cell),
         num_significant=sum(row["significant"] or 0 for row in by_cell),
         pictures=pictures,
+        references=REFERENCES,
         max_exhibits=MAX_PICTURES,
         skipped=skipped,
         longest=LONGEST_LIST,
@@ -149,10 +158,13 @@ def _sections(
         ("hyperparameters", "Hyperparameters", lists["hyperparameters"]),
         ("comparisons", "Families compared", [*lists["over_all"], *lists["by_cell"]]),
         ("sizes", "Sample size", lists["learning_curves"]),
+        ("latent_dims", "Latent dimension", lists["knees"]),
+        ("per_class", "By class", lists["per_class"]),
         ("cross_entropy", "Cross-entropy", lists["cross_entropy"]),
         ("ensembles", "Votes", lists["ensembles"]),
         ("cross_validation", "Cross-validation", lists["cross_validation"]),
         ("variance", "Variance", lists["variance"]),
+        ("latent_planes", "Latent planes", lists["latent_planes"]),
         ("figures", "Figures", drawn),
         ("exhibits", "Exhibits", [*pictures["exhibits"], *skipped]),
         ("missing", "Missing", lists["missing"]),

@@ -19,11 +19,12 @@ from study.rendering.decomposition import (
 from study.rendering.exhibits import Kind
 from study.rendering.faults import FAULTS
 from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
+from study.rendering.latent_dims import LatentGrid, draw_latent_grid, latent_grids
 from study.rendering.lines import LineGrid, draw_line_grid, error_lines
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
 from study.rendering.style import write_figure
 
-HEADINGS = ("faults", "damage", "heat", "lines", "curves", "sizes", "exhibits")
+HEADINGS = ("faults", "damage", "heat", "lines", "curves", "sizes", "latent_dims", "exhibits")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +67,10 @@ def write_pictures(
     for number, sizes in enumerate(size_grids(results.landscape, results.learning_curves)):
         path = folder / f"sizes_{number:02d}.svg"
         pictures["sizes"].append(_picture(draw_size_grid(sizes), path, _size_words(sizes)))
+    for number, latent in enumerate(latent_grids(results.latent_dims, results.knees)):
+        path = folder / f"latent_dims_{number:02d}.svg"
+        alt = _latent_words(latent)
+        pictures["latent_dims"].append(_picture(draw_latent_grid(latent), path, alt))
     for number, (kind, info) in enumerate(exhibits):
         path = folder / f"exhibit_{number:02d}_{kind.name}.svg"
         pictures["exhibits"].append(_picture(kind.draw(info), path, kind.words(info)))
@@ -127,3 +132,14 @@ def _line_words(info: LineGrid) -> str:
 def _size_words(info: SizeGrid) -> str:
     shown = ", ".join(info.labels)
     return f"{info.title}. Means, fitted curves and U_A dashed, a panel per depth, for {shown}."
+
+
+def _latent_words(info: LatentGrid) -> str:
+    told = [
+        f"{panel.title}, {line.label}: knee at {knee.place}"
+        if knee
+        else f"{panel.title}, {line.label}: none told"
+        for panel in info.panels
+        for line, knee in zip(panel.lines, panel.knees, strict=True)
+    ]
+    return f"{info.title}. Lines over log k with bands, a panel per depth. {'; '.join(told)}."

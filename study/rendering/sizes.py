@@ -14,9 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from study.analysis.frames import Row, to_rows
+from study.rendering.faults import shape_of
 from study.rendering.style import STYLE, look, new_figure, wrapped
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, split_by_task, words_of
+from study.rendering.words import TaskRows, size_words, split_by_task, words_of
 
 _NUM_FIT_POINTS = 60
 
@@ -35,7 +36,7 @@ class SizeLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeGrid:
-    """Panels of learning curves: rows are severities, columns depths."""
+    """Panels of learning curves: rows are severities, columns depths and k."""
 
     title: str
     y_label: str
@@ -70,19 +71,19 @@ def _grid(task: TaskRows, fits: Sequence[Row]) -> SizeGrid:
     for row in task.rows:
         is_here = (row["population"], row["distortion"]) == (population, distortion)
         if is_here and row["converged_risk"] is not None:
-            points[row["severity"], row["depth"], row["family"]].append(row)
-    held = {(fit["severity"], fit["depth"], fit["family"]): fit for fit in fits}
-    severities, depths, families = (
-        sorted({fit[name] for fit in fits}) for name in ("severity", "depth", "family")
-    )
+            points[row["severity"], size_words(row), row["family"]].append(row)
+    held = {(fit["severity"], size_words(fit), fit["family"]): fit for fit in fits}
+    severities, families = (sorted({fit[name] for fit in fits}) for name in ("severity", "family"))
+    in_order = sorted(fits, key=lambda fit: shape_of(fit)[1:])
+    sizes = tuple(dict.fromkeys(map(size_words, in_order)))
     panels = tuple(
         tuple(
             tuple(
                 _line(held[key], points[key], task.unit)
                 for family in families
-                if (key := (severity, depth, family)) in held
+                if (key := (severity, size, family)) in held
             )
-            for depth in depths
+            for size in sizes
         )
         for severity in severities
     )
@@ -91,7 +92,7 @@ def _grid(task: TaskRows, fits: Sequence[Row]) -> SizeGrid:
         title=f"{task.title}{population}: risk at convergence against sample size, {damage}",
         y_label=f"risk ({task.unit.sign})",
         row_labels=tuple(f"severity {severity:g}" for severity in severities),
-        column_labels=tuple(f"depth {depth}" for depth in depths),
+        column_labels=tuple(f"depth {size}" for size in sizes),
         panels=panels,
         labels=tuple(families),
     )

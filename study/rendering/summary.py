@@ -23,6 +23,7 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
     summary = [
         ("families", _listed(landscape, "family")),
         ("depths", _listed(landscape, "depth")),
+        *_latent_dims(landscape),
         ("populations", _listed(landscape, "population")),
         ("training examples n", _listed(landscape, "num_train")),
         ("distortions", _levels_text(study.levels)),
@@ -42,6 +43,11 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
     if text := _codes_text(study.trials):
         summary.append(("code", text))
     return summary
+
+
+def _latent_dims(landscape: Sequence[Row]) -> list[tuple[str, str]]:
+    known = [row for row in landscape if row["latent_dim"] is not None]
+    return [("latent dimensions k", _listed(known, "latent_dim"))] if known else []
 
 
 def _seeds(study: Study) -> list[tuple[str, str]]:

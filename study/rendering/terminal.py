@@ -118,7 +118,8 @@ def _legend(rows: Sequence[Row], title: str, columns: _Columns, layout: _Layout,
     used = {mark_of(row, name) for row in rows for name in ERRORS}
     used |= {"*" for row in rows if row["num_missing"]}
     used |= {UNKNOWN for row in rows if any(row[name] is None for name in columns.errors)}
-    told = [f"{title} [95% interval]", "d: depth", "sev.: severity"]
+    k = ["k: latent dimension"] if _knows_k(rows) else []
+    told = [f"{title} [95% interval]", "d: depth", *k, "sev.: severity"]
     if _knows_slack(rows):
         sign = "(number)" if layout.is_stacked else "slack"
         told.append(f"{sign}: as much of approximation may be the search’s for U_H")
@@ -149,17 +150,27 @@ def _table(rows: Sequence[Row], columns: _Columns, layout: _Layout) -> Table:
     names, unit = [*columns.errors], columns.unit
     if _knows_slack(rows) and not layout.is_stacked:
         names.insert(names.index("approximation") + 1, "slack")
-    for name in ("d", "sev.", *names):
+    has_k = _knows_k(rows)
+    for name in ("d", *["k"] * has_k, "sev.", *names):
         head = SHORT.get(name, name) if layout.is_stacked else name
         table.add_column(head, justify="right", overflow="fold")
-    shape: tuple[str, str] | None = None
+    shape: tuple[str, ...] | None = None
     for row in rows:
-        named = (row["family"], str(row["depth"]))
-        shown = ("", "") if named == shape else named
+        named = (row["family"], *_sizes(row, has_k=has_k))
+        shown = ("",) * len(named) if named == shape else named
         shape = named
         severity = f"{row['severity']:g}{'*' if row['num_missing'] else ''}"
         table.add_row(*shown, severity, *(_number(row, name, unit, layout) for name in names))
     return table
+
+
+def _sizes(row: Row, *, has_k: bool) -> tuple[str, ...]:
+    k = UNKNOWN if row["latent_dim"] is None else str(row["latent_dim"])
+    return (str(row["depth"]), k) if has_k else (str(row["depth"]),)
+
+
+def _knows_k(rows: Sequence[Row]) -> bool:
+    return any(row["latent_dim"] is not None for row in rows)
 
 
 def _number(row: Row, name: str, unit: Unit, layout: _Layout) -> str:

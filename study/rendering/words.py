@@ -126,6 +126,17 @@ def words_of(name: str) -> str:
     return "undistorted" if name == UNDISTORTED else name.replace("_", " ")
 
 
+def size_words(row: Row) -> str:
+    """Return a row's depth, and its latent dimension k where that is an axis: `2`, `2 k=10`."""
+    latent = "" if row["latent_dim"] is None else f" k={row['latent_dim']}"
+    return f"{row['depth']}{latent}"
+
+
+def network_words(row: Row) -> str:
+    """Return a row's family, depth and latent dimension: `vgg 2`, `autoencoder 2 k=10`."""
+    return f"{row['family']} {size_words(row)}"
+
+
 def damage_words(row: Row) -> str:
     """Return a row's distortion and its severity in words; of none, that it is undistorted."""
     if is_undamaged(row):

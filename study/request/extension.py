@@ -47,6 +47,7 @@ def extend(
     found = [
         *_settings(asked, there),
         *_seeds(asked, there),
+        *_latent_dims(asked, there),
         *_networks(asked, records),
         *_hyperparameters(asked, there),
         *_populations(asked, records),
@@ -137,6 +138,19 @@ def _seeds(asked: StudySpec, there: StudySpec) -> list[str]:
     return [f"seeds = {asked.seeds} (there: {there.seeds}; they are the first stage of precision)"]
 
 
+def _latent_dims(asked: StudySpec, there: StudySpec) -> list[str]:
+    """More of an axis is more cells; with and without it a family's cells are others."""
+    has_it = {
+        family
+        for family in set(asked.families) & set(there.families)
+        if asked.latent_dims_of(family) != (None,) or there.latent_dims_of(family) != (None,)
+    }
+    if not has_it or bool(asked.latent_dims) == bool(there.latent_dims):
+        return []
+    new, old = (_said(list(spec.latent_dims) or None) for spec in (asked, there))
+    return [f"latent_dims = {new} (there: {old})"]
+
+
 def _said(value: Any) -> str:
     return "not set" if value is None else str(value)
 
@@ -205,6 +219,7 @@ def _is_within(asked: StudySpec, there: StudySpec) -> bool:
     return (
         set(asked.families) <= set(there.families)
         and set(asked.depths) <= set(there.depths)
+        and set(asked.latent_dims) <= set(there.latent_dims)
         and set(asked.num_train) <= set(there.num_train)
         and _labels(asked.populations) <= _labels(there.populations)
         and all(

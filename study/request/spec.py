@@ -28,10 +28,11 @@ from study.request.sections import (
     unique,
 )
 from study.trials.tasks import task_of
-from study.trials.trial import UserNetwork
+from study.trials.trial import Cell, UserNetwork
 
 Number = Annotated[int, Field(ge=8, le=LARGEST, strict=True)]
 Depth = Annotated[int, Field(ge=1, le=8, strict=True)]
+LATENT_DIM = "latent_dim"
 FEWEST_FIRST = 5
 """Seeds from which a spread may be judged that decides how many more there are."""
 
@@ -124,6 +125,7 @@ class StudySpec(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     families: Annotated[tuple[str, ...], Field(min_length=1)]
     depths: Annotated[tuple[Depth, ...], Field(min_length=1)]
+    latent_dims: tuple[PositiveInt, ...] = ()
     seeds: PositiveInt = 10
     precision: Annotated[float, Field(gt=0)] | None = None
     max_seeds: PositiveInt | None = None
@@ -143,7 +145,7 @@ class StudySpec(Section):
     cross_validation: CrossValidationSection = CrossValidationSection()
     resources: ResourcesSection = ResourcesSection()
 
-    _no_value_twice = field_validator("families", "depths", "num_train")(unique)
+    _no_value_twice = field_validator("families", "depths", "latent_dims", "num_train")(unique)
 
     @field_validator("networks")
     @classmethod
@@ -210,6 +212,28 @@ class StudySpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _latent_dims_are_of_a_family(self) -> "StudySpec":
+        having = [name for name in self.families if LATENT_DIM in self.space_of(name).defaults]
+        if self.latent_dims and not having:
+            able = ", ".join(name for name in SPACES if LATENT_DIM in SPACES[name].defaults)
+            raise ValueError(
+                f"latent_dims = {list(self.latent_dims)}: none of families = "
+                f"{shown(self.families)} has a latent dimension; allowed with one of {able}"
+            )
+        for family in having if self.latent_dims else ():
+            if LATENT_DIM in self.hyperparameters.get(family, {}):
+                raise ValueError(
+                    f"hyperparameters.{family}.{LATENT_DIM} = "
+                    f"{shown(self.hyperparameters[family][LATENT_DIM])}: allowed is it or "
+                    f"latent_dims = {list(self.latent_dims)}, not both"
+                )
+            for latent_dim in self.latent_dims:
+                limits = self.space_of(family).limits.get(LATENT_DIM)
+                if limits is not None and not limits.contains(latent_dim):
+                    raise ValueError(f"latent_dims = {latent_dim}: must be {limits} ({family})")
+        return self
+
+    @model_validator(mode="after")
     def _populations_can_be_distorted(self) -> "StudySpec":
         labels = [p.label for p in self.populations]
         if len(set(labels)) != len(labels):
@@ -263,13 +287,28 @@ class StudySpec(Section):
         """Whether a family is fitted at once, and has no gradient."""
         return family in self.own and self.own[family].kind == "sklearn"
 
-    def space_of(self, family: str) -> FamilySpace:
+    def latent_dims_of(self, family: str) -> tuple[int | None, ...]:
+        """Where a family stands on the axis: everywhere, or once where it has no such dimension."""
+        has_it = LATENT_DIM in self.space_of(family).defaults
+        return self.latent_dims if self.latent_dims and has_it else (None,)
+
+    def space_at(self, cell: Cell) -> FamilySpace:
+        """What is searched in a cell and what is fixed: what an axis says of it is."""
+        return self.space_of(cell.family, latent_dim=cell.latent_dim)
+
+    def space_of(self, family: str, *, latent_dim: int | None = None) -> FamilySpace:
         """What is searched in a family and what is fixed, the user's wishes heeded.
+
+        Args:
+            family: one of ours, or the name of a network.
+            latent_dim: where the family stands on that axis; None: on none.
 
         Raises:
             ValueError: the family does not have what the user wishes.
         """
         wishes = self.hyperparameters.get(family, {})
+        if latent_dim is not None:
+            wishes = {**wishes, LATENT_DIM: latent_dim}
         if family in self.own:
             return restricted(self.own[family].family_space, wishes, family)
         if not self.match_parameters:

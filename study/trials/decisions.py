@@ -4,7 +4,8 @@
                                 bit-packed, and what they predict; of another task `budget_terms`
                                 and `converged_terms`, what each example contributes to the risk,
                                 or to the excess risk where that is known: (N,), float16, or
-                                float32 where that does not reach
+                                float32 where that does not reach; its `labels` (N,), and
+                                `class_names` (K,) where classes have names
     decisions/law-<key>.npz     what decisions are held against: the evaluation sample's posterior,
                                 or the labels of real data
 

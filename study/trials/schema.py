@@ -12,7 +12,7 @@ from study.trials.roles import ROLES
 from study.trials.tasks import PROBABILITY
 from study.trials.trial import CELL_NAMES
 
-TABLE_VERSION = 3
+TABLE_VERSION = 4
 """Of what a table holds. Tables of an older version are read: a column that they lack is null."""
 STATUSES = ("done", "stopped", "failed")
 
@@ -57,6 +57,7 @@ IDENTITY_COLUMNS = (
     Column("level", "Int64", COUNT, "index of the severity in the study; none: 0"),
     Column("severity", "Float64", "of the distortion", "strength of the distortion"),
     Column("num_train", "Int64", "examples", "training examples; on a fresh stream its length m"),
+    Column("latent_dim", "Int64", COUNT, "k, where it is an axis of the study; else null"),
     Column("seed", "Int64", "", "of the cell: search, seed, restart or crossing number"),
     Column("budget_epochs", "Int64", "epochs", "T, the training budget; null: it is in steps"),
     Column("max_epochs", "Int64", "epochs", "where convergence was given up; null: it is in steps"),
@@ -101,6 +102,9 @@ METRIC_COLUMNS = (
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
     Column("reconstruction_mse", "Float64", "squared input", "generative families only"),
     Column("psnr_db", "Float64", "dB", "peak signal to noise; generative families only"),
+    Column("knn_accuracy", "Float64", PROBABILITY, "of 15 neighbours in a plane of two latents"),
+    Column("trustworthiness", "Float64", PROBABILITY, "of neighbours in that plane"),
+    Column("continuity", "Float64", PROBABILITY, "of neighbours of x, in that plane"),
     Column("kl_nats", "Float64", "nats", "KL(true || learned), IWAE; where x has a known density"),
     Column("kl_nats_se", "Float64", STANDARD_ERROR, "of kl_nats over points and draws"),
 )
@@ -312,6 +316,49 @@ CROSS_VALIDATION_COLUMNS = (
     Column("folds_sd", "Float64", RISK_DIFFERENCE, "standard deviation of the folds' risks"),
     Column("evaluation_risk", "Float64", RISK, "of the same rules there, labels as noisy; mean"),
     *_interval_columns("error", RISK_DIFFERENCE, "of what was left out: minus evaluation_risk"),
+)
+
+PLANE_NUMBERS = ("knn_accuracy", "trustworthiness", "continuity")
+LATENT_PLANE_COLUMNS = (
+    *_cell_columns(),
+    Column(
+        "layout", "string", "", "latents: two of a model; pca, tsne: of the examples themselves"
+    ),
+    Column("num_seeds", "Int64", COUNT, "seeds in the means; pca, tsne: null"),
+    *_interval_columns("knn_accuracy", PROBABILITY, "of 15 neighbours in the plane; over seeds"),
+    *_interval_columns("trustworthiness", PROBABILITY, "those near in the plane were near before"),
+    *_interval_columns("continuity", PROBABILITY, "those near before are near in the plane"),
+)
+
+LATENT_DIM_COLUMNS = (
+    *_cell_columns("task", "level"),
+    Column("num_seeds", "Int64", COUNT, "seeds measured at every latent dimension of the curve"),
+    *_interval_columns("risk", RISK, "R_n(T), mean over these seeds"),
+)
+
+KNEE_COLUMNS = (
+    *_cell_columns("task", "level", without="latent_dim"),
+    Column("num_seeds", "Int64", COUNT, "seeds measured at every latent dimension"),
+    Column("num_dims", "Int64", COUNT, "latent dimensions k of the curve"),
+    Column("smallest", "Int64", COUNT, "of them: where the chord begins"),
+    Column("largest", "Int64", COUNT, "of them: where it ends"),
+    Column("knee", "Int64", COUNT, "k furthest below the chord over log k (Kneedle); null: none"),
+    Column("knee_lo", "Int64", COUNT, "lower end, 95% interval"),
+    Column("knee_hi", "Int64", COUNT, "upper end, 95% interval"),
+    Column("knee_risk", "Float64", RISK, "R_n(T) there"),
+    *_interval_columns("sharpness", "", "how far below, in ranges of the risks; Bonferroni over k"),
+)
+
+PER_CLASS_COLUMNS = (
+    *_cell_columns("task", "level"),
+    Column("class", "Int64", "", "the class"),
+    Column("class_name", "string", "", "its name; of one that has none its number"),
+    Column("rank", "Int64", COUNT, "1: the easiest, of the smallest mse"),
+    Column("num_seeds", "Int64", COUNT, "seeds in the means"),
+    Column("num_examples", "Int64", COUNT, "evaluation examples of the class"),
+    *_interval_columns("mse", "squared input", "R_n(T) on examples of the class"),
+    *_interval_columns("psnr_db", "dB", "-10 log10 mse, of images in [0, 1]; of points null"),
+    *_interval_columns("above_easiest", "squared input", "mse less the easiest's, paired by seed"),
 )
 
 # hp_<name> columns, as the trials table has them, come after these.

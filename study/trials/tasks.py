@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 PROBABILITY = "probability"
+SQUARED_INPUT = "squared input"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,10 +65,10 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         task.name: task
         for task in (
             CLASSIFICATION,
-            Task(name="reconstruction", unit="squared input"),  # E ||x - x^||^2 / d
+            Task(name="reconstruction", unit=SQUARED_INPUT),  # E ||x - x^||^2 / d
             Task(
                 name="denoising",
-                unit="squared input",  # E ||x - f(x + e)||^2 / d
+                unit=SQUARED_INPUT,  # E ||x - f(x + e)||^2 / d
                 floor="least mean squared error",
                 seeks_best_rule=True,
                 undoes="feature_noise",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from typing import Any
 
 from study.trials.roles import ROLES, Budget
@@ -19,12 +19,13 @@ DATA_STREAMS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
     """A row of the landscape: a family of one depth on one law, with one sample size.
 
     `distortion` is "none" where the severity changes nothing. For a trial on a stream `num_train`
-    is the stream's length m.
+    is the stream's length m. `latent_dim` is None where it is no axis of the study, or the family
+    has none: it may be among the hyperparameters then, like any other.
     """
 
     family: str
@@ -33,6 +34,20 @@ class Cell:
     distortion: str
     severity: float
     num_train: int
+    latent_dim: int | None = None
+
+    def __lt__(self, other: "Cell") -> bool:
+        return self._place < other._place
+
+    @property
+    def _place(self) -> tuple[Any, ...]:
+        """Field by field; what is None comes first."""
+        return tuple((held is not None, held) for held in astuple(self))
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """The fields by name; without an axis that the study does not have."""
+        return {name: held for name, held in asdict(self).items() if held is not None}
 
     @property
     def is_undistorted(self) -> bool:
@@ -41,18 +56,25 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """`vgg d2 xor(sigma=0.5) label_noise=0.2 n=256`."""
+        """`vgg d2 xor(sigma=0.5) label_noise=0.2 n=256`; `autoencoder d2 k=10 digits n=256`."""
         damage = "" if self.is_undistorted else f" {self.distortion}={self.severity:g}"
-        return f"{self.family} d{self.depth} {self.population}{damage} n={self.num_train}"
+        latent = "" if self.latent_dim is None else f" k={self.latent_dim}"
+        return f"{self.family} d{self.depth}{latent} {self.population}{damage} n={self.num_train}"
 
 
 CELL_NAMES = tuple(f.name for f in fields(Cell))
 """Columns of a table that name a row's cell."""
+AXES = tuple(f.name for f in fields(Cell) if f.default is None)
+"""Those that not every study has: a record from before an axis, or of a study without it, lacks it,
+and it is no part of that trial's identity."""
 
 
 def cell_of(row: Mapping[str, Any]) -> Cell:
     """The cell of a record or of a row of a table."""
-    return Cell(**{name: row[name] for name in CELL_NAMES})
+    named: dict[str, Any] = {
+        name: row.get(name) if name in AXES else row[name] for name in CELL_NAMES
+    }
+    return Cell(**named)
 
 
 def law_of(cell: Cell) -> Cell:
@@ -104,7 +126,7 @@ class TrialSpec:
         return {
             "schema": IDENTITY_VERSION,
             "role": self.role,
-            **asdict(self.cell),
+            **self.cell.known,
             "seed": self.seed,
             f"budget_{self.budget.unit}": self.budget.to_budget,
             f"max_{self.budget.unit}": self.budget.at_most,

@@ -31,6 +31,7 @@ def make_record(role: str = "measure", status: str = "done", **changes: Any) -> 
         "distortion": "none",
         "severity": 0.0,
         "num_train": 256,
+        "latent_dim": None,
         "seed": 0,
         "budget_epochs": 10,
         "max_epochs": 100,
@@ -45,6 +46,7 @@ def make_record(role: str = "measure", status: str = "done", **changes: Any) -> 
     record |= {name: value for name, value in changes.items() if name in record}
     held = record["hyperparameters"]
     named = [role, *(record[name] for name in NAMES), held, record["source"]]
+    named += [] if record["latent_dim"] is None else [record["latent_dim"]]
     digest = hashlib.sha256(repr(named).encode()).hexdigest()[:16]
     record["trial_id"] = changes.get("trial_id", digest)
     known = {*record, "metrics"}

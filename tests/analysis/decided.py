@@ -61,11 +61,13 @@ class Written:
         terms: Mapping[str, Array],
         task: str = "reconstruction",
         floor: float | None = None,
+        classes: Mapping[str, Array] | None = None,
         **named: Any,
     ) -> None:
         """Adds a trial of another risk, to which examples contribute `terms` (N,), by branch.
 
-        With a floor they are what examples contribute to the excess over it.
+        With a floor they are what examples contribute to the excess over it. `classes` are the
+        arrays that say whose the examples are.
         """
         metrics: dict[str, Any] = {"risk_se": 0.001}
         arrays: dict[str, Array] = {}
@@ -77,6 +79,7 @@ class Written:
             if floor is not None:
                 metrics |= {f"{prefix}excess_risk": mean, f"{prefix}excess_risk_se": 0.001}
             arrays[f"{branch}_terms"] = held.astype(np.float16)
+        arrays |= classes or {}
         record = make_record(role, task=task, **{**metrics, **named})
         self.records.append(record)
         np.savez(self.folder / FOLDER / f"{record['trial_id']}.npz", **arrays)  # type: ignore[arg-type]

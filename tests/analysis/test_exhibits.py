@@ -11,6 +11,7 @@ import pytest
 from study.analysis.exhibits import (
     cka_matrix,
     exhibit_ids,
+    law_exhibit_ids,
     read_exhibit,
     read_exhibits,
 )
@@ -33,7 +34,10 @@ def arrays_of(rng: np.random.Generator, num: int = 12) -> Arrays:
         "features/points": rng.random((num, 2)),
         "features/labels": np.arange(num) % 2,
         "features/gram": gram_of(rng.random((num, 3))),
-        "reconstructions/images": rng.random((2, 3, 4, 4)),  # another exhibit, of no known form
+        "reconstructions/originals": rng.random((2, 3, 4, 4)),
+        "traversals/plane": rng.random((5, 5, 3, 4, 4)),
+        "layers/sizes": np.array([[3, 4, 4]]),
+        "drawings/images": rng.random((2, 3, 4, 4)),  # another exhibit, of no known form
     }
 
 
@@ -141,6 +145,18 @@ def test_a_file_that_cannot_be_used_costs_its_own_trial_only(tmp_path: Path) -> 
     found, (line,) = read_exhibits(tmp_path, ["broken", "sound"])
     assert found.keys() == {"sound"}
     assert "broken" in line
+
+
+def test_a_law_s_file_is_no_trial_s(tmp_path: Path) -> None:
+    law = {"labels": np.arange(4), "pca/points": np.zeros((4, 2)), "pca/quality": np.full(3, 0.5)}
+    written(tmp_path, "law-0123", law)
+    written(tmp_path, "law-4567", {**law, "pca/quality": np.full(2, 0.5)})
+    written(tmp_path, "0123", {"labels": np.arange(4)})
+    assert exhibit_ids(tmp_path) == {"0123"}
+    assert law_exhibit_ids(tmp_path) == {"law-0123", "law-4567"}
+    found, (line,) = read_exhibits(tmp_path, sorted(law_exhibit_ids(tmp_path)))
+    assert found.keys() == {"law-0123"}
+    assert "law-4567.npz: pca/quality is of shape (2,), not (3)" in line
 
 
 def test_a_study_without_exhibits_has_none(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from study.planning.plan import planned_trials
 from study.request.spec import StudySpec
 from study.storage.folder import FolderStore
 from study.storage.ledger import Ledger
+from study.trials.exhibits import PLANE, law_exhibit
 from study.trials.trial import TrialSpec, trial_to_json
 
 Make = Callable[..., StudySpec]
@@ -67,6 +68,10 @@ class Idle:
     @property
     def law(self) -> dict[str, np.ndarray]:
         return {"posterior": POSTERIOR, "num_classes": np.array(2)}
+
+    @property
+    def classes(self) -> dict[str, np.ndarray]:
+        return {"labels": CLASSES}
 
     def exhibits(self) -> dict[str, np.ndarray]:
         return {"confusion/counts": np.eye(2)}
@@ -164,21 +169,31 @@ def test_rules_that_share_no_evaluation_sample_are_not_held_against_one(
     assert not (tmp_path / "decisions").exists()
 
 
+@pytest.mark.parametrize("is_resplit", [False, True])
 def test_terms_of_another_risk_are_kept_as_they_come_and_need_no_law(
-    trials: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: type[Idle]
+    is_resplit: bool,
+    trials: dict[str, TrialSpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    idle: type[Idle],
 ) -> None:
-    """Before, the law of every trial had to say how many classes there are, or the trial failed."""
+    """Before, the law of every trial had to say how many classes there are, or the trial failed.
+
+    The examples' classes go with them, and a set that is divided anew keeps both.
+    """
     terms = np.array([0.1, 7.5], dtype=np.float16)
     kept = {"budget_terms": terms, "converged_terms": terms / 2}
     monkeypatch.setattr(idle, "decisions", property(lambda self: kept))
     monkeypatch.setattr(idle, "law", property(lambda self: {}))
     trial = trials["measure"]
+    idle.is_resplit = is_resplit
     assert payload(results(trial, tmp_path)[-1])["status"] == "done"
     (path,) = (tmp_path / "decisions").iterdir()
     assert path.name == f"{trial.trial_id}.npz"
     with np.load(path, allow_pickle=False) as held:
         assert {name: (held[name].dtype, held[name].tolist()) for name in held} == {
-            name: (np.dtype(np.float16), array.tolist()) for name, array in kept.items()
+            name: (array.dtype, array.tolist())
+            for name, array in (kept | {"labels": CLASSES}).items()
         }
 
 
@@ -242,6 +257,49 @@ def test_decisions_that_cannot_be_made_are_a_failed_trial(
     monkeypatch.setattr(idle, "decisions", property(broken))
     told = payload(results(trials["measure"], tmp_path)[-1])
     assert (told["status"], told["error"]) == ("failed", "MemoryError: no room for them")
+
+
+@pytest.mark.parametrize("is_planar", [True, False])
+def test_what_is_shown_beside_planes_is_kept_once_for_a_law(
+    is_planar: bool,
+    trials: dict[str, TrialSpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    idle: type[Idle],
+) -> None:
+    made = []
+
+    def law_exhibits(self: Idle) -> dict[str, np.ndarray]:
+        made.append(self)
+        return {"labels": CLASSES}
+
+    arrays = {PLANE: np.zeros((2, 2))} if is_planar else {"confusion/counts": np.eye(2)}
+    monkeypatch.setattr(idle, "exhibits", lambda self: arrays)
+    monkeypatch.setattr(idle, "law_exhibits", law_exhibits, raising=False)
+    first = trials["measure"]
+    noisy = replace(first, cell=replace(first.cell, distortion="label_noise", severity=0.2))
+    other = replace(first, cell=replace(first.cell, distortion="overlap", severity=0.2))
+    for trial in (first, noisy, other):
+        results(trial, tmp_path)
+    kept = {path.stem for path in (tmp_path / "exhibits").iterdir()}
+    laws = {law_exhibit(trial.cell) for trial in (first, other)} if is_planar else set()
+    assert len(made) == len(laws) == 2 * is_planar  # noise in labels is no other law
+    assert kept == {trial.trial_id for trial in (first, noisy, other)} | laws
+
+
+def test_looking_is_no_part_of_what_a_trial_costs(
+    trials: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: type[Idle]
+) -> None:
+    """The result is made before: its clock has not run while pictures were collected."""
+
+    def exhibits(self: Idle) -> dict[str, np.ndarray]:
+        self.passes.append(0.25)
+        return {"confusion/counts": np.eye(2)}
+
+    monkeypatch.setattr(idle, "exhibits", exhibits)
+    told = payload(results(trials["measure"], tmp_path)[-1])
+    assert len(told["curves"]) == Idle.num_passes
+    assert (tmp_path / "exhibits" / f"{trials['measure'].trial_id}.npz").is_file()
 
 
 def test_a_picture_less_costs_no_result(

@@ -11,14 +11,16 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from study.engine.proposals import Journal, quieten
+from study.engine.proposals import Journal, check_search, propose, quieten
 from study.engine.scheduler import CellScheduler
 from study.engine.searcher import PlanSearcher
 from study.engine.session import Session
+from study.planning.plan import enumerate_cells, next_trials
 from study.request.spec import StudySpec
 from study.storage.folder import FolderStore
 from study.storage.ledger import Ledger
 from study.trials.trial import TrialSpec, trial_from_json
+from tests.small_study import record_of
 
 BASE = 10_000
 """Between the numbers of one search's proposals and the next one's."""
@@ -158,3 +160,24 @@ def test_optuna_is_told_of_each_search_apart(session: Session, tmp_path: Path) -
     assert [study.n_trials for study in studies] == [9, 9]
     cell = "linear 1 xor(sigma=0.5) none 0.0 64"
     assert {study.study_name for study in studies} == {f"{cell} search 0", f"{cell} search 1"}
+
+
+def test_a_search_is_of_one_latent_dimension(
+    make_spec: Callable[..., StudySpec], tmp_path: Path
+) -> None:
+    """It proposes nothing else of it, with a sampler of its own, and is exported under its name."""
+    quieten()
+    spec = make_spec(families=["vae_svm"], latent_dims=[2, 9], search={"trials": 9})
+    (cell, other, *_) = enumerate_cells(spec)
+    assert (cell.latent_dim, other.latent_dim) == (2, 9)
+    found = [propose(spec, held, 0, []) for held in (cell, other)]
+    assert [proposal["latent_dim"] for proposal in found] == [2, 9]
+    assert found[0]["learning_rate"] != found[1]["learning_rate"]
+    journal = Journal(tmp_path / "optuna.journal", spec)
+    (trial, *_) = next_trials(spec, [])
+    record = record_of(trial, metrics={"validation_risk": 0.1})
+    check_search(spec, [record])
+    journal.add(record)
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "optuna.journal")))
+    (name,) = optuna.study.get_all_study_names(storage)
+    assert name == "vae_svm 1 xor(sigma=0.5) none 0.0 64 2 search 0"

@@ -95,6 +95,7 @@ def test_where_the_law_is_unknown_there_is_no_map() -> None:
     assert set(found) == {
         "confusion/counts",
         *(f"features/{n}" for n in ("points", "labels", "gram")),
+        *(f"layers/{n}" for n in ("kernels", "image", "maps", "sizes")),
     }
     assert len(found["features/points"]) == len(found["features/labels"])
     assert np.isfinite(found["features/points"]).all()

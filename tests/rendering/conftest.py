@@ -32,8 +32,10 @@ def landscape_of(records: list[Record], levels: dict[str, list[float]]) -> pd.Da
     return build_landscape(join(build_trials(records, levels)), levels)
 
 
-def make_exhibits(seed: int, num_classes: int, *, is_planar: bool) -> Arrays:
-    """Return what a classifier shows: made up, but of the shapes that a real one's have."""
+def make_exhibits(
+    seed: int, num_classes: int, *, is_planar: bool, is_coder: bool = False
+) -> Arrays:
+    """Return what a model shows: made up, but of the shapes that a real one's have."""
     rng = np.random.default_rng(seed)
     classes = np.repeat(np.arange(num_classes), 60)
     centres = rng.standard_normal((num_classes, 5))
@@ -52,7 +54,29 @@ def make_exhibits(seed: int, num_classes: int, *, is_planar: bool) -> Arrays:
         found["decision_map/bayes"] = (x * y > 0).astype(np.int64)
         found["decision_map/rule"] = ((x - tilt) * (y + tilt * x) > 0).astype(np.int64)
         found["decision_map/extent"] = np.array([-3.0, 3.0, -2.0, 2.0])
-    return found
+    return found | (make_coder_exhibits(rng) if is_coder else {})
+
+
+def make_coder_exhibits(rng: np.random.Generator) -> Arrays:
+    """Return what a model of two latents shows of images of 5x4 pixels in two classes."""
+    return {
+        "reconstructions/originals": rng.random((4, 1, 5, 4)),
+        "reconstructions/decoded": rng.random((4, 1, 5, 4)),
+        "reconstructions/labels": np.array([0, 0, 1, 1]),
+        "traversals/images": rng.random((2, 9, 1, 5, 4)),
+        "traversals/latents": np.array([1, 0]),
+        "traversals/values": np.linspace([-1.0, -2.0], [1.0, 2.0], 9).T,
+        "traversals/plane": rng.random((3, 3, 1, 5, 4)),
+        "traversals/plane_values": np.array([[-1.0, 0.0, 1.0], [-2.0, 0.5, 2.0]]),
+        "class_means/images": rng.random((2, 1, 5, 4)),
+        "class_means/classes": np.array([0, 1]),
+        "latent_plane/points": rng.standard_normal((40, 2)),
+        "latent_plane/labels": np.arange(40) % 2,
+        "layers/kernels": rng.standard_normal((3, 1, 3, 3)),
+        "layers/image": rng.random((1, 5, 4)),
+        "layers/maps": rng.standard_normal((2, 8, 5, 4)),
+        "layers/sizes": np.array([[3, 5, 4], [20, 3, 2]]),
+    }
 
 
 def write_exhibits(records: list[Record], folder: Path) -> None:
@@ -61,7 +85,8 @@ def write_exhibits(records: list[Record], folder: Path) -> None:
     for number, record in enumerate(records):
         if (record["role"], record["status"]) == ("measure", "done"):
             is_planar = record["population"].startswith("xor")
-            arrays = make_exhibits(number, 2 if is_planar else 10, is_planar=is_planar)
+            num_classes = 2 if is_planar else 10
+            arrays = make_exhibits(number, num_classes, is_planar=is_planar, is_coder=is_planar)
             np.savez(folder / "exhibits" / f"{record['trial_id']}.npz", **arrays)
 
 

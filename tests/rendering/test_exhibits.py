@@ -117,6 +117,7 @@ def test_of_many_pairs_the_words_name_the_extremes() -> None:
 
 def _row(**changes: Any) -> Record:
     row = {"family": "vgg", "depth": 1, "population": "xor", "distortion": "none", "level": 0}
+    row |= {"latent_dim": None}
     row |= {"severity": 0.0, "num_train": 64, "seed": 0, "status": "done"} | changes
     return row | {"trial_id": "-".join(str(value) for value in row.values())}
 
@@ -144,7 +145,7 @@ def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
         for population in ("a", "b", "c", "d", "e")
         for family in ("vgg", "resnet")
     ]
-    full = make_exhibits(0, 2, is_planar=True)
+    full = make_exhibits(0, 2, is_planar=True, is_coder=True)
     exhibits = {row["trial_id"]: full for row in rows}
     found = shown_exhibits(rows, exhibits)
     assert len(found) == MAX_PICTURES
@@ -152,6 +153,7 @@ def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
     assert found[0][1].title == "a: confusion matrices, undistorted, n = 64"
     # one of two families has features to show: nothing to compare
     exhibits[rows[0]["trial_id"]] = {"confusion/counts": np.eye(2, dtype=int)}
+    exhibits[rows[1]["trial_id"]] = make_exhibits(0, 2, is_planar=True)
     names = [kind.name for kind, _ in shown_exhibits(rows[:2], exhibits)]
     assert names == ["confusion", "decision_map", "features"]
     assert shown_exhibits(rows[:2], {}) == []
@@ -173,7 +175,8 @@ def test_cka_is_between_the_families_of_a_depth() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_hostile_names_are_text_in_every_picture(kind: Any, tmp_path: Path) -> None:
     rows = [_row(family=HOSTILE, population=HOSTILE), _row(family="vgg", population=HOSTILE)]
-    exhibits = {row["trial_id"]: make_exhibits(1, 12, is_planar=True) for row in rows}
+    held = make_exhibits(1, 12, is_planar=True, is_coder=True)
+    exhibits = {row["trial_id"]: held for row in rows}
     info = next(info for other, info in shown_exhibits(rows, exhibits) if other is kind)
     text = write_figure(kind.draw(info), tmp_path / "x.svg").read_text()
     assert "<script" not in text

@@ -35,7 +35,7 @@ def test_figures_are_numbers_first(
         == ("xor(sigma=0.5)", "label_noise", 2)
         and (row["family"], row["depth"]) == ("resnet", 3)
     )
-    place = total.panels[1].row_labels.index("resnet  3")
+    place = total.panels[1].row_labels.index("resnet 3")
     assert total.panels[1].cells[place][2] == held["total"]
     assert len(error_lines(landscape)) == 4
     assert write_figure(draw_heat_maps(total), tmp_path / "x.png").stat().st_size > 1000

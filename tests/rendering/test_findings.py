@@ -229,6 +229,13 @@ def test_stopping_at_the_budget_is_counted_by_cell_once() -> None:
     )
 
 
+def test_stopping_is_counted_for_each_task_apart() -> None:
+    other = known("b", task="reconstruction", optimization=(-0.02, -0.03, -0.01))
+    found = found_in(landscape_frame(known("a"), other))
+    assert "costs in 1 and helps in 0 of 1 cells" in found.stopping
+    assert "costs in 0 and helps in 1 of 1 cells" in found.stopping
+
+
 class TestRankings:
     """Which family errs less over all cells."""
 

@@ -106,6 +106,54 @@ def test_more_is_an_extension_and_is_written_down(
     assert extend(asked, records, tmp_path, "here") == asked
 
 
+AXIS: dict[str, Any] = {
+    "families": ["linear", "vae_svm"],
+    "latent_dims": [2, 8],
+    "search": {**TABLE["search"], "trials": 0},
+}
+
+
+def test_a_further_latent_dimension_keeps_all_that_is_finished(
+    make_spec: Make, tmp_path: Path
+) -> None:
+    there, asked = make_spec(**AXIS), make_spec(**{**AXIS, "latent_dims": [2, 5, 8]})
+    records = begun(there, tmp_path)
+    finished = {record["trial_id"] for record in records}
+    assert not next_trials(there, records)
+    assert extend(asked, records, tmp_path, "here") == asked
+    more = next_trials(asked, records)
+    assert {trial.cell.latent_dim for trial in more} == {5}
+    assert finished < {trial.trial_id for trial in next_trials(asked, [])}
+    assert len(more) == sum(record.get("latent_dim") == 8 for record in records)
+    less = make_spec(**{**AXIS, "latent_dims": [8]})
+    assert extend(less, records, tmp_path, "here") == there
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "said"),
+    [
+        ([], [2, 8], "latent_dims = not set (there: [2, 8])"),
+        ([2, 8], [], "latent_dims = [2, 8] (there: not set)"),
+    ],
+)
+def test_an_axis_is_there_from_the_beginning_or_not_at_all(
+    new: list[int], old: list[int], said: str, make_spec: Make, tmp_path: Path
+) -> None:
+    """Else the cells of a family would be trained with a default and along an axis."""
+    records = begun(make_spec(**{**AXIS, "latent_dims": old}), tmp_path)
+    with pytest.raises(SpecError) as refused:
+        extend(make_spec(**{**AXIS, "latent_dims": new}), records, tmp_path, "here")
+    assert said in str(refused.value)
+
+
+def test_an_axis_may_come_with_the_first_family_that_has_it(
+    make_spec: Make, tmp_path: Path
+) -> None:
+    records = begun(make_spec(), tmp_path)
+    asked = make_spec(families=["linear", "vgg", "vae_svm"], latent_dims=[2, 8])
+    assert extend(asked, records, tmp_path, "here") == asked
+
+
 @pytest.mark.parametrize("case", SMALLER)
 def test_less_leaves_what_is_written_down(case: str, make_spec: Make, tmp_path: Path) -> None:
     records = begun(make_spec(), tmp_path)
@@ -253,6 +301,7 @@ OTHERWISE: dict[str, Any] = {
     "name": "other",
     "families": ["linear", "vgg", "resnet", "unet"],
     "depths": [1, 2, 3],
+    "latent_dims": [2, 5],
     "seeds": 9,
     "precision": 0.01,
     "max_seeds": 20,
@@ -293,6 +342,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
     "budget_steps": {"max_steps": 700},
     "max_steps": {"budget_steps": 70},
     "networks": {"families": ["linear", "vgg", "resnet", "forest"]},
+    "latent_dims": {"families": ["linear", "vgg", "resnet", "vae_svm"]},
 }
 """What else must be said where a key is."""
 

@@ -1,0 +1,76 @@
+"""Planes of two latents beside PCA and t-SNE: k-NN accuracy, trustworthiness, continuity.
+
+All are of the law's first evaluation examples, the same for every model; where seeds divide a real
+set anew, PCA and t-SNE are of the first seed's.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import pandas as pd
+import scipy.stats
+
+from study.analysis.exhibits import Arrays
+from study.analysis.frames import Row, typed_frame
+from study.analysis.intervals import CONFIDENCE, Interval, mean
+from study.analysis.joined import Joined
+from study.analysis.resampling import resampled_interval
+from study.trials.exhibits import law_exhibit
+from study.trials.schema import LATENT_PLANE_COLUMNS, PLANE_NUMBERS
+from study.trials.trial import law_of
+
+REFERENCES = ("pca", "tsne")
+
+
+def build_latent_planes(joined: Joined, laws: Mapping[str, Arrays]) -> pd.DataFrame:
+    """One row per cell whose models have a plane, and one per reference of its law.
+
+    Args:
+        joined: of the study.
+        laws: the laws' exhibits by name; those that are missing leave their rows out.
+    """
+    rows: list[Row] = []
+    named: dict[tuple[str, str], Row] = {}
+    for cell in sorted(joined.current["measure"]):
+        held = [row for row in joined.measured(cell) if is_planar(row)]
+        if not held:
+            continue
+        rows.append({**asdict(cell), "layout": "latents", "num_seeds": len(held), **_means(held)})
+        law, name = law_of(cell), law_exhibit(cell)
+        where = {key: getattr(law, key) for key in ("population", "distortion", "severity")}
+        for method in REFERENCES:
+            if f"{method}/quality" in laws.get(name, {}):
+                quality = map(float, laws[name][f"{method}/quality"])
+                numbers = dict(zip(PLANE_NUMBERS, quality, strict=True))
+                named[name, method] = {**where, "layout": method, **numbers}
+    return typed_frame([*rows, *named.values()], LATENT_PLANE_COLUMNS)
+
+
+def is_planar(row: Row) -> bool:
+    """Whether a trial's model has a latent plane that was judged."""
+    return all(row.get(name) is not None for name in PLANE_NUMBERS)
+
+
+def _means(rows: Sequence[Row]) -> Row:
+    found: Row = {}
+    for name in PLANE_NUMBERS:
+        values = [row[name] for row in rows]
+        interval = _interval(values, rows[0])
+        found[name] = mean(values)
+        if interval.lo is not None and interval.hi is not None:  # a share has no other values
+            found |= {f"{name}_lo": max(0.0, interval.lo), f"{name}_hi": min(1.0, interval.hi)}
+    return found
+
+
+def _interval(values: Sequence[float], row: Row) -> Interval:
+    """Student's over seeds, on this evaluation sample; wider where each has one of its own."""
+    if row["is_resplit"]:
+        num_train, num_test = row["num_available"], row["num_test"]
+        return resampled_interval(values, num_train=num_train, num_test=num_test)
+    if len(values) < 2:
+        return Interval(None, None)
+    quantile = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+    half = quantile * statistics.stdev(values) / math.sqrt(len(values))
+    return Interval(mean(values) - half, mean(values) + half)

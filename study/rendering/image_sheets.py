@@ -1,0 +1,115 @@
+"""Sheets of images, row by row: inert numbers first, then their renderer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from study.rendering.style import STYLE, balanced_columns, new_figure, panel_grid, wrapped
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_CELL = 0.45  # inches of an image's side
+_MIN_WIDTH, _MAX_WIDTH = 2.4, 6.2  # inches of a panel
+_PAGE = 13.0  # inches of a figure, at most
+_COLOUR_CHANNELS = 3
+_GAP_SHARE = 10  # images are apart by a pixel for every so many
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Sheet:
+    """Images of one trial, those of a row beside each other.
+
+    Attributes:
+        label: of the panel.
+        images: (R, K, C, H, W); three channels are colours, any others' mean is a grey.
+        scale: (R, 2) what is black in a row, and what is white.
+        rows: a label of each; or none has one.
+        columns: a label of each; or none has one.
+        note: what else there is to say of it.
+    """
+
+    label: str
+    images: Array
+    scale: Array
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def mosaic(self) -> Array:
+        """All images as one, (height, width) or (height, width, 3), from 0 to 1; gaps are nan."""
+        num_rows, num_columns, channels, height, width = self.images.shape
+        low, high = (limit[:, None, None, None, None] for limit in self.scale.T)
+        span = np.where(high > low, high - low, 1)
+        shown = ((self.images - low) / span).clip(0, 1)
+        if channels != _COLOUR_CHANNELS:
+            shown = shown.mean(axis=2, keepdims=True)
+        gap = self.gap
+        whole = np.full((num_rows, num_columns, shown.shape[2], height + gap, width + gap), np.nan)
+        whole[..., :height, :width] = shown
+        tiled = whole.transpose(0, 3, 1, 4, 2)
+        flat = tiled.reshape(num_rows * (height + gap), num_columns * (width + gap), -1)
+        return flat[:-gap, :-gap].squeeze(axis=2) if flat.shape[2] == 1 else flat[:-gap, :-gap]
+
+    @property
+    def gap(self) -> int:
+        """Pixels between two images."""
+        return int(-(-max(self.images.shape[3:]) // _GAP_SHARE))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheets:
+    """The sheets of a cell's families; `how` says in words what is in one."""
+
+    title: str
+    how: str
+    panels: tuple[Sheet, ...]
+
+
+def sheet_words(info: Sheets) -> str:
+    """Say a figure in words: how it is read, and what is to be said of each panel."""
+    told = "; ".join(f"{p.label}: {p.note}" if p.note else p.label for p in info.panels)
+    return f"{info.title}. {info.how} Panels: {told}."
+
+
+def draw_sheets(info: Sheets) -> Figure:
+    """Draw each trial's sheet, as large as its images ask for."""
+    shapes = [panel.images.shape for panel in info.panels]
+    width = min(max(_CELL * max(shape[1] for shape in shapes), _MIN_WIDTH), _MAX_WIDTH)
+    height = max(width * m.shape[0] / m.shape[1] for m in (p.mosaic for p in info.panels))
+    margin = 0.4 + 0.08 * max((len(row) for p in info.panels for row in p.rows), default=0)
+    columns = balanced_columns(len(shapes), max(1, int(_PAGE / (width + margin))))
+    num_rows = -(-len(shapes) // columns)
+    has_columns = any(panel.columns for panel in info.panels)
+    with matplotlib.rc_context(STYLE):
+        whole = max((width + margin) * columns, 6.5)
+        figure = new_figure(whole, (height + 0.4 + 0.3 * has_columns) * num_rows + 0.6)
+        figure.set_layout_engine("constrained", w_pad=0.12)
+        figure.suptitle(wrapped(info.title, whole))
+        for axes, panel in zip(panel_grid(figure, len(shapes), columns), info.panels, strict=True):
+            _draw_sheet(axes, panel)
+    return figure
+
+
+def _draw_sheet(axes: Axes, sheet: Sheet) -> None:
+    mosaic = sheet.mosaic
+    if mosaic.ndim == 3:
+        mosaic = np.nan_to_num(mosaic, nan=1.0)
+    axes.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_title(sheet.label, fontsize=10)
+    height, width = (side + sheet.gap for side in sheet.images.shape[3:])
+    axes.set_yticks(_centres(len(sheet.rows), height), sheet.rows, fontsize=8)
+    axes.set_xticks(_centres(len(sheet.columns), width), sheet.columns, fontsize=8)
+    axes.tick_params(length=0)
+    axes.set_anchor("N")
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _centres(num: int, side: int) -> Sequence[float]:
+    return [side * (i + 0.5) - 1 for i in range(num)]

@@ -1,0 +1,159 @@
+"""What a trial kept of its latent space and its layers, as sheets of images and planes."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from study.analysis.exhibits import Arrays
+from study.rendering.image_sheets import Array, Sheet, Sheets
+
+Held = Mapping[str, Arrays]
+"""Of each trial by its label."""
+
+_FILTERS_IN_ROW = 8
+
+
+def reconstruction_sheets(title: str, held: Held) -> Sheets:
+    """Return originals above what comes back."""
+    panels = []
+    for label, arrays in held.items():
+        originals = arrays["reconstructions/originals"]
+        kinds = {"original": originals, "decoded": arrays["reconstructions/decoded"]}
+        if "reconstructions/drawn" in arrays:
+            kinds |= {"drawn": arrays["reconstructions/drawn"]}
+        errors = [
+            f"{name} {np.square(images - originals).mean():.3g}"
+            for name, images in kinds.items()
+            if name != "original"
+        ]
+        images = np.stack(list(kinds.values()))
+        sheet = Sheet(
+            label=label,
+            images=images,
+            scale=_greys(images, held),
+            rows=tuple(kinds),
+            columns=tuple(map(str, arrays["reconstructions/labels"])),
+            note=f"mean squared error of these {', '.join(errors)}",
+        )
+        panels.append(sheet)
+    how = (
+        "Evaluation examples by class, above what the model gives back: decoded, and of a model "
+        "whose latents are drawn also decoded from a draw."
+    )
+    return Sheets(title=title, how=how, panels=tuple(panels))
+
+
+def traversal_sheets(title: str, held: Held) -> Sheets:
+    """Return what changing one latent at a time makes of an example, a row for each."""
+    panels = []
+    for label, arrays in held.items():
+        images = arrays["traversals/images"]
+        numbers, values = arrays["traversals/latents"], arrays["traversals/values"]
+        rows = [
+            f"{number}: {way[0]:.2g} to {way[-1]:.2g}"
+            for number, way in zip(numbers, values, strict=True)
+        ]
+        scale = _greys(images, held)
+        panels.append(Sheet(label=label, images=images, scale=scale, rows=tuple(rows)))
+    how = (
+        "A row for each of the latents of largest variance: decoded from three standard deviations "
+        "below where the first evaluation example has it to three above, the others as it has them."
+    )
+    return Sheets(title=title, how=how, panels=tuple(panels))
+
+
+def plane_sheets(title: str, held: Held) -> Sheets:
+    """Return the plane of two latents, the second growing upwards."""
+    panels = []
+    for label, arrays in held.items():
+        images = arrays["traversals/plane"][::-1]
+        across, up = arrays["traversals/plane_values"]
+        sheet = Sheet(
+            label=label,
+            images=images,
+            scale=_greys(images, held),
+            rows=_ends(up[::-1]),
+            columns=_ends(across),
+        )
+        panels.append(sheet)
+    how = (
+        "The two latents of largest variance, to the right and upwards, at quantiles of theirs; "
+        "others as the first evaluation example has them."
+    )
+    return Sheets(title=title, how=how, panels=tuple(panels))
+
+
+def class_mean_sheets(title: str, held: Held) -> Sheets:
+    """Return the decoded mean of each class's latents, a row for each trial."""
+    panels = []
+    for label, arrays in held.items():
+        images = arrays["class_means/images"][None]
+        classes = tuple(map(str, arrays["class_means/classes"]))
+        scale = _greys(images, held)
+        panels.append(Sheet(label=label, images=images, scale=scale, columns=classes))
+    how = "The mean latents of each class's evaluation examples, decoded."
+    return Sheets(title=title, how=how, panels=tuple(panels))
+
+
+def filter_sheets(title: str, held: Held) -> Sheets:
+    """Return the first convolution's filters, each from its least weight to its largest."""
+    panels = []
+    for label, arrays in held.items():
+        images = _in_rows(arrays["layers/kernels"])
+        scale = _limits(images, np.nanmin(images), np.nanmax(images))
+        note = f"{len(arrays['layers/kernels'])} filters"
+        panels.append(Sheet(label=label, images=images, scale=scale, note=note))
+    how = "Filters of the first convolution, from a panel's smallest weight to its largest."
+    return Sheets(title=title, how=how, panels=tuple(panels))
+
+
+def response_sheets(title: str, held: Held) -> Sheets:
+    """Return what each convolution gives for one image, which the first row shows."""
+    panels = []
+    for label, arrays in held.items():
+        maps = _with_gaps(arrays["layers/maps"], arrays["layers/sizes"][:, 0])
+        first = np.full((1, *maps.shape[1:]), np.nan)
+        first[0, 0] = arrays["layers/image"].mean(axis=0)
+        images = np.concatenate([first, maps])[:, :, None]
+        sizes = [f"{k}: {c} of {h}×{w}" for k, (c, h, w) in enumerate(arrays["layers/sizes"], 1)]
+        ends = [end(images, axis=(1, 2, 3, 4)) for end in (np.nanmin, np.nanmax)]
+        rows = ("image", *sizes)
+        panels.append(Sheet(label=label, images=images, scale=np.stack(ends, axis=1), rows=rows))
+    how = (
+        "The first evaluation example and, row by row, what each convolution gives for it: its "
+        "first channels, from the row's smallest value to its largest."
+    )
+    return Sheets(title=title, how=how, panels=tuple(panels))
+
+
+def _greys(images: Array, held: Held) -> Array:
+    """Black and white of a sheet: the range of all trials' originals, so that greys compare."""
+    originals = [arrays["reconstructions/originals"] for arrays in held.values()]
+    low, high = min(o.min() for o in originals), max(o.max() for o in originals)
+    return _limits(images, low, high)
+
+
+def _limits(images: Array, low: float, high: float) -> Array:
+    return np.tile([low, high], (len(images), 1))
+
+
+def _ends(values: Array) -> tuple[str, ...]:
+    """Labels of the first, the middle and the last value."""
+    shown = {0, len(values) // 2, len(values) - 1}
+    return tuple(f"{value:.2g}" if k in shown else "" for k, value in enumerate(values))
+
+
+def _in_rows(kernels: Array) -> Array:
+    """(F, I, h, w) as rows of so many, the last filled up by nan."""
+    in_row = min(len(kernels), _FILTERS_IN_ROW)
+    num_rows = -(-len(kernels) // in_row)
+    filled = np.full((num_rows * in_row, *kernels.shape[1:]), np.nan)
+    filled[: len(kernels)] = kernels
+    return filled.reshape(num_rows, in_row, *kernels.shape[1:])
+
+
+def _with_gaps(maps: Array, channels: Array) -> Array:
+    """(R, O, H, W) with nan for the channels that a layer has not; it has one at least."""
+    known = np.arange(maps.shape[1]) < channels.clip(min=1)[:, None]
+    found: Array = np.where(known[:, :, None, None], maps, np.nan)
+    return found

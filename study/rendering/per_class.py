@@ -1,0 +1,101 @@
+"""Reconstruction by class: a table of them for each cell, and the easiest and hardest in words.
+
+Of every population the plainest cells (undistorted, else least distorted, at the largest n).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from study.analysis.frames import Row, to_rows
+from study.rendering.faults import plainest, shape_of
+from study.rendering.latent_dims import is_told, knee_rows
+from study.rendering.lines import distinct
+from study.rendering.units import unit_of
+from study.rendering.words import (
+    damage_words,
+    interval_of,
+    network_words,
+    split_by_task,
+    value_of,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassTable:
+    """Cells of one population and task.
+
+    Attributes:
+        title: which.
+        classes: their names, in the order of the labels.
+        cells: of each its rows, in the same order.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    cells: tuple[tuple[Row, ...], ...]
+
+
+def class_tables(per_class: pd.DataFrame) -> list[ClassTable]:
+    """Return a table for each task and population."""
+    found = []
+    for task in split_by_task(to_rows(per_class)):
+        for population in distinct(task.rows, "population"):
+            rows = plainest([row for row in task.rows if row["population"] == population])
+            cells: dict[tuple[str, int, int], list[Row]] = defaultdict(list)
+            for row in sorted(rows, key=lambda row: (*shape_of(row), row["class"])):
+                cells[shape_of(row)].append(row)
+            where = f"{damage_words(rows[0])}, n = {rows[0]['num_train']}"
+            names = {row["class"]: row["class_name"] for row in rows}
+            found.append(
+                ClassTable(
+                    title=f"{task.title}{population} · {where}",
+                    classes=tuple(names[label] for label in sorted(names)),
+                    cells=tuple(map(tuple, cells.values())),
+                )
+            )
+    return found
+
+
+def class_lines(per_class: pd.DataFrame, knees: pd.DataFrame) -> list[str]:
+    """Name the easiest and the hardest class of every family and depth.
+
+    Of latent dimensions the one at the knee where it is told, else the largest.
+    """
+    told = {
+        (row["family"], row["depth"], row["population"]): row["knee"]
+        for task in knee_rows(knees)
+        for row in task.rows
+        if is_told(row)
+    }
+    lines = []
+    for table in class_tables(per_class):
+        networks: dict[tuple[str, int, str], list[Sequence[Row]]] = defaultdict(list)
+        for cell in table.cells:
+            first = cell[0]
+            networks[first["family"], first["depth"], first["population"]].append(cell)
+        for key, cells in networks.items():
+            knee = told.get(key)
+            shown = next((cell for cell in cells if cell[0]["latent_dim"] == knee), cells[-1])
+            lines.append(f"{network_words(shown[0])} on {table.title}: {_ends(shown)}")
+    return lines
+
+
+def _ends(cell: Sequence[Row]) -> str:
+    easiest, hardest = (end(cell, key=lambda row: row["rank"]) for end in (min, max))
+    return (
+        f"{_class_words('easiest', easiest)}; {_class_words('hardest', hardest)}, "
+        f"{_told(hardest, 'above_easiest')} more (all pairs corrected)"
+    )
+
+
+def _class_words(what: str, row: Row) -> str:
+    decibels = "" if row["psnr_db"] is None else f" ({row['psnr_db']:.1f} dB)"
+    return f"{what} {row['class_name']}, {_told(row, 'mse')}{decibels}"
+
+
+def _told(row: Row, name: str) -> str:
+    unit = unit_of(row["task"])
+    return f"{value_of(row, name, unit)} {interval_of(row, name, unit)}".rstrip()
