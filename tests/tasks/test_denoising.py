@@ -200,6 +200,7 @@ TABLE: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_the_four_terms_of_a_study_telescope(tmp_path: Any) -> None:
     roles = ("measure", "best_in_class", "limit")
     held = run_study(TABLE, tmp_path, roles=roles)
