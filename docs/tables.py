@@ -22,6 +22,9 @@ TABLES = {
     "cross_entropy": ("one row per cell, in nats", schema.CROSS_ENTROPY_COLUMNS),
     "ensembles": ("one row per cell: the seeds' vote", schema.ENSEMBLE_COLUMNS),
     "cross_validation": ("one row per cell: its winner's k folds", schema.CROSS_VALIDATION_COLUMNS),
+    "latent_dims": ("one row per point of a curve over k", schema.LATENT_DIM_COLUMNS),
+    "knees": ("one row per curve over the latent dimension k", schema.KNEE_COLUMNS),
+    "per_class": ("one row per cell and class: squared errors", schema.PER_CLASS_COLUMNS),
     "variance": ("one row per cell, quantity and component", schema.VARIANCE_COLUMNS),
     "winners": ("one row per search; `hp_<name>` columns besides", schema.WINNER_COLUMNS),
 }
