@@ -23,6 +23,9 @@ TABLES = {
     "ensembles": ("one row per cell: the seeds' vote", schema.ENSEMBLE_COLUMNS),
     "cross_validation": ("one row per cell: its winner's k folds", schema.CROSS_VALIDATION_COLUMNS),
     "latent_planes": ("one row per cell, and of its law", schema.LATENT_PLANE_COLUMNS),
+    "latent_dims": ("one row per point of a curve over k", schema.LATENT_DIM_COLUMNS),
+    "knees": ("one row per curve over the latent dimension k", schema.KNEE_COLUMNS),
+    "per_class": ("one row per cell and class: squared errors", schema.PER_CLASS_COLUMNS),
     "variance": ("one row per cell, quantity and component", schema.VARIANCE_COLUMNS),
     "winners": ("one row per search; `hp_<name>` columns besides", schema.WINNER_COLUMNS),
 }
