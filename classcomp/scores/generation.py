@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from classcomp.models.base import Competes, Generates
 from classcomp.tasks import Evaluation
 from classcomp.tasks.base import mean_of
-from classcomp.tasks.discrepancy import yardstick
+from classcomp.tasks.discrepancy import FEWEST, yardstick
 from classcomp.tasks.generation import discrepancy_of, drawn
 
 NUM_GENERATED = 2_048
@@ -18,8 +18,13 @@ NEIGHBOURS = 3
 
 
 def discrepancy_columns(evaluation: Evaluation) -> dict[str, float]:
-    """`mmd2` and `mmd2_se` of NUM_GENERATED examples: the risk of task generation, of everybody."""
+    """`mmd2` and `mmd2_se` of NUM_GENERATED examples: the risk of task generation, of everybody.
+
+    Unknown with fewer than FEWEST evaluation examples.
+    """
     num = min(NUM_GENERATED, len(evaluation.examples.labels))
+    if num < FEWEST:
+        return {}
     found = mean_of(discrepancy_of(evaluation, num))
     return {"mmd2": found.value, "mmd2_se": found.standard_error}
 

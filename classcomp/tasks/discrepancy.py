@@ -16,6 +16,8 @@ from classcomp.tasks.feature_network import image_features
 
 NUM_FOR_BANDWIDTH = 4_096
 """Draws of a law without a closed form, or training examples, that its bandwidth comes from."""
+FEWEST = 3
+"""Examples of which the jackknife knows a spread."""
 BLOCK = 256
 """Rows of a matrix of kernel values that are held at once."""
 
@@ -78,11 +80,11 @@ def discrepancy_terms(
     the model is the law, by next to nothing far from it.
 
     Raises:
-        ValueError: fewer than three examples.
+        ValueError: fewer than FEWEST examples.
     """
     num = len(generated)
-    if num < 3:
-        raise ValueError(f"a discrepancy needs three examples or more, not {num}")
+    if num < FEWEST:
+        raise ValueError(f"a discrepancy needs {FEWEST} examples or more, not {num}")
     rows = _pair_sums(generated, yard.bandwidth)
     if yard.mixture is not None:
         mean = yard.mixture.mean_embedding(generated.numpy(), yard.bandwidth)

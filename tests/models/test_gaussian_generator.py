@@ -8,7 +8,13 @@ from classcomp.testing import IMAGE_GRID, VECTOR_GRID, GenerationContract, gener
 
 class TestGaussianGenerator(GenerationContract):
     family = "gaussian_generator"
-    grid = IMAGE_GRID[:7] + VECTOR_GRID
+    grid = IMAGE_GRID[:5] + VECTOR_GRID[:3]
+
+    def test_loss_is_a_finite_scalar_whose_gradient_reaches_every_parameter(self) -> None:
+        """There is neither: what it is fitted to is a buffer."""
+        model = self.make(2, self.shape, 2)
+        assert list(model.parameters()) == []
+        assert {name for name, _ in model.named_buffers()} == {"mean", "root"}
 
     def test_budget_is_met_at_every_depth_and_grows(self) -> None:
         """There is nothing to be counted: it has no parameter that a gradient moves."""

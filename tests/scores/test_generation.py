@@ -123,6 +123,15 @@ def test_who_has_which_columns(family, expected):
     assert {column.name for column in METRIC_COLUMNS} >= expected
 
 
+def test_of_two_evaluation_examples_nothing_is_said():
+    data = make("digits")
+    test = data.sample(2, np.random.default_rng(1))
+    images = torch.from_numpy(data.images(test.x))
+    examples = Examples(inputs=images, labels=torch.from_numpy(test.labels))
+    few = Evaluation(model=Showing(images), examples=examples, population=data)
+    assert score_columns(few) == {}
+
+
 def test_of_laws_there_is_the_discrepancy_alone():
     metrics = run(trial_of(family="vae_svm")).metrics
     assert metrics.keys() & (DISCREPANCY | FEATURES | LOSSES) == DISCREPANCY

@@ -163,5 +163,5 @@ def test_repeating_an_example_costs_the_spread_on_average() -> None:
 
 def test_two_examples_are_too_few() -> None:
     law = make("two_gaussians", delta=2.0, rendering="none")
-    with pytest.raises(ValueError, match="three examples or more, not 2"):
+    with pytest.raises(ValueError, match="needs 3 examples or more, not 2"):
         discrepancy_terms(shown(law, 2, 1), shown(law, 2, 2), yardstick(law))
