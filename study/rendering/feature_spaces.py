@@ -148,7 +148,10 @@ def draw_feature_spaces(info: FeatureSpaces) -> Figure:
             for k in classes
         ]
         figure.legend(
-            handles=handles, loc="outside lower center", ncols=int(width / _ENTRY), frameon=False
+            handles=handles,
+            loc="outside lower center",
+            ncols=balanced_columns(len(classes), int(width / _ENTRY)),
+            frameon=False,
         )
     return figure
 
