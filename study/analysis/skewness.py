@@ -50,6 +50,8 @@ def pooled_skewness(samples: Iterable[Sequence[float]]) -> float:
         values = np.asarray(sample, dtype=np.float64)
         if values.size >= MIN_SEEDS and np.ptp(values) > ROUNDING * np.abs(values).max():
             left = values - values.mean()
+            # A power of two rounds nothing; squares of the smallest numbers would be 0.
+            left = np.ldexp(left, -np.frexp(np.abs(left).max())[1])
             found.append((float((left**3).mean() / (left**2).mean() ** 1.5), values.size))
     if not found:
         return 0.0

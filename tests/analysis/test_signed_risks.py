@@ -60,8 +60,8 @@ def test_terms_of_both_signs_are_held_against_the_table(tmp_path: Path) -> None:
 
 def test_terms_of_another_rule_are_refused(tmp_path: Path) -> None:
     terms = np.random.default_rng(2).standard_normal((SEEDS, EXAMPLES)) * 0.3
-    joined = written(tmp_path, terms, risk=0.5).joined()
+    joined = written(tmp_path, terms, risk=0.5, excess_risk=0.5).joined()
     assert joined.decisions is not None
     (rows,) = joined.current["measure"].values()
     assert joined.decisions.losses(rows[0]) is None
-    assert "risk is 0.5 in the table" in joined.decisions.skipped[0]
+    assert "excess_risk is 0.5 in the table" in joined.decisions.skipped[0]

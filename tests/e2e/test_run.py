@@ -151,8 +151,8 @@ name = "xor"
 WRONG = {
     "unknown key": (GOOD.replace("seeds", "seedz"), ("seedz", "allowed are")),
     "unknown family": (GOOD.replace('"linear"', '"lineal"'), ("families", "allowed are linear")),
-    "negative seeds": (GOOD.replace("seeds = 2", "seeds = -2"), ("seeds = -2", "equal to 1")),
-    "depth 0": (GOOD.replace("depths = [1]", "depths = [0]"), ("depths.0 = 0", "equal to 1")),
+    "negative seeds": (GOOD.replace("seeds = 2", "seeds = -2"), ("seeds = -2", "at least 1")),
+    "depth 0": (GOOD.replace("depths = [1]", "depths = [0]"), ("depths.0 = 0", "at least 1")),
     "severity": (GOOD + "[distortions]\nlabel_noise = [0.5]\n", ("distortions.label_noise", "0.5")),
     "distortion": (GOOD + "[distortions]\nblur = [0.5]\n", ("distortions", "allowed are label")),
     "population": (GOOD.replace('"xor"', '"nor"'), ("populations.0", "nor", "xor")),

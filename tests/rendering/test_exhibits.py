@@ -153,7 +153,7 @@ def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
     assert found[0][1].title == "a: confusion matrices, undistorted, n = 64"
     # one of two families has features to show: nothing to compare
     exhibits[rows[0]["trial_id"]] = {"confusion/counts": np.eye(2, dtype=int)}
-    exhibits[rows[1]["trial_id"]] = make_exhibits(0, 2, is_planar=True)
+    exhibits[rows[1]["trial_id"]] = make_exhibits(0, 2, is_planar=True, generates=True)
     names = [kind.name for kind, _ in shown_exhibits(rows[:2], exhibits)]
     assert names == ["confusion", "decision_map", "features", "samples", "along", "points"]
     assert shown_exhibits(rows[:2], {}) == []
