@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple
 from typing import Any
 
@@ -12,12 +12,11 @@ from torch import Tensor
 
 from classcomp.assembly import SEEKS_BEST_RULE, assembled
 from classcomp.exhibits import exhibit_arrays, is_watched, law_arrays, look, looks_arrays
-from classcomp.models import Classifier, Denoiser, count_parameters
-from classcomp.populations import RealData
+from classcomp.models import count_parameters
 from classcomp.pretraining import start_of
-from classcomp.scoring import Scorer
+from classcomp.scoring import Scorer, classes_of, law_of
 from classcomp.tasks import Evaluation
-from classcomp.training.best_in_class import Search, schedule
+from classcomp.training.best_in_class import Search, new_search
 from classcomp.training.convergence import Reading, has_settled
 from classcomp.training.dynamics import area_under_curve
 from classcomp.training.loop import PassStats, Trainer
@@ -147,23 +146,13 @@ class Experiment:
     def law(self) -> dict[str, np.ndarray]:
         """The evaluation sample's `posterior` `(N, K)`; of real data its `labels` `(N,)`."""
         examples = self.design.evaluation
-        if examples is None:
-            return {}
-        classes = {"num_classes": np.array(self.population.num_classes)}
-        if examples.posterior is None:
-            return {**classes, "labels": examples.labels.cpu().numpy()}
-        return {**classes, "posterior": examples.posterior}
+        return {} if examples is None else law_of(examples, self.population)
 
     @property
     def classes(self) -> dict[str, np.ndarray]:
         """Of the evaluation sample the `labels` `(N,)`; `class_names` `(K,)` where there are."""
         examples = self.design.evaluation
-        if examples is None:
-            return {}
-        smallest = np.min_scalar_type(self.population.num_classes)
-        found = {"labels": examples.labels.cpu().numpy().astype(smallest)}
-        names = self.population.class_names if isinstance(self.population, RealData) else ()
-        return found | ({"class_names": np.array(names)} if names else {})
+        return {} if examples is None else classes_of(examples, self.population)
 
     def exhibits(self) -> dict[str, np.ndarray]:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.
@@ -208,11 +197,8 @@ class Experiment:
             "metrics": dict(self._metrics),
             "curves": [asdict(p) for p in self._curves],
             "trunk": [astuple(reading) for reading in self._trunk],
-            "looks": {
-                step: {name: torch.from_numpy(array) for name, array in seen.items()}
-                for step, seen in self._looks.items()
-            },
-            "kept": {name: torch.from_numpy(array) for name, array in self._scorer.kept.items()},
+            "looks": {step: _as_tensors(seen) for step, seen in self._looks.items()},
+            "kept": _as_tensors(self._scorer.kept),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -226,11 +212,8 @@ class Experiment:
         self._metrics = dict(state["metrics"])
         self._curves = [Progress(**p) for p in state["curves"]]
         self._trunk = [Reading(*reading) for reading in state["trunk"]]
-        self._looks = {
-            step: {name: array.cpu().numpy() for name, array in seen.items()}
-            for step, seen in state["looks"].items()
-        }
-        self._scorer.kept = {name: array.cpu().numpy() for name, array in state["kept"].items()}
+        self._looks = {step: _as_arrays(seen) for step, seen in state["looks"].items()}
+        self._scorer.kept = _as_arrays(state["kept"])
 
     @property
     def _phase(self) -> Phase:
@@ -248,26 +231,15 @@ class Experiment:
         if self._phase.kind == "fit":
             return None
         if self._phase.kind == "search":
-            return self._new_search()
+            source, seed = self.design.source, self.trial.streams["data"]
+            assert isinstance(source, FreshStream)
+            return new_search(self.model, source, self.trial.num_train, seed=seed)
         seed = self.trial.streams["loss"]
         return Trainer(
             self._stages[self._phase.stage],
             **self._optimizer,
             noise=torch.Generator(self.device).manual_seed(seed),
         )
-
-    def _new_search(self) -> Search:
-        source, seed = self.design.source, self.trial.streams["data"]
-        assert isinstance(source, FreshStream)
-        assert isinstance(self.model, Classifier | Denoiser)
-
-        def draw(num: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-            inputs, _, targets = source.draw(num, rng)
-            assert targets is not None, "the best rule is looked for under a law that is known"
-            return inputs, targets
-
-        phases = schedule(self.model, self.trial.num_train)
-        return Search(self.model, draw=draw, phases=phases, seed=seed)
 
     def _position(self) -> dict[str, Any]:
         """Where the trajectory is: what training from here on depends on."""
@@ -386,6 +358,14 @@ class Experiment:
             self.model.fit_head(examples.inputs, examples.labels, self._head_noise)
 
 
+def _as_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _as_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+
+
 def run(
     trial: Trial,
     report: Callable[[Progress], None] | None = None,
@@ -414,13 +394,8 @@ def run(
 
 
 def seconds_per_example(trial: Trial, *, data_dir: str | None = None) -> float:
-    """Times a few optimizer steps of a trial's family: the dry run's unit of cost.
+    """Seconds of computation for one training example: forward and backward, or fitting.
 
-    Args:
-        trial: any trial of the family, depth and population in question.
-        data_dir: where real images are looked for first.
-
-    Returns:
-        Seconds of computation for one training example: forward and backward, or fitting.
+    The dry run's unit of cost, from a few steps of any trial of a family, depth and population.
     """
     return Experiment(trial, data_dir=data_dir, is_pretrained=False).seconds_per_example()

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from classcomp.designs import Design
+from classcomp.draws import Examples
 from classcomp.models import Model
+from classcomp.populations import Population, RealData
 from classcomp.scores import score_columns
 from classcomp.tasks import Evaluation, Task
 
@@ -61,3 +63,19 @@ class Scorer:
         assessment = self._task.assess(evaluation)
         self.kept |= self._task.kept(evaluation, assessment, branch)
         return {**assessment.columns, **score_columns(evaluation)}
+
+
+def law_of(examples: Examples, population: Population) -> dict[str, np.ndarray]:
+    """What decisions are held against: `posterior` `(N, K)`, or of real data `labels` `(N,)`."""
+    classes = {"num_classes": np.array(population.num_classes)}
+    if examples.posterior is None:
+        return {**classes, "labels": examples.labels.cpu().numpy()}
+    return {**classes, "posterior": examples.posterior}
+
+
+def classes_of(examples: Examples, population: Population) -> dict[str, np.ndarray]:
+    """The examples' `labels` `(N,)`, and `class_names` `(K,)` where classes have names."""
+    smallest = np.min_scalar_type(population.num_classes)
+    found = {"labels": examples.labels.cpu().numpy().astype(smallest)}
+    names = population.class_names if isinstance(population, RealData) else ()
+    return found | ({"class_names": np.array(names)} if names else {})

@@ -11,9 +11,10 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classcomp.models.base import Classifier, Denoiser
+from classcomp.models.base import Classifier, Denoiser, Model
 from classcomp.training.loop import DivergedError, PassStats
 from classcomp.training.muon import Muon
+from classcomp.training.sources import FreshStream
 
 PASS_SIZE = 8_192
 """Examples between two places where a search can be saved."""
@@ -249,3 +250,15 @@ class Search:
         """Goes on where `state_dict` was taken."""
         self.done = state["done"]
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def new_search(model: Model, source: FreshStream, num_examples: int, *, seed: int) -> Search:
+    """Return a search for the best rule of `model`, under a law that is known."""
+    assert isinstance(model, Classifier | Denoiser)
+
+    def draw(num: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        inputs, _, targets = source.draw(num, rng)
+        assert targets is not None, "the best rule is looked for under a law that is known"
+        return inputs, targets
+
+    return Search(model, draw=draw, phases=schedule(model, num_examples), seed=seed)
