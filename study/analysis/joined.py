@@ -172,7 +172,8 @@ def trial_errors(joined: Joined) -> pd.DataFrame:
 
 def build_best_in_class(joined: Joined) -> pd.DataFrame:
     """The table of U_H and U_A at every m, so that a reader sees whether they settled."""
-    return typed_frame(joined.streams, BEST_IN_CLASS_COLUMNS)
+    rows = [{**row, "task": joined.tasks[row["family"]]} for row in joined.streams]
+    return typed_frame(rows, BEST_IN_CLASS_COLUMNS)
 
 
 def _has_one_configuration(role: Role) -> bool:

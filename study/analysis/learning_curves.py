@@ -83,11 +83,12 @@ def build_learning_curves(joined: Joined, levels: Levels) -> pd.DataFrame:
             held[replace(cell, num_train=0)][cell.num_train] = settled
     rows = []
     for cell, by_size in sorted(held.items()):
-        margin = task_of(joined.tasks[cell.family]).margin
-        curve = _curve(by_size, joined.limit_of(cell), margin)
+        task = joined.tasks[cell.family]
+        curve = _curve(by_size, joined.limit_of(cell), task_of(task).margin)
         fitted = None if curve is None else _fit(joined, curve)
         if fitted is not None:
-            rows += [{**asdict(cell), **fitted, **shown} for shown in shown_as(cell, levels)]
+            named = {**asdict(cell), "task": task}
+            rows += [{**named, **fitted, **shown} for shown in shown_as(cell, levels)]
     return typed_frame(rows, LEARNING_CURVE_COLUMNS)
 
 

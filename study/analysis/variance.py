@@ -38,7 +38,7 @@ def build_variance(joined: Joined) -> pd.DataFrame:
         for quantity in QUANTITIES:
             block = _block(held, quantity)
             if block is not None:
-                named = {**asdict(cell), "quantity": quantity}
+                named = {**asdict(cell), "task": joined.tasks[cell.family], "quantity": quantity}
                 rows += [{**named, **component} for component in _components(block)]
     return typed_frame(rows, VARIANCE_COLUMNS)
 

@@ -171,7 +171,7 @@ SEED_ERROR_COLUMNS = (
 )
 
 BEST_IN_CLASS_COLUMNS = (
-    *_cell_columns(without="num_train"),
+    *_cell_columns("task", without="num_train"),
     Column("role", "string", "", "best_in_class: U_H at this m; limit: U_A at this m"),
     Column("num_stream", "Int64", "examples", "m, fresh examples the restarts trained on"),
     Column("restarts", "Int64", COUNT, "finished restarts"),
@@ -272,7 +272,7 @@ CROSSOVER_COLUMNS = (
 )
 
 LEARNING_CURVE_COLUMNS = (
-    *_cell_columns("level", without="num_train"),
+    *_cell_columns("task", "level", without="num_train"),
     Column("num_sizes", "Int64", COUNT, "sample sizes n in the fits"),
     Column("num_seeds", "Int64", COUNT, "seeds measured at each of them"),
     Column("bayes_risk", "Float64", RISK, "R*, which c is no less than; null: unknown"),
@@ -321,7 +321,7 @@ ENSEMBLE_COLUMNS = (
 )
 
 VARIANCE_COLUMNS = (
-    *_cell_columns(),
+    *_cell_columns("task"),
     Column("quantity", "string", "", "risk (at T) or converged_risk"),
     Column("component", "string", "", "data, init, order, their interactions, or total"),
     Column("num_levels", "Int64", COUNT, "k: seeds of each factor, k^3 trials"),
