@@ -88,8 +88,9 @@ def _sentence(row: Row) -> str:
     other = row["second"] if row["ahead"] == row["first"] else row["first"]
     until, after = row["ahead_until"], row["open_from"]
     reverse = row["behind_from"]
-    then = "" if reverse is None else f"; from n = {reverse} on {other} errs less"
+    then = "" if reverse is None else f", and from n = {reverse} on {other} errs less"
     return (
-        f"{row['ahead']} stops paying against {other} between n = {until} and n = {after} "
-        f"({row['population']}, depth {row['depth']}; 95% intervals of paired differences){then}."
+        f"{row['ahead']} errs less than {other} up to n = {until}; at n = {after} that is no longer "
+        f"shown{then} ({row['population']}, depth {row['depth']}; 95% intervals of paired "
+        "differences)."
     )

@@ -54,8 +54,8 @@ def test_a_sentence_says_between_which_sizes() -> None:
         *compared(FIRST, NEITHER, distortion="overlap", severity=0.5),
     ]
     assert crossover_sentences(build_crossovers(table(rows))) == [
-        "net_pretrained stops paying against net between n = 1000 and n = 4000 (p, depth 2; 95% "
-        "intervals of paired differences).",
-        "b stops paying against a between n = 250 and n = 1000 (p, depth 4; 95% intervals of "
-        "paired differences); from n = 1000 on a errs less.",
+        "net_pretrained errs less than net up to n = 1000; at n = 4000 that is no longer shown "
+        "(p, depth 2; 95% intervals of paired differences).",
+        "b errs less than a up to n = 250; at n = 1000 that is no longer shown, and from n = 1000 "
+        "on a errs less (p, depth 4; 95% intervals of paired differences).",
     ]
