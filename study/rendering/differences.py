@@ -90,7 +90,7 @@ def _sentence(row: Row) -> str:
     reverse = row["behind_from"]
     then = "" if reverse is None else f", and from n = {reverse} on {other} errs less"
     return (
-        f"{row['ahead']} errs less than {other} up to n = {until}; at n = {after} that is no longer "
-        f"shown{then} ({row['population']}, depth {row['depth']}; 95% intervals of paired "
+        f"{row['ahead']} errs less than {other} up to n = {until}; at n = {after} that is no "
+        f"longer shown{then} ({row['population']}, depth {row['depth']}; 95% intervals of paired "
         "differences)."
     )
