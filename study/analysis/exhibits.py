@@ -35,6 +35,7 @@ and maybe other numeric arrays. The files are read with suspicion: they may come
 
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = Mapping[str, Array]
 """Of one trial, by key."""
 
-# dtype kinds of a key, and its shape: the same letter is the same length, a number that length
+# dtype kinds of a key, and its shape: in an exhibit the same letter is the same length, a number
+# that length
 _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "confusion/counts": ("iu", ("K", "K")),
     "decision_map/rule": ("biu", ("G", "G")),
@@ -89,6 +91,8 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "samples/points": ("f", ("P", "d")),
     "samples/real_points": ("f", ("P", "d")),
 }
+_OF_LAW = ("labels", "pca", "tsne")
+"""Of the same examples: one exhibit."""
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
@@ -132,9 +136,10 @@ def read_exhibit(path: Path) -> Arrays:
             another dtype or shape than its key says, or holds what is no finite number.
     """
     arrays = read_arrays(path)
-    lengths: dict[str, int] = {}
+    lengths: dict[str, dict[str, int]] = defaultdict(dict)
     for key, array in arrays.items():
-        _check_form(key, array, lengths, path)
+        name = key.partition("/")[0]
+        _check_form(key, array, lengths["law" if name in _OF_LAW else name], path)
     return arrays
 
 
@@ -156,7 +161,7 @@ def read_arrays(path: Path) -> Arrays:
 
 
 def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> None:
-    """Refuses an array of a wrong form; notes the lengths that it has in common with others."""
+    """Refuses an array of a wrong form; notes the lengths that its exhibit's have in common."""
     kinds, shape = _FORMS.get(key, ("biuf", array.shape))
     if array.dtype.kind not in kinds:
         raise TableError(f"{path}: {key} is of type {array.dtype}")
