@@ -8,12 +8,15 @@ from study.analysis.comparisons import CELL
 from study.analysis.frames import Row, to_rows, typed_frame
 from study.trials.schema import CROSSOVER_COLUMNS
 
-GROUP = ("task", "population", "distortion", "severity", "depth", "first", "second")
+GROUP = (
+    *("task", "population", "distortion", "severity", "depth", "latent_dim"),
+    *("first", "second"),
+)
 """What names two families' comparisons at all sizes; of an n they are a row of `comparisons`."""
 
 
 def build_crossovers(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """The table of every two families at every depth and severity; columns as CROSSOVER_COLUMNS.
+    """The table of every two families at every depth, k and severity; columns as CROSSOVER_COLUMNS.
 
     A family is ahead at an n where the 95% interval of the paired difference lies on its side of
     zero; where it holds zero, or is unknown, neither is. Intervals are each n's own: that somewhere

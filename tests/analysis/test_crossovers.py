@@ -85,3 +85,12 @@ def test_pairs_depths_and_severities_are_told_apart() -> None:
 
 def test_nothing_compared_is_an_empty_table() -> None:
     assert build_crossovers(table([])).empty
+
+
+def test_every_latent_dimension_has_leads_of_its_own() -> None:
+    few = compared(FIRST, FIRST, NEITHER, NEITHER, latent_dim=2)
+    many = compared(SECOND, SECOND, SECOND, SECOND, latent_dim=16)
+    single = compared(FIRST, latent_dim=4)
+    found = to_rows(build_crossovers(table([*few, *many, *single])))
+    told = {row["latent_dim"]: (row["ahead"], row["open_from"]) for row in found}
+    assert told == {2: ("a", 4_000), 16: ("b", None)}
