@@ -70,9 +70,14 @@ def _are_images(joined: Joined, cell: Cell) -> bool:
 
 
 def _classes(joined: Joined, cell: Cell) -> _Classes | None:
-    """None where the terms or classes of a seed are not there, or seeds disagree on them."""
+    """None where the terms or classes of a seed are not there, or seeds disagree on them.
+
+    Nor where R* is known: what was kept is the excess then, and no class's error.
+    """
     measured = joined.measured(cell)
     if joined.decisions is None or not measured:
+        return None
+    if any(row["excess_risk"] is not None for row in measured):
         return None
     found = [joined.decisions.labelled(row) for row in measured]
     held = [one for one in found if one is not None]

@@ -178,3 +178,11 @@ def test_of_older_studies_and_other_risks_nothing_is_said(tmp_path: Path) -> Non
     assert rows_of(joined) == []
     assert joined.decisions is not None
     assert joined.decisions.skipped == []
+
+
+def test_the_excess_over_a_known_floor_is_no_class_s_error(tmp_path: Path) -> None:
+    terms = drawn(np.random.default_rng(7))
+    rows = rows_of(written(tmp_path / "real", terms, task="denoising").joined())
+    assert [row["rank"] for row in rows] == [3, 1, 2]
+    law = written(tmp_path / "law", terms, task="denoising", floor=0.5)
+    assert rows_of(law.joined()) == []
