@@ -7,11 +7,11 @@ import pandas as pd
 from study.analysis.comparisons import CELL
 from study.analysis.frames import Row, to_rows, typed_frame
 from study.trials.schema import CROSSOVER_COLUMNS
+from study.trials.trial import CELL_NAMES
 
-GROUP = (
-    *("task", "population", "distortion", "severity", "depth", "latent_dim"),
-    *("first", "second"),
-)
+_LAW = ("population", "distortion", "severity")
+_SIZE = tuple(name for name in CELL_NAMES if name not in (*_LAW, "family", "num_train"))
+GROUP = ("task", *_LAW, *_SIZE, "first", "second")
 """What names two families' comparisons at all sizes; of an n they are a row of `comparisons`."""
 
 

@@ -1,4 +1,4 @@
-"""What models generate, beside real examples: sheets of images; points, and their renderer."""
+"""What models generate, beside real examples: inert arrays first, then the renderers."""
 
 import math
 from collections.abc import Mapping

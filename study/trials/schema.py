@@ -81,7 +81,7 @@ METRIC_COLUMNS = (
     Column("bayes_risk_se", "Float64", STANDARD_ERROR, "of R*; 0 in closed form"),
     Column("risk", "Float64", RISK, "R_n(T), on clean examples at the end of the budget"),
     Column("risk_se", "Float64", STANDARD_ERROR, "of risk over the evaluation sample"),
-    Column("excess_risk", "Float64", RISK_DIFFERENCE, "R_n(T) - R*, from the known posterior"),
+    Column("excess_risk", "Float64", RISK_DIFFERENCE, "R_n(T) - R*, where R* is known"),
     Column("excess_risk_se", "Float64", STANDARD_ERROR, "of excess_risk"),
     Column("converged", "boolean", "", "objective and training risk settled in time"),
     Column("converged_risk", "Float64", RISK, "R_n(inf), trained until it settles"),
@@ -103,8 +103,8 @@ METRIC_COLUMNS = (
     Column("area_under_curve", "Float64", RISK, "mean training risk up to T"),
     Column("final_train_risk", "Float64", RISK, "L, on its own training sample at R_n(inf)"),
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
-    Column("reconstruction_mse", "Float64", "squared input", "generative families only"),
-    Column("psnr_db", "Float64", "dB", "peak signal to noise; generative families only"),
+    Column("reconstruction_mse", "Float64", "squared input", "of what gives its inputs back"),
+    Column("psnr_db", "Float64", "dB", "peak signal to noise of these, of images"),
     Column("knn_accuracy", "Float64", PROBABILITY, "of 15 neighbours in a plane of two latents"),
     Column("trustworthiness", "Float64", PROBABILITY, "of neighbours in that plane"),
     Column("continuity", "Float64", PROBABILITY, "of neighbours of x, in that plane"),
@@ -254,9 +254,7 @@ COMPARISON_COLUMNS = (
     *_interval_columns("probability_first_better", PROBABILITY, "by share of seeds, a tie half"),
     Column("agreement", "Float64", PROBABILITY, "share of examples both decide alike"),
     Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided; cell: moderated t"),
-    Column(
-        "p_holm", "Float64", PROBABILITY, "corrected for all rows of task and scope (Holm 1979)"
-    ),
+    Column("p_holm", "Float64", PROBABILITY, "corrected for all rows of task and scope (Holm)"),
     Column("significant", "boolean", "", "p_holm below 0.05"),
 )
 
@@ -315,9 +313,7 @@ ENSEMBLE_COLUMNS = (
     Column("ensemble_risk", "Float64", RISK, "of the seeds' majority; ties shared"),
     Column("bias", "Float64", RISK_DIFFERENCE, "ensemble_risk - R*; null where R* is unknown"),
     *_interval_columns("net_variance", RISK_DIFFERENCE, "mean_risk - ensemble_risk, by examples"),
-    Column(
-        "disagreement", "Float64", PROBABILITY, "share of decisions that are not the majority's"
-    ),
+    Column("disagreement", "Float64", PROBABILITY, "share of decisions not the majority's"),
 )
 
 VARIANCE_COLUMNS = (
