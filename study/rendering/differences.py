@@ -79,8 +79,8 @@ def _label(row: Row) -> str:
 
 
 def crossover_sentences(crossovers: pd.DataFrame) -> list[str]:
-    """Say of every two families on undamaged data where the lead of the one at small n ends."""
-    rows = [row for row in to_rows(crossovers) if row["open_from"] is not None]
+    """Say of every two families on undamaged data where the lead of the one at small n is over."""
+    rows = [row for row in to_rows(crossovers) if row["is_over"]]
     return [_sentence(row) for row in rows if is_undamaged(row)]
 
 

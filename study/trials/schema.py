@@ -266,6 +266,7 @@ CROSSOVER_COLUMNS = (
     Column("ahead", "string", "", "which errs less at the smallest n; null: the interval holds 0"),
     Column("ahead_until", "Int64", "examples", "the largest n up to which it does at every size"),
     Column("open_from", "Int64", "examples", "the next n; null: it is ahead at all sizes"),
+    Column("is_over", "boolean", "", "the interval there is known, it is ahead at no n from there"),
     Column("behind_from", "Int64", "examples", "the smallest n from which the other is; else null"),
 )
 
