@@ -3,6 +3,9 @@
 A rule's terms are kept with the examples' classes, so that its risk on each class is a mean of some
 of them. Seeds are common to all classes and examples to none: a class's mean varies by seeds and by
 its own examples, crossed (study.analysis.moments); two classes' by the same seeds, paired.
+
+Of a rule whose excess risk is known the terms are the excess's, with x averaged out given what the
+rule saw and not given the class besides: no mean of them is a class's error, with R* or without.
 """
 
 import math
