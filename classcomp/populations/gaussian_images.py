@@ -68,6 +68,10 @@ class GaussianImages:
     def image_shape(self) -> tuple[int, int, int]:
         return (1, self.size, self.size)
 
+    @property
+    def has_unit_pixels(self) -> bool:
+        return False
+
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         check_split(split)
         check_num(num)

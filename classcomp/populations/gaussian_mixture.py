@@ -74,6 +74,10 @@ class GaussianMixture:
         return None if self.rendering == "none" else (self.channels, self.size, self.size)
 
     @property
+    def has_unit_pixels(self) -> bool:
+        return self.rendering == "bump"
+
+    @property
     def frame(self) -> tuple[tuple[float, float], ...]:
         """What a bump picture shows: all but 1e-6 of the mass of the law as distorted."""
         return frame(self.law)

@@ -167,6 +167,17 @@ class RealData:
         num_channels, height, width = self.source.shape
         return (num_channels, height, width)
 
+    @property
+    def has_unit_pixels(self) -> bool:
+        """Of images without noise; of a user's own floats where all of them do."""
+        if self.image_shape is None or self.feature_noise > 0:
+            return False
+        arrays = self.source.arrays()
+        return all(
+            images.dtype == np.uint8 or (images.min() >= 0 and images.max() <= 1)
+            for images in (arrays.train_images, arrays.test_images)
+        )
+
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         check_num(num)
         pool = self._pool(split)

@@ -77,6 +77,10 @@ class Teacher:
     def image_shape(self) -> tuple[int, int, int] | None:
         return self.network.image_shape
 
+    @property
+    def has_unit_pixels(self) -> bool:
+        return self.network.has_unit_pixels
+
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         """Draw inputs, then labels; under imbalance classes are kept as often as they should be."""
         check_split(split)
