@@ -104,7 +104,7 @@ METRIC_COLUMNS = (
     Column("final_train_risk", "Float64", RISK, "L, on its own training sample at R_n(inf)"),
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
     Column("reconstruction_mse", "Float64", "squared input", "of what gives its inputs back"),
-    Column("psnr_db", "Float64", "dB", "peak signal to noise of these, of images"),
+    Column("psnr_db", "Float64", "dB", "peak signal to noise of these, of images in [0, 1]"),
     Column("knn_accuracy", "Float64", PROBABILITY, "of 15 neighbours in a plane of two latents"),
     Column("trustworthiness", "Float64", PROBABILITY, "of neighbours in that plane"),
     Column("continuity", "Float64", PROBABILITY, "of neighbours of x, in that plane"),
@@ -376,7 +376,7 @@ PER_CLASS_COLUMNS = (
     Column("num_seeds", "Int64", COUNT, "seeds in the means"),
     Column("num_examples", "Int64", COUNT, "evaluation examples of the class"),
     *_interval_columns("mse", "squared input", "R_n(T) on examples of the class"),
-    *_interval_columns("psnr_db", "dB", "-10 log10 mse, of images in [0, 1]; of points null"),
+    *_interval_columns("psnr_db", "dB", "-10 log10 mse, of images in [0, 1]; others null"),
     *_interval_columns("above_easiest", "squared input", "mse less the easiest's, paired by seed"),
 )
 
