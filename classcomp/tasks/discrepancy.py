@@ -83,7 +83,10 @@ def discrepancy_terms(
     eq. 4). The estimate is the mean of h over pairs of different places, a U-statistic, which may
     fall below 0. The terms are its jackknife's pseudo-values, so that their standard error is the
     jackknife's: its square is too large on average (Efron and Stein 1981), by a factor of 2 where
-    the model is the law, by next to nothing far from it.
+    the model is the law, by next to nothing far from it. It is small where the estimate is, so that
+    95% intervals are too short all the same near the law in few dimensions: .84 to .93 of them hold
+    the truth in one, .90 to .97 in two, and what they miss lies above them
+    (tests/statistical/discrepancy_coverage.py).
 
     Raises:
         ValueError: fewer than FEWEST examples.

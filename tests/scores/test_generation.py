@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-
 from sklearn.datasets import load_digits
 
 from classcomp.draws import Examples
