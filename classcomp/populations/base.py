@@ -175,6 +175,10 @@ class Population(Protocol):
     def without_feature_noise(self) -> Self:
         """What `with_feature_noise` was asked of."""
 
+    @property
+    def undistorted(self) -> Self:
+        """The law as it was before any distortion of x and the priors."""
+
     def with_imbalance(self, odds: float) -> Self:
         """Multiply the prior odds of class 1 against every other class by `odds`."""
 

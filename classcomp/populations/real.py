@@ -256,6 +256,10 @@ class RealData:
     def without_feature_noise(self) -> "RealData":
         return replace(self, feature_noise=0.0)
 
+    @property
+    def undistorted(self) -> "RealData":
+        return replace(self, odds=1.0, blend=0.0, feature_noise=0.0)
+
     def with_imbalance(self, odds: float) -> "RealData":
         return replace(self, odds=self.odds * check_odds(odds))
 

@@ -153,6 +153,10 @@ class Teacher:
             raise ValueError(f"a teacher's posterior is lost by feature_noise = {tau!r}: only 0")
         return self
 
+    @property
+    def undistorted(self) -> "Teacher":
+        return replace(self, odds=1.0)
+
     def with_imbalance(self, odds: float) -> "Teacher":
         return replace(self, odds=self.odds * check_odds(odds))
 

@@ -112,7 +112,12 @@ METRIC_COLUMNS = (
     Column("kl_nats_se", "Float64", STANDARD_ERROR, "of kl_nats over points and draws"),
     Column("mmd2", "Float64", "squared MMD", "of 2,048 generated examples to the law; unbiased"),
     Column("mmd2_se", "Float64", STANDARD_ERROR, "of mmd2, by the jackknife"),
-    Column("frechet_distance", "Float64", "squared feature", "generated to real images"),
+    Column(
+        "frechet_distance",
+        "Float64",
+        "squared feature",
+        "generated to real images; null below 320 of each, 5 for a feature",
+    ),
     Column("frechet_distance_real", "Float64", "squared feature", "the same, of as many real ones"),
     Column("precision", "Float64", PROBABILITY, "generated images near real ones, by features"),
     Column("recall", "Float64", PROBABILITY, "real images near generated ones, by features"),
