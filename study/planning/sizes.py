@@ -10,7 +10,6 @@ from search_spaces import FamilySpace
 from study.request.reading import SpecError
 from study.request.spec import LATENT_DIM, StudySpec
 
-
 LATENT_DIMS = (LATENT_DIM, "noise_dim")
 SMALL = 32
 """Coordinates, classes and latent dimensions up to which every family has a network of its budget.
