@@ -73,7 +73,8 @@ def check_weights(asked: Mapping[str, Any]) -> None:
 def least_size(asked: Mapping[str, Any]) -> tuple[int, int] | None:
     """Count the parameters of a family's smallest network, as `classcomp.checking.least_sizes`."""
     family = FAMILIES[asked["family"]]
-    if family.width is not matched_width:
+    # mypy takes what lru_cache returns for no function.
+    if family.width is not matched_width:  # type: ignore[comparison-overlap]
         return None
     names = hyperparameter_names(asked["family"])
     own = {name: value for name, value in asked["hyperparameters"].items() if name in names}
