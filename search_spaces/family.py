@@ -37,6 +37,8 @@ class Limits:
         return bool((self.low < value if self.above else self.low <= value) and value < self.high)
 
     def __str__(self) -> str:
+        if self.whole and self.high != math.inf:
+            return f"an integer from {self.low:g} to {int(self.high) - 1:,}"
         kind = "an integer" if self.whole else "a finite number"
         below = "" if self.high == math.inf else f" and below {self.high:g}"
         return f"{kind} {'above' if self.above else 'of at least'} {self.low:g}{below}"

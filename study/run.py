@@ -102,11 +102,13 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
 
 
 def _tell_beforehand(spec: StudySpec, options: argparse.Namespace) -> None:
-    """Says how far samples of real data overlap, and where a parameter budget is not to be met."""
+    """Says how far samples of real data overlap, what has no effect, what exceeds its budget."""
+    from study.planning.preflight import lines_without_effect
     from study.planning.samples import sample_lines
     from study.planning.sizes import size_lines
 
-    for line in (*sample_lines(spec, options.data_dir), *size_lines(spec, options.data_dir)):
+    overlaps, exceeding = (tell(spec, options.data_dir) for tell in (sample_lines, size_lines))
+    for line in (*overlaps, *lines_without_effect(spec), *exceeding):
         print(line)
 
 

@@ -95,7 +95,9 @@ def describe(
     """
     totals = total_by_role(spec, records)
     is_over = began is None and is_complete(spec, records)
-    state = "a driver is at work" if began is not None else "finished" if is_over else "nobody at work"
+    state = (
+        "a driver is at work" if began is not None else "finished" if is_over else "nobody at work"
+    )
     lines = [f"{spec.name} · {state} · {len(records)} of {sum(totals.values())} trials finished"]
     if is_over and any(_count(records, role) < total for role, total in totals.items()):
         lines.append("the others cannot start: every proposal of their search failed")

@@ -245,8 +245,13 @@ def without(name):
 
 BROKEN = {
     "there is no layer2.0.conv1.weight in them": without("layer2.0.conv1.weight"),
-    r"holds list": lambda state: [1, 2],
-    r"holds dict": lambda state: {"state_dict": state},
+    r"holds list; allowed is a state dict of tensors, as torch.save writes it": lambda state: [
+        1,
+        2,
+    ],
+    r"holds dict; allowed is a state dict of tensors, as torch.save writes it": lambda state: {
+        "state_dict": state
+    },
     r"conv1.weight has shape \(2, 2\), the network's has \(4, 3, 7, 7\)": lambda state: {
         **state,
         "conv1.weight": torch.zeros(2, 2),
@@ -282,7 +287,10 @@ def test_a_file_that_is_none_of_torch_s_is_one_line_and_nothing_in_it_is_run(
         torch.save(Harmful(), path)
     else:
         path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^weights = .*broken.pt': cannot be read as") as caught:
+    with pytest.raises(
+        ValueError,
+        match=r"^weights = .*broken.pt': cannot be read as weights; allowed is a state dict",
+    ) as caught:
         start_of(asked(hyperparameters={"weights": content_of(str(path))}, weights=str(path)), None)
     assert "\n" not in str(caught.value)
     assert "was run" not in capsys.readouterr().out

@@ -89,11 +89,11 @@ def build_own(
             f"got {architecture.input_shape!r}"
         )
     if family.kind == "sklearn":
-        _check_names(family, parameters, ())
+        _check_names(family, parameters)
         return Estimator(partial(_construct, family, **parameters), architecture.num_classes)
     given = {name: getattr(architecture, name) for name in RESERVED}
     own = {k: v for k, v in parameters.items() if k not in TRAINING_HYPERPARAMETERS}
-    _check_names(family, given | own, TRAINING_HYPERPARAMETERS)
+    _check_names(family, given | own)
     make = partial(_construct, family, **given, **own)
     if has_matched_width(family, own):
         with seeded(_FIXED_SEED):
@@ -114,17 +114,19 @@ def has_matched_width(family: OwnFamily, parameters: Mapping[str, Any]) -> bool:
     return family.kind == "torch" and takes_width and "width" not in parameters
 
 
-def _check_names(family: OwnFamily, names: Iterable[str], others: tuple[str, ...]) -> None:
+def _check_names(family: OwnFamily, names: Iterable[str]) -> None:
     accepted = inspect.signature(family.constructor).parameters
     if any(p.kind == inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
         return
     for name in names:
         if name not in accepted:
-            what = "does not take" if name in RESERVED else "has no parameter"
-            allowed = ", ".join((*accepted, *others))
-            raise ValueError(
-                f"{family.name}: {family.constructor.__name__} {what} {name}; allowed: {allowed}"
+            its_own = ", ".join(held for held in accepted if held not in RESERVED) or "none"
+            what = (
+                f"does not take {name}, which every network is given"
+                if name in RESERVED
+                else f"has no parameter {name}; allowed: {its_own}"
             )
+            raise ValueError(f"{family.name}: {family.constructor.__name__} {what}")
 
 
 @contextmanager

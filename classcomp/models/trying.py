@@ -64,20 +64,22 @@ def check_weights(asked: Mapping[str, Any]) -> None:
         hyperparameters=width,
         generator=torch.Generator().manual_seed(0),
     )
-    fitted(read_weights(asked["path"]), model.get_submodule("body"), repr(asked["path"]))
+    try:
+        fitted(read_weights(asked["path"]), model.get_submodule("body"), repr(asked["path"]))
+    except ValueError as error:
+        raise ValueError(f"hyperparameters.{asked['family']}.{error}") from None
 
 
 def least_size(asked: Mapping[str, Any]) -> tuple[int, int] | None:
     """Count the parameters of a family's smallest network, as `classcomp.checking.least_sizes`."""
     family = FAMILIES[asked["family"]]
-    if family.width is not matched_width:
+    # mypy takes what lru_cache returns for no function.
+    if family.width is not matched_width:  # type: ignore[comparison-overlap]
         return None
     names = hyperparameter_names(asked["family"])
     own = {name: value for name, value in asked["hyperparameters"].items() if name in names}
     depth, shape = asked["depth"], tuple(asked["input_shape"])
-    config = family.config(
-        depth=depth, input_shape=shape, num_classes=asked["num_classes"], **own
-    )
+    config = family.config(depth=depth, input_shape=shape, num_classes=asked["num_classes"], **own)
     with torch.device("meta"):
         smallest = family.module(config, 1.0)
     if meets_budget(smallest, depth) or count_parameters(smallest) < parameter_budget(depth):

@@ -319,7 +319,7 @@ def other_classes(population: Population) -> RealData:
         ValueError: it is a law, or leaves fewer than two out.
     """
     if not isinstance(population, RealData):
-        raise ValueError(f"weights = other_classes: {population.label} is a law, without any")
+        raise ValueError(f"weights = other_classes: {population.label} is a law, and has no others")
     kept = population.classes or tuple(range(population.source.num_classes))
     others = tuple(k for k in range(population.source.num_classes) if k not in kept)
     if len(others) < 2:

@@ -10,9 +10,10 @@ from classcomp.populations import Population, make, other_classes
 from classcomp.sources import imagenet_file
 from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, Categorical, FamilySpace, examples
 from search_spaces.family import IMAGENET, OTHER_CLASSES
-from study.planning.plan import total_by_role, with_most_seeds
+from study.planning.plan import enumerate_cells, places_of, total_by_role, with_most_seeds
 from study.request.reading import SpecError, first_error
 from study.request.spec import NetworkSection, StudySpec
+from study.trials.roles import ROLES
 
 MOST_TRIALS = 10_000_000
 
@@ -47,6 +48,27 @@ def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
             _check_points(spec, label)
         _check_shapes(spec, label, population)
     return spec
+
+
+def lines_without_effect(spec: StudySpec) -> list[str]:
+    """A line for each search for a best rule that is asked for and has no place in the study."""
+    cells, section = enumerate_cells(spec), spec.best_in_class
+    asked = {"best_in_class": "restarts", "slack": "slack_restarts"}
+    return [
+        f"best_in_class.{key} = {getattr(section, key)} has no effect: {WHY_NONE[role]}"
+        for role, key in asked.items()
+        if key in section.model_fields_set
+        and getattr(section, key)
+        and not places_of(ROLES[role], cells, spec)
+    ]
+
+
+WHY_NONE = {
+    "best_in_class": "no family of the study is trained for a task with a best rule to look for, "
+    "under a law that is known",
+    "slack": "no family of the study looks for a best rule under a law that is known, and can be "
+    "the law itself",
+}
 
 
 def _check_size(spec: StudySpec) -> None:
@@ -84,7 +106,7 @@ def _check_weights(spec: StudySpec, populations: Mapping[str, Population]) -> No
             if IMAGENET in words:
                 asked.append((family, str(imagenet_file())))
         except ValueError as error:
-            raise SpecError(f"hyperparameters.{family}: {error}") from None
+            raise SpecError(f"hyperparameters.{family}.{error}") from None
         file = spec.weights_of(family)
         asked += [] if file is None else [(family, file)]
     try:
@@ -97,7 +119,7 @@ def _check_weights(spec: StudySpec, populations: Mapping[str, Population]) -> No
             ]
         )
     except ValueError as error:
-        raise SpecError(f"hyperparameters: {error}") from None
+        raise SpecError(str(error)) from None
 
 
 def _check_points(spec: StudySpec, label: str) -> None:

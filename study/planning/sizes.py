@@ -10,7 +10,6 @@ from search_spaces import FamilySpace
 from study.request.reading import SpecError
 from study.request.spec import LATENT_DIM, StudySpec
 
-
 LATENT_DIMS = (LATENT_DIM, "noise_dim")
 SMALL = 32
 """Coordinates, classes and latent dimensions up to which every family has a network of its budget.
@@ -84,7 +83,7 @@ def can_exceed(space: FamilySpace, shape: Sequence[int], num_classes: int) -> bo
     sizes = [space.defaults.get(name, 0) for name in LATENT_DIMS]
     if space.grows_with_input:
         sizes += [math.prod(shape), num_classes]
-    return max(sizes) > SMALL or space.defaults.get("grid", 0) > USUAL_GRID
+    return bool(max(sizes) > SMALL or space.defaults.get("grid", 0) > USUAL_GRID)
 
 
 def _line(about: Mapping[str, Any], least: int, budget: int, num_others: int) -> str:

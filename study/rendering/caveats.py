@@ -1,5 +1,6 @@
 """What a reader must know before believing a study's numbers: a line for each, where it holds."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from study.analysis.frames import Row, to_rows
@@ -28,6 +29,7 @@ def caveats(study: Study, results: Results) -> list[str]:
         _limit(rows),
         *_undone(rows),
         _search(trials),
+        _above_budget(trials),
         f"{missing} rows of the study are missing: see “Missing”." if missing else "",
         f"{failed} trials failed: see “Failed”." if failed else "",
     ]
@@ -166,6 +168,39 @@ def _search(trials: Sequence[Row]) -> str:
     return (
         "Each cell was searched once (search.repeats = 1): that search’s luck is in all of its "
         "seeds and in no interval."
+    )
+
+
+BUDGET_AT_DEPTH_1, BUDGET_TOLERANCE = 8_000, 0.10
+"""What a network's parameters are matched to, and how closely; it doubles with each depth.
+
+Repeated from classcomp.models.widths, which this side of the wall may not import; a test holds the
+two together.
+"""
+
+
+def _above_budget(trials: Sequence[Row]) -> str:
+    """Families with more parameters than their depth's budget, where no width was asked for."""
+    shares: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in trials:
+        if row["role"] != "measure" or row["num_parameters"] is None or row.get("hp_width"):
+            continue
+        budget = BUDGET_AT_DEPTH_1 * 2 ** (row["depth"] - 1)
+        share = row["num_parameters"] / budget
+        if share > 1 + BUDGET_TOLERANCE:
+            latent_dim = row.get("hp_latent_dim")
+            k = "" if latent_dim is None else f", k = {latent_dim}"
+            about = f"{row['family']} at depth {row['depth']}{k}: {row['num_parameters']:,}"
+            shares[row["family"]][f"{about} for {budget:,}"] = share
+    if not shares:
+        return ""
+    texts = []
+    for held in shares.values():
+        more = f" and {len(held) - 1} more" if len(held) > 1 else ""
+        texts.append(max(held, key=lambda text: held[text]) + more)
+    return (
+        f"Not every family has the parameters of its depth’s budget: {'; '.join(texts)}. What sets "
+        "these apart from the others may be their size."
     )
 
 

@@ -194,8 +194,16 @@ def first_error(error: ValidationError) -> str:
         message = "is missing"
     elif not isinstance(first["input"], Mapping | BaseModel):
         key = f"{key} = {shown(first['input'])}"
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    others = sum(not _follows(held, errors) for held in errors) - 1
+    more = f" (and {others} more error{'s' if others > 1 else ''})" if others else ""
     return _on_one_line(f"{key}: {message}{more}" if key else f"{message}{more}")
+
+
+def _follows(error: Any, errors: Sequence[Any]) -> bool:
+    """Whether a list is too short only since what is in it is wrong."""
+    place = error["loc"]
+    inside = (held["loc"] for held in errors if len(held["loc"]) > len(place))
+    return error["type"] == "too_short" and any(loc[: len(place)] == place for loc in inside)
 
 
 def _allowed(location: tuple[int | str, ...]) -> list[str]:

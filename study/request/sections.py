@@ -34,15 +34,16 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def finite(value: Any) -> Any:
-    """The value, or a ValueError where a number in it is not finite."""
+def finite(value: Any, key: str = "") -> Any:
+    """The value, or a ValueError with its key where a number in it is not finite."""
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is no finite number")
+        raise ValueError(f"{key}: {value} is no finite number")
     if isinstance(value, Mapping):
-        value = list(value.values())
+        for name, held in value.items():
+            finite(held, f"{key}.{name}".lstrip("."))
     if isinstance(value, list | tuple):
         for held in value:
-            finite(held)
+            finite(held, key)
     return value
 
 

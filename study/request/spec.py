@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from classcomp.distortions import NEUTRAL, distort
 from classcomp.populations import RealData, make
@@ -137,7 +137,9 @@ class StudySpec(Section):
     num_train: Annotated[tuple[Number, ...], Field(min_length=1)]
     populations: Annotated[tuple[PopulationSection, ...], Field(min_length=1)]
     networks: tuple[NetworkSection, ...] = ()
-    distortions: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    distortions: dict[str, Annotated[tuple[float, ...], AfterValidator(unique)]] = Field(
+        default_factory=dict
+    )
     hyperparameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
     search: SearchSection = SearchSection()
     training: TrainingSection = TrainingSection()
@@ -165,14 +167,12 @@ class StudySpec(Section):
                 raise ValueError(f"{name!r} is no distortion; allowed are {', '.join(NEUTRAL)}")
             if not severities:
                 raise ValueError(f"{name} needs at least one severity")
-            unique(severities)
         return distortions
 
-    @field_validator("hyperparameters")
-    @classmethod
-    def _numbers_are_finite(cls, wishes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        finite(wishes)
-        return wishes
+    @model_validator(mode="after")
+    def _numbers_are_finite(self) -> "StudySpec":
+        finite({"hyperparameters": self.hyperparameters})
+        return self
 
     @model_validator(mode="after")
     def _precision_can_be_aimed_at(self) -> "StudySpec":
@@ -215,6 +215,18 @@ class StudySpec(Section):
             most = self.space_of(name).most_depth
             if max(self.depths) > most:
                 raise ValueError(f"depths = {max(self.depths)}: {name} has depths 1 to {most}")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_fixed_twice(self) -> "StudySpec":
+        for network in self.networks:
+            for name, written in self.hyperparameters.get(network.name, {}).items():
+                if name in network.parameters:
+                    raise ValueError(
+                        f"hyperparameters.{network.name}.{name} = {shown(written)}: allowed is it "
+                        f"or the network's parameters, {name} = "
+                        f"{shown(network.parameters[name])}, not both"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import pytest
 
 from classcomp.models import FAMILIES
 from search_spaces import SPACES
-from study.planning.preflight import check
+from study.planning.preflight import check, lines_without_effect
 from study.request.reading import SpecError
 from study.request.spec import StudySpec
 
@@ -76,3 +76,19 @@ def test_examples_that_no_network_can_see_are_one_line(
     assert str(refused.value).startswith(f"families: {family} with gaussian_images(")
     assert str(refused.value).endswith(f": {said}")
     check(make_spec(**asked, populations=[{**IMAGES, "size": 4}]), None)
+
+
+def test_a_search_for_a_best_rule_without_effect_is_told(make_spec: MakeSpec) -> None:
+    """Asked for by name, that is; the default is no wish."""
+    pictures = {"families": ["gan", "beta_vae"], "distortions": {}}
+    asked = {"restarts": 2, "slack_restarts": 1}
+    first, second = lines_without_effect(make_spec(**pictures, best_in_class=asked))
+    assert first.startswith("best_in_class.restarts = 2 has no effect: no family of the study ")
+    assert second.startswith("best_in_class.slack_restarts = 1 has no effect: ")
+    assert lines_without_effect(make_spec(**pictures, best_in_class={})) == []
+    nothing = {"restarts": 0, "slack_restarts": 0}
+    assert lines_without_effect(make_spec(**pictures, best_in_class=nothing)) == []
+    mixed = {**pictures, "families": ["gan", "linear"]}
+    assert lines_without_effect(make_spec(**mixed, best_in_class=asked)) == []
+    real = {"populations": [DIGITS], "num_train": [64], "best_in_class": asked}
+    assert len(lines_without_effect(make_spec(**real))) == 2

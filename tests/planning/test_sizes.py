@@ -38,8 +38,9 @@ def test_the_worst_case_of_a_family_is_one_line(make_spec: MakeSpec) -> None:
         "smaller network of this family exists (and 1 more of its cases)"
     )
     (line,) = size_lines(make_spec(**asked | {"depths": [2]}), None)
-    assert line.endswith("66,144 parameters where the budget is 16,000: no smaller network of this "
-                         "family exists")
+    assert line.endswith(
+        "66,144 parameters where the budget is 16,000: no smaller network of this family exists"
+    )
     assert size_lines(make_spec(**asked, match_parameters=False), None) == []
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from classcomp.models import widths
 from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results
 from study.analysis.table import build_trials
 from study.rendering.answers import answers
-from study.rendering.caveats import caveats
+from study.rendering.caveats import BUDGET_AT_DEPTH_1, BUDGET_TOLERANCE, caveats
 from study.rendering.changes import changes
 from study.rendering.findings import Findings, find, findings_text
 from study.rendering.rankings import rankings
@@ -310,6 +311,31 @@ class TestCaveats:
         ]
         text = "".join(caveats(*_parts(landscape_frame(known("a")), records=records)))
         assert ("search.repeats = 1" in text) == is_said
+
+    def test_what_exceeds_its_budget_is_said(self) -> None:
+        """Ten per cent are a matched network's; a width that was asked for is no surprise."""
+
+        def trial(family: str, depth: int, num: int | None, **hyperparameters: Any) -> Any:
+            cell = {"family": family, "depth": depth, "hyperparameters": hyperparameters}
+            return make_record("measure", num_parameters=num, **cell)
+
+        held = [trial("vgg", 1, 8_800), trial("forest", 1, None), trial("unet", 2, 99_999, width=9)]
+        above = [
+            trial("linear", 1, 8_801),
+            trial("linear_autoencoder", 2, 66_144, latent_dim=38),
+            trial("linear_autoencoder", 2, 20_000, latent_dim=10),
+        ]
+        landscape = landscape_frame(known("a"))
+        assert "budget" not in "".join(caveats(*_parts(landscape, records=held)))
+        text = "".join(caveats(*_parts(landscape, records=[*held, *above])))
+        assert (
+            "budget: linear at depth 1: 8,801 for 8,000; linear_autoencoder at depth 2, k = 38: "
+            "66,144 for 16,000 and 1 more. What sets"
+        ) in text
+
+    def test_the_budget_is_the_same_on_both_sides_of_the_wall(self) -> None:
+        assert BUDGET_TOLERANCE == widths.BUDGET_TOLERANCE
+        assert widths.parameter_budget(4) == BUDGET_AT_DEPTH_1 * 2**3
 
 
 def test_the_text_wraps_and_keeps_every_word() -> None:

@@ -110,9 +110,32 @@ def test_what_scikit_learn_calls_a_learning_rate_is_the_classifier_s(tmp_path: P
     assert parse_spec({**table, "networks": [unknown_yet]}, "test", tmp_path)
 
 
+def test_a_parameter_is_fixed_in_one_place(tmp_path: Path) -> None:
+    network = {
+        "name": "forest",
+        "path": "sklearn.ensemble:RandomForestClassifier",
+        "parameters": {"n_estimators": 100},
+        "space": {"min_samples_leaf": [1, 8]},
+        "kind": "sklearn",
+    }
+    table = own_table(tmp_path, families=["forest"], networks=[network])
+    twice = {"forest": {"n_estimators": 4}}
+    with pytest.raises(SpecError) as caught:
+        parse_spec({**table, "hyperparameters": twice}, "test", tmp_path)
+    assert str(caught.value) == (
+        "test: hyperparameters.forest.n_estimators = 4: allowed is it or the network's parameters, "
+        "n_estimators = 100, not both"
+    )
+    searched = {"forest": {"min_samples_leaf": 2}}
+    spec = parse_spec({**table, "hyperparameters": searched}, "test", tmp_path)
+    assert spec.space_of("forest").defaults == {"n_estimators": 100, "min_samples_leaf": 2}
+
+
 @pytest.mark.parametrize("where", ["parameters", "space"])
 def test_numbers_are_finite(where: str, tmp_path: Path) -> None:
     network = {"name": "mynet", "path": "net.py:Net", where: {"clip": [float("nan"), 1.0]}}
-    with pytest.raises(SpecError, match="nan is no finite number") as caught:
+    with pytest.raises(
+        SpecError, match=f"networks.0.{where}.*: clip: nan is no finite number"
+    ) as caught:
         parse_spec(own_table(tmp_path, networks=[network]), "test", tmp_path)
     assert "\n" not in str(caught.value)

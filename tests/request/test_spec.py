@@ -110,7 +110,7 @@ WRONG = [
     (
         'families = ["vae_svm"]\nlatent_dims = [2, 5000]',
         "latent_dims = 5000",
-        "an integer of at least 1 and below 4097",
+        "an integer from 1 to 4,096",
     ),
     (
         'families = ["vae_svm"]\nlatent_dims = [2]\nhyperparameters = {vae_svm = {latent_dim = 3}}',
@@ -165,6 +165,19 @@ WRONG = [
         "a number of at least 0",
     ),
     ("limit = {num_stream = [8, 8]}", "limit.num_stream", "no value twice"),
+    (
+        "distortions = {feature_noise = [1.0, 1.0]}",
+        "distortions.feature_noise = [1.0, 1.0]",
+        "no value twice",
+    ),
+    (
+        "hyperparameters = {vgg = {weight_decay = inf}}",
+        "hyperparameters.vgg.weight_decay",
+        "inf is no finite number",
+    ),
+    ("depths = [0, 1.5, 9]", "depths.0 = 0", "(and 2 more errors)"),
+    ("depths = [0, 1.5]", "depths.0 = 0", "(and 1 more error)"),
+    ("depths = [0]", "depths.0 = 0: allowed is a number of at least 1", "at least 1"),
     ("limit = {restartss = 1}", "limit.restartss", "allowed are restarts, num_stream"),
     ('families = "vgg"', "families", "allowed is a list in brackets"),
     ('search = {sampler = "grid"}', "search.sampler", "allowed is 'tpe' or 'random'"),
@@ -187,6 +200,7 @@ def test_a_wrong_study_is_one_line_with_key_and_what_is_allowed(
     assert "\n" not in message
     assert message.startswith(f"study.toml: {key}")
     assert allowed in message
+    assert ("more error" in message) is ("more error" in allowed)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,14 @@ def test_a_file_that_does_not_fit_is_refused_before_anything_starts(tmp_path: Pa
     spec = parse_spec(table(str(file)), "test")
     with pytest.raises(SpecError, match=r"conv1.weight has shape \(8, 3, 7, 7\)") as caught:
         check(spec, None)
+    where = f"hyperparameters.resnet18_pretrained.weights = '{file}': "
+    assert str(caught.value).startswith(where)
     assert "\n" not in str(caught.value)
+    file.write_bytes(b"")
+    with pytest.raises(SpecError) as caught:
+        check(parse_spec(table(str(file)), "test"), None)
+    allowed = "allowed is a state dict of tensors, as torch.save writes it"
+    assert str(caught.value) == f"{where}cannot be read as weights; {allowed}"
     assert check(parse_spec(table(str(weights(tmp_path / "fits.pt"))), "test"), None)
 
 
@@ -144,9 +151,11 @@ def test_weights_that_are_not_to_be_had_are_refused_before_anything_starts(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for wanted, populations, said in (
-        ("imagenet", [{"name": "digits", "classes": [0, 1]}], "weights = imagenet: there is no"),
+        ("imagenet", [{"name": "digits", "classes": [0, 1]}], "imagenet: there is no"),
         ("other_classes", [{"name": "digits"}], "digits leaves 0 classes out"),
-        ("other_classes", [{"name": "xor", "sigma": 0.5}], "is a law, without any"),
+        ("other_classes", [{"name": "xor", "sigma": 0.5}], "is a law, and has no others"),
     ):
-        with pytest.raises(SpecError, match=f"^hyperparameters.resnet18_pretrained: .*{said}"):
+        with pytest.raises(
+            SpecError, match=f"^hyperparameters.resnet18_pretrained.weights = .*{said}"
+        ):
             check(parse_spec(table(wanted, populations=populations), "test"), None)
