@@ -1,7 +1,7 @@
 """Means over seeds of columns of measured trials: `python docs/means.py FOLDER COLUMN ...`.
 
-One line for each cell and column: mean, 95% interval by Student's t over seeds, number of seeds. It is
-of seeds alone: test examples are the same for all.
+One line for each cell and column: mean, 95% interval by Student's t over seeds, number of seeds.
+It is of seeds alone: test examples are the same for all.
 """
 
 import sys

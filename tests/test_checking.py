@@ -170,7 +170,7 @@ def test_what_is_sound_is_described(sound):
     [
         ("Nowhere", {}, "there is no Nowhere in it"),
         ("Refuses", {}, "mine: Refuses(input_shape=(2,), num_classes=2, depth=1) raises Runtime"),
-        ("Good", {"colour": "red"}, "mine: Good has no parameter colour; allowed: input_shape"),
+        ("Good", {"colour": "red"}, "mine: Good has no parameter colour; allowed: width, dropout"),
         ("Good", {"dropout": 1.5}, "raises ValueError: dropout probability"),
         ("OneLogit", {}, "mine at depth 1 on xor: returns shape (4, 1) for a batch of 4, not"),
         ("Squeezed", {}, "returns shape (2,) for a batch of 1, not logits (1, 2)"),
