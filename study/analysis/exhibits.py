@@ -9,14 +9,14 @@
     features/points      (N, 2)  a plane of the features of a sample that all trials share
     features/labels      (N,)    its classes
     features/gram        (N, N)  the centred Gram matrix of its features
-    samples/images       (M, C, H, W)  generated, from the noise that all trials share
-    samples/real         (M, C, H, W)  evaluation examples
-    samples/along        (S, J, ...)   the first of those, while the model was trained
-    samples/along_steps  (S,)    the optimizer steps before each of these looks
-    samples/points       (P, d)  generated where examples are points
-    samples/real_points  (P, d)  evaluation examples
+    samples/images       (J, C, H, W)  generated, from the noise that all trials share
+    samples/real         (J, C, H, W)  evaluation examples
+    samples/along        (A, ...)  the first of those, while the model was trained
+    samples/along_steps  (A,)    the optimizer steps before each of these looks
+    samples/points       (D, d)  generated where examples are points
+    samples/real_points  (D, d)  evaluation examples
 
-    reconstructions/originals (N', C, H, W)  first examples of each class, reconstructions/labels
+    reconstructions/originals (E, C, H, W)  first examples of each class, reconstructions/labels
     reconstructions/decoded, drawn           what comes back; of latents that are drawn too
     traversals/images    (L, S, C, H, W)     along latents (L,), at values (L, S)
     traversals/plane     (Q, Q, C, H, W)     over two latents, at plane_values (2, Q)
@@ -52,7 +52,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = Mapping[str, Array]
 """Of one trial, by key."""
 
-# dtype kinds of a key, and its shape: the same letter is the same length, a number that length
+# dtype kinds of a key, and its shape: the same letter is the same length, a number that length.
+# One trial may leave every exhibit: two of them share a letter only where it is one length.
 _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "confusion/counts": ("iu", ("K", "K")),
     "decision_map/rule": ("biu", ("G", "G")),
@@ -83,11 +84,11 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "pca/quality": ("f", (3,)),
     "tsne/points": ("f", ("P", 2)),
     "tsne/quality": ("f", (3,)),
-    "samples/images": ("f", ("M", "C", "H", "W")),
-    "samples/real": ("f", ("M", "C", "H", "W")),
-    "samples/along_steps": ("iu", ("S",)),
-    "samples/points": ("f", ("P", "d")),
-    "samples/real_points": ("f", ("P", "d")),
+    "samples/images": ("f", ("J", "C", "H", "W")),
+    "samples/real": ("f", ("J", "C", "H", "W")),
+    "samples/along_steps": ("iu", ("A",)),
+    "samples/points": ("f", ("D", "d")),
+    "samples/real_points": ("f", ("D", "d")),
 }
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),
