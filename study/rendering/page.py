@@ -22,6 +22,7 @@ from study.rendering.per_class import class_tables
 from study.rendering.pictures import Picture
 from study.rendering.style import ERROR_COLOURS
 from study.rendering.summary import flatten, summarise
+from study.rendering.terminal import known_errors
 from study.rendering.units import Unit, unit_of
 from study.rendering.words import (
     FAULT_WORDS,
@@ -74,6 +75,8 @@ def render_page(
         generated=generation_number,
         fault=FAULT_WORDS.__getitem__,
         interval=interval_of,
+        known=_known,
+        known_errors=known_errors,
         mark=mark_of,
         number=number_of,
         size=size_words,
@@ -146,6 +149,11 @@ def _without_floor(rows: Sequence[Row]) -> list[tuple[TaskRows, list[str]]]:
     """Return the populations on which R* is unknown, by task."""
     found = [(task, populations_without_floor(task.rows)) for task in split_by_task(rows)]
     return [(task, names) for task, names in found if names]
+
+
+def _known(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """Return the columns that any row knows: a column of dashes only is not shown."""
+    return [name for name in names if any(row[name] is not None for row in rows)]
 
 
 def _subscripts(text: str) -> Markup:

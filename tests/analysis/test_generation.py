@@ -83,5 +83,5 @@ def test_a_sentence_has_the_numbers_of_all_in_order_of_the_distance() -> None:
         "beta_vae 1: squared MMD 0.23 [-0.15, 0.61], Fréchet distance 83 [0, 223], precision "
     )
     # seeds that are all alike say nothing of their spread
-    assert "recall 0.25; gan 1: squared MMD" in line
+    assert "recall 0.250; gan 1: squared MMD" in line
     assert "Fréchet distance 160, precision" in line
