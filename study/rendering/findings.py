@@ -8,6 +8,7 @@ from study.analysis.results import Results
 from study.rendering.answers import Answer, answers
 from study.rendering.caveats import caveats, first_reason
 from study.rendering.changes import Changes, changes
+from study.rendering.cross_validation import cross_validation_lines
 from study.rendering.differences import crossover_sentences
 from study.rendering.faults import distinct_cells, populations_of
 from study.rendering.generation import generation_lines
@@ -20,6 +21,7 @@ _MOST_CLAUSES = 3  # populations in a sentence of the headline
 _INDENT = "  "
 KNEES_TITLE = "Knee of the risk against the latent dimension k [95% interval]"
 CLASSES_TITLE = "Reconstruction by class: mean squared error [95% interval]"
+FOLDS_TITLE = "Cross-validation of the winners [95% interval]"
 GENERATED_TITLE = "What was generated, at T: means over seeds [95% interval]"
 CHANGES_TITLE = "What changes the errors (told where the two intervals do not meet)"
 
@@ -36,6 +38,7 @@ class Findings:
         knees: of the risk against the latent dimension.
         classes: the easiest and the hardest to reconstruct.
         generated: what generated examples are like, by population.
+        cross_validation: of the winners, by cell.
         rankings: families over all cells of a population, and by sample size.
         caveats: what limits all this.
     """
@@ -47,6 +50,7 @@ class Findings:
     knees: tuple[str, ...]
     classes: tuple[str, ...]
     generated: tuple[str, ...]
+    cross_validation: tuple[str, ...]
     rankings: tuple[str, ...]
     caveats: tuple[str, ...]
 
@@ -75,6 +79,7 @@ def find(study: Study, results: Results) -> Findings:
         knees=tuple(knee_lines(results.knees)),
         classes=tuple(class_lines(results.per_class, results.knees)),
         generated=tuple(generation_lines(results.generation)),
+        cross_validation=tuple(cross_validation_lines(results.cross_validation)),
         rankings=(
             *(_sentence([one.details]) for one in ranked),
             *crossover_sentences(results.crossovers),
@@ -134,6 +139,7 @@ def findings_text(found: Findings) -> str:
         (KNEES_TITLE, found.knees),
         (CLASSES_TITLE, found.classes),
         (GENERATED_TITLE, found.generated),
+        (FOLDS_TITLE, found.cross_validation),
         ("Families compared", found.rankings),
         ("Before you believe it", found.caveats),
     ):

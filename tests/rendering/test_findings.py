@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from study.analysis.decisions import Decisions
 from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results
 from study.analysis.table import build_trials
@@ -320,7 +321,7 @@ class TestCaveats:
     def test_one_restart_is_why_estimation_has_no_interval(self) -> None:
         bare = {"estimation": (0.09, None, None), "limit_restarts": 1, "num_seeds": 5}
         study, results = _parts(landscape_frame(real("a", **bare), real("b", **bare), real("c")))
-        kept = replace(study, decisions=object())  # they are there; nothing is read of them
+        kept = replace(study, decisions=Decisions(Path("none")))
         (text,) = [line for line in caveats(kept, results) if "intervals are unknown" in line]
         assert text == (
             "In 2 of 3 cells intervals are unknown, since U_A is of a single restart "
@@ -331,7 +332,7 @@ class TestCaveats:
         bare = {"estimation": (0.09, None, None), "num_seeds": 5}
         one, two = real("a", **bare, limit_restarts=1), real("b", **bare, limit_restarts=2)
         study, results = _parts(landscape_frame(one, two))
-        kept = replace(study, decisions=object())
+        kept = replace(study, decisions=Decisions(Path("none")))
         (text,) = [line for line in caveats(kept, results) if "intervals are unknown" in line]
         assert "in 1, since U_A is of a single restart" in text
         assert "in 1, since decisions of some of their trials are missing or unusable." in text
