@@ -52,6 +52,25 @@ def check_weights(asked: Sequence[Mapping[str, Any]], *, timeout_s: float = 120.
         _answer({"networks": [], "weights": list(asked)}, timeout_s)
 
 
+def least_sizes(
+    asked: Sequence[Mapping[str, Any]], *, timeout_s: float = 120.0
+) -> list[tuple[int, int] | None]:
+    """Count the parameters of the smallest network of every architecture asked about.
+
+    Args:
+        asked: plain data: family, depth, input_shape, num_classes and hyperparameters.
+        timeout_s: seconds for all of it.
+
+    Returns:
+        Of each its parameters and its depth's budget, where that is exceeded by more than a
+        network may; else, or where the family meets none, None.
+    """
+    if not asked:
+        return []
+    found = _answer({"networks": [], "sizes": list(asked)}, timeout_s)["sizes"]
+    return [None if held is None else (held[0], held[1]) for held in found]
+
+
 def _answer(request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
     try:
         text = json.dumps(request)

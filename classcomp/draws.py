@@ -176,8 +176,8 @@ class Draws:
         targets = None
         if posterior is not None:
             rho = self.population.label_noise if noisy else 0.0
-            noised = noisy_posterior(posterior, rho)
-            targets = torch.from_numpy(noised.astype(np.float32)).to(self.device)
+            wanted = noisy_posterior(posterior, rho)
+            targets = torch.from_numpy(wanted.astype(np.float32)).to(self.device)
         return *self._tensors(sample.x, labels), targets
 
     def validation(self, num: int) -> Examples:
@@ -185,8 +185,7 @@ class Draws:
 
         Of real images, as many as are held out for it, if those are fewer.
         """
-        available = self.population.num_available("validation")
-        num = num if available is None else min(num, available)
+        num = self._num_held_out(num)
         sample = self.population.sample(num, self._rng("validation"), split="validation")
         labels = self._flipped(sample.labels, self._rng("validation_noise"))
         inputs, noisy = self._tensors(sample.x, labels)
@@ -219,6 +218,10 @@ class Draws:
     def is_law_known(self) -> bool:
         """Whether examples can be drawn without end."""
         return self.population.num_available("train") is None
+
+    def _num_held_out(self, num: int) -> int:
+        available = self.population.num_available("validation")
+        return num if available is None else min(num, available)
 
     def _rng(self, stream: str) -> np.random.Generator:
         return np.random.default_rng(self.streams[stream])

@@ -58,9 +58,7 @@ class NoisyDraws(Draws):
 
     def validation(self, num: int) -> Examples:
         """What a search scores proposals on; of real images as many as are held out for it."""
-        available = self.population.num_available("validation")
-        num = num if available is None else min(num, available)
-        return self._pairs(num, self._rng("validation"), "validation")
+        return self._pairs(self._num_held_out(num), self._rng("validation"), "validation")
 
     def evaluation(self) -> Examples:
         """A fresh draw of the noisy law, or the whole test split of real images with its noise."""

@@ -18,6 +18,7 @@ TABLES = {
     "landscape": ("one row per cell: errors with intervals", schema.LANDSCAPE_COLUMNS),
     "best_in_class": ("one row per law, family, depth and m", schema.BEST_IN_CLASS_COLUMNS),
     "comparisons": ("one row per pair of families", schema.COMPARISON_COLUMNS),
+    "crossovers": ("one row per pair of families, over n", schema.CROSSOVER_COLUMNS),
     "learning_curves": ("one row per law, family and depth", schema.LEARNING_CURVE_COLUMNS),
     "cross_entropy": ("one row per cell, in nats", schema.CROSS_ENTROPY_COLUMNS),
     "ensembles": ("one row per cell: the seeds' vote", schema.ENSEMBLE_COLUMNS),

@@ -54,6 +54,8 @@ def _family(
     teaches: bool = True,
     trainable: tuple[str, ...] = (),
     most_depth: int = MOST_DEPTH,
+    most_coordinates: int | None = None,
+    grows_with_input: bool = False,
 ) -> FamilySpace:
     """`optional` names what may be asked for although it is not searched by default.
 
@@ -68,6 +70,8 @@ def _family(
         limits={n: limits[n] for n in (*module.DEFAULTS, *optional, "width") if n in limits},
         teaches=teaches,
         most_depth=most_depth,
+        most_coordinates=most_coordinates,
+        grows_with_input=grows_with_input,
     )
 
 
@@ -81,7 +85,7 @@ _RESNET18: dict[str, Any] = {
 }
 
 SPACES: dict[str, FamilySpace] = {
-    "linear": _family(linear, takes="vectors"),
+    "linear": _family(linear, takes="vectors", grows_with_input=True),
     "vgg": _family(vgg, takes="images", optional=_IN_TRAINING),
     "resnet": _family(resnet, takes="images", optional=_IN_TRAINING),
     "unet": _family(unet, takes="images", optional=_IN_TRAINING),
@@ -92,7 +96,11 @@ SPACES: dict[str, FamilySpace] = {
         autoencoder, takes="images", task="reconstruction", optional=("grid",), teaches=False
     ),
     "linear_autoencoder": _family(
-        linear_autoencoder, takes="any", task="reconstruction", teaches=False
+        linear_autoencoder,
+        takes="any",
+        task="reconstruction",
+        teaches=False,
+        grows_with_input=True,
     ),
     "beta_vae": _family(
         beta_vae, takes="images", task="reconstruction", optional=("grid",), teaches=False
@@ -113,9 +121,15 @@ SPACES: dict[str, FamilySpace] = {
         optional=("grid",),
         teaches=False,
     ),
-    "linear_denoiser": _family(linear_denoiser, takes="any", task="denoising", teaches=False),
+    "linear_denoiser": _family(
+        linear_denoiser, takes="any", task="denoising", teaches=False, grows_with_input=True
+    ),
     "gan": _family(gan, takes="images", task="generation", teaches=False),
     "gaussian_generator": _family(
-        gaussian_generator, takes="any", task="generation", teaches=False
+        gaussian_generator,
+        takes="any",
+        task="generation",
+        teaches=False,
+        most_coordinates=gaussian_generator.MOST_COORDINATES,
     ),
 }

@@ -8,6 +8,8 @@ from typing import Any
 from search_spaces.domains import Domain, is_number
 
 MOST_DEPTH = 8
+MIN_IMAGE_SIDE = 4
+"""Pixels, of every family that sees images: blocks are pooled."""
 FREE_WIDTH = 16
 """Channels of the first block, or units of a hidden layer, where no parameter budget is met and
 no `width` is asked for."""
@@ -122,6 +124,9 @@ class FamilySpace:
             may be asked for more (`defaults`), which only its constructor can judge.
         teaches: whether a network of it can be the law that others learn (`classcomp.teachers`).
         most_depth: the largest depth it has.
+        most_coordinates: the longest input that it takes; None: any.
+        grows_with_input: whether no layer of it may be narrower than the input or the output
+            allows, so that long inputs exceed a parameter budget.
     """
 
     space: dict[str, Domain]
@@ -131,3 +136,27 @@ class FamilySpace:
     limits: Mapping[str, Limits | Truth | Words] = field(default_factory=dict)
     teaches: bool = False
     most_depth: int = MOST_DEPTH
+    most_coordinates: int | None = None
+    grows_with_input: bool = False
+
+    def refusal(
+        self, vector_shape: tuple[int, ...], image_shape: tuple[int, ...] | None
+    ) -> str | None:
+        """Return why no network of the family can see such examples, or None where one can.
+
+        Args:
+            vector_shape: `(d,)`.
+            image_shape: `(C, H, W)`, or None where nothing is rendered, which is not judged here.
+        """
+        sees_images = self.takes != "vectors" and image_shape is not None
+        shape = image_shape if sees_images and image_shape is not None else vector_shape
+        if sees_images and min(shape[1:]) < MIN_IMAGE_SIDE:
+            rows, columns = shape[1:]
+            return (
+                f"images of {rows} x {columns} pixels; allowed are at least "
+                f"{MIN_IMAGE_SIDE} x {MIN_IMAGE_SIDE}"
+            )
+        num = math.prod(shape)
+        if self.most_coordinates is not None and num > self.most_coordinates:
+            return f"{num:,} coordinates; allowed are at most {self.most_coordinates:,}"
+        return None

@@ -97,16 +97,17 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     environment.prepare()  # before Ray is imported
     from study.engine.timing import timer
 
-    _tell_samples(spec, place.options)
+    _tell_beforehand(spec, place.options)
     describe(spec, records, timer(place.store.address, place.options.data_dir), Console())
     return cli.OK
 
 
-def _tell_samples(spec: StudySpec, options: argparse.Namespace) -> None:
-    """Says how far samples of real data overlap."""
+def _tell_beforehand(spec: StudySpec, options: argparse.Namespace) -> None:
+    """Says how far samples of real data overlap, and where a parameter budget is not to be met."""
     from study.planning.samples import sample_lines
+    from study.planning.sizes import size_lines
 
-    for line in sample_lines(spec, options.data_dir):
+    for line in (*sample_lines(spec, options.data_dir), *size_lines(spec, options.data_dir)):
         print(line)
 
 
@@ -128,7 +129,7 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     begin = time.monotonic()
     ending: Exception | None = None
     if not is_over:
-        _tell_samples(spec, place.options)
+        _tell_beforehand(spec, place.options)
         records, ending = _sweep(spec, whole, records, code, place)
     else:
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")

@@ -69,15 +69,17 @@ def _status(directory: str) -> str:
         records, warnings = ledger.read()
         check_protocol(records, store.shown)  # of another one, its study file is too
         spec = read_spec(str(folder / "study.toml"))
+        # A driver writes it when it begins.
+        began = store.written_at("study.toml") if ledger.is_held() else None
     rows = shutil.get_terminal_size(fallback=(100, 40)).lines
-    return describe(spec, records, warnings, ledger.is_held(), time.time(), rows)
+    return describe(spec, records, warnings, began, time.time(), rows)
 
 
 def describe(
     spec: StudySpec,
     records: Sequence[Record],
     warnings: Sequence[str],
-    is_running: bool,
+    began: float | None,
     now: float,
     rows: int,
 ) -> str:
@@ -87,17 +89,17 @@ def describe(
         spec: what is asked.
         records: what is finished.
         warnings: of reading the ledger.
-        is_running: whether a driver holds it.
+        began: when the driver that holds it did, in seconds since 1970; None: none holds it.
         now: seconds since 1970.
         rows: of the screen; cells that do not fit are only counted.
     """
     totals = total_by_role(spec, records)
-    is_over = not is_running and is_complete(spec, records)
-    state = "a driver is at work" if is_running else "finished" if is_over else "nobody at work"
+    is_over = began is None and is_complete(spec, records)
+    state = "a driver is at work" if began is not None else "finished" if is_over else "nobody at work"
     lines = [f"{spec.name} · {state} · {len(records)} of {sum(totals.values())} trials finished"]
     if is_over and any(_count(records, role) < total for role, total in totals.items()):
         lines.append("the others cannot start: every proposal of their search failed")
-    lines.append(_clock({} if is_over else totals, records, is_running, now))
+    lines.append(_clock({} if is_over else totals, records, began, now))
     lines += [f"warning: {warning}" for warning in warnings]
     lines += ["", *_roles(totals, records), *_failures(records), ""]
     lines += _cells(spec, records, max(MIN_CELLS, rows - len(lines) - 4))
@@ -127,23 +129,25 @@ def last_stretch(records: Sequence[Record], until: float | None) -> Stretch | No
 
 
 def _clock(
-    totals: Mapping[str, int], records: Sequence[Record], is_running: bool, now: float
+    totals: Mapping[str, int], records: Sequence[Record], began: float | None, now: float
 ) -> str:
-    stretch = last_stretch(records, now if is_running else None)
+    last = max((_finished(record) for record in records if record.get("finished_at")), default=0.0)
+    is_new = began is not None and last < began  # the pause before its first trial is no work
+    stretch = last_stretch(records, None if began is None or is_new else now)
     if stretch is None:
         return "no trial has finished yet"
     parts = [
-        f"at work for {duration(stretch.seconds)}"
-        if is_running
-        else f"was at work for {duration(stretch.seconds)}",
-        f"{60 * stretch.num_trials / stretch.seconds:.1f} trials a minute",
+        f"at work for {duration(max(0.0, now - began))}, without a finished trial yet"
+        if began is not None and is_new
+        else f"{'was ' if began is None else ''}at work for {duration(stretch.seconds)}",
     ]
+    if not is_new:
+        parts.append(f"{60 * stretch.num_trials / stretch.seconds:.1f} trials a minute")
     left = seconds_left(totals, records, stretch.parallel)
     if left is None:
         parts.append("time left unknown")
     elif left:
-        parts.append(f"about {duration(left)} left" + ("" if is_running else " once resumed"))
-    last = max(_finished(record) for record in records if record.get("finished_at"))
+        parts.append(f"about {duration(left)} left" + (" once resumed" if began is None else ""))
     parts.append(f"last trial finished {duration(max(0.0, now - last))} ago")
     return " · ".join(parts)
 

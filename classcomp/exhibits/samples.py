@@ -1,7 +1,9 @@
 """What a model generates, to be looked at."""
 
 import numpy as np
+from torch import Tensor
 
+from classcomp.exhibits.images import kept_images
 from classcomp.models.base import Generates
 from classcomp.tasks import Evaluation
 from classcomp.tasks.generation import drawn
@@ -19,8 +21,7 @@ def sample_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
     """
     names = ("images", "real") if _are_images(evaluation) else ("points", "real_points")
     made = _drawn(evaluation)
-    real = evaluation.examples.inputs[: len(made)].cpu().numpy()
-    return {names[0]: made, names[1]: np.ascontiguousarray(real)}
+    return {names[0]: made, names[1]: _kept(evaluation.examples.inputs[: len(made)])}
 
 
 def sample_look(evaluation: Evaluation) -> dict[str, np.ndarray]:
@@ -37,5 +38,8 @@ def _drawn(evaluation: Evaluation) -> np.ndarray:
     assert isinstance(evaluation.model, Generates)
     most = NUM_IMAGES if _are_images(evaluation) else NUM_POINTS
     num = min(most, len(evaluation.examples.labels))
-    found = drawn(evaluation.model, num, evaluation.generator())
-    return np.ascontiguousarray(found.cpu().numpy(), dtype=np.float32)
+    return _kept(drawn(evaluation.model, num, evaluation.generator()))
+
+
+def _kept(examples: Tensor) -> np.ndarray:
+    return kept_images(examples) if examples.ndim == 4 else examples.float().cpu().numpy()

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from classcomp.models.initialisation import initialise_layers
+from search_spaces.family import MIN_IMAGE_SIDE
 
 MAX_DEPTH = 8
-MIN_IMAGE_SIDE = 4
 MAX_LATENT_DIM = 4_096
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from classcomp.models.base import (
     MAX_LATENT_DIM,
     ImageConfig,
+    Model,
     check_integer,
     check_real,
     check_share,
@@ -149,6 +151,38 @@ def convolution_block(in_channels: int, out_channels: int, *, batch_norm: bool) 
     """Return a 3x3 convolution, ReLU and, if asked for, batch normalisation."""
     convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1)
     return nn.Sequential(convolution, *finish(out_channels, batch_norm))
+
+
+class ConvolutionalCoders(Model):
+    """Encoder, a linear latent layer and decoder, and what training does to inputs and weights."""
+
+    takes: ClassVar[str] = "images"
+
+    def __init__(self, config: CoderConfig, width: float) -> None:
+        super().__init__()
+        self.l1, self.l2, self.flips = config.l1, config.l2, config.flips
+        self.encoder = ConvolutionalEncoder(config, width)
+        self.latent = nn.Linear(self.encoder.num_features, config.latent_dim)
+        self.decoder = ConvolutionalDecoder(config, width, self.encoder.blocks)
+
+    def features(
+        self, inputs: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch latents"]:
+        """Return the latent layer."""
+        latents: Tensor = self.latent(self.encoder(inputs))
+        return latents
+
+    def penalised_error(
+        self,
+        inputs: Float[Tensor, "batch channels height width"],
+        wanted: Float[Tensor, "batch channels height width"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, ""]:
+        """Return the mean squared error of a coordinate, and the penalties on the weights."""
+        latents = self.latent(self.encoder(inputs, generator))
+        error = self.decoder(latents, generator) - wanted
+        found: Tensor = error.square().mean() + weight_penalty(self, l1=self.l1, l2=self.l2)
+        return found
 
 
 def weight_penalty(module: nn.Module, *, l1: float, l2: float) -> Float[Tensor, ""] | float:

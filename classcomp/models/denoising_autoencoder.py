@@ -1,20 +1,14 @@
 """Denoising autoencoder: noisy images through a bottleneck, and the clean ones out of it."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from classcomp.models.augmentation import turned_at_random
 from classcomp.models.base import Batch, Denoiser
-from classcomp.models.convolutional_coders import (
-    CoderConfig,
-    ConvolutionalDecoder,
-    ConvolutionalEncoder,
-    weight_penalty,
-)
+from classcomp.models.convolutional_coders import CoderConfig, ConvolutionalCoders
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,24 +18,8 @@ class Config(CoderConfig):
     latent_dim: int = 16
 
 
-class DenoisingAutoencoder(Denoiser):
+class DenoisingAutoencoder(ConvolutionalCoders, Denoiser):
     """`autoencoder`'s network, of which the clean image is asked (Vincent et al. 2008)."""
-
-    takes: ClassVar[str] = "images"
-
-    def __init__(self, config: Config, width: float) -> None:
-        super().__init__()
-        self.l1, self.l2, self.flips = config.l1, config.l2, config.flips
-        self.encoder = ConvolutionalEncoder(config, width)
-        self.latent = nn.Linear(self.encoder.num_features, config.latent_dim)
-        self.decoder = ConvolutionalDecoder(config, width, self.encoder.blocks)
-
-    def features(
-        self, inputs: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch latents"]:
-        """Return the latent layer."""
-        latents: Tensor = self.latent(self.encoder(inputs))
-        return latents
 
     def forward(
         self, inputs: Float[Tensor, "batch channels height width"]
@@ -57,7 +35,4 @@ class DenoisingAutoencoder(Denoiser):
         if self.training and self.flips:
             turned = turned_at_random(torch.cat([noisy, clean], dim=1), generator)
             noisy, clean = turned.chunk(2, dim=1)
-        latents = self.latent(self.encoder(noisy, generator))
-        error = self.decoder(latents, generator) - clean
-        found: Tensor = error.square().mean() + weight_penalty(self, l1=self.l1, l2=self.l2)
-        return found
+        return self.penalised_error(noisy, clean, generator)

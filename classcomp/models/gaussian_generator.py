@@ -10,8 +10,7 @@ from torch import Tensor
 
 from classcomp.models.base import ArchitectureConfig, Model, Objective
 from classcomp.models.gaussian_latents import draw_normal
-
-MAX_COORDINATES = 4_096
+from search_spaces.gaussian_generator import MOST_COORDINATES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,9 +23,9 @@ class Config(ArchitectureConfig):
 
     def __post_init__(self) -> None:
         ArchitectureConfig.__post_init__(self)
-        if math.prod(self.input_shape) > MAX_COORDINATES:
+        if math.prod(self.input_shape) > MOST_COORDINATES:
             raise ValueError(
-                f"input_shape must have {MAX_COORDINATES} coordinates at most for a fitted "
+                f"input_shape must have {MOST_COORDINATES} coordinates at most for a fitted "
                 f"Gaussian, got {self.input_shape!r}"
             )
 

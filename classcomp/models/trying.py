@@ -14,10 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from classcomp.models import build, count_parameters
+from classcomp.models import (
+    FAMILIES,
+    build,
+    count_parameters,
+    hyperparameter_names,
+    meets_budget,
+    parameter_budget,
+)
 from classcomp.models.base import ArchitectureConfig, Batch, Classifier
 from classcomp.models.own import OwnFamily, build_own, has_matched_width, own_family
 from classcomp.models.pretrained_weights import fitted, read_weights
+from classcomp.models.widths import matched_width
 from classcomp.trial import Network
 from classcomp.wording import one_line
 
@@ -34,10 +42,11 @@ def main(answer: Path) -> None:
             networks[network["name"]] = check_network(network, request)
         for asked in request.get("weights", ()):
             check_weights(asked)
+        sizes = [least_size(asked) for asked in request.get("sizes", ())]
     except ValueError as error:
         _write(answer, {"error": str(error)})
     else:
-        _write(answer, {"networks": networks})
+        _write(answer, {"networks": networks, "sizes": sizes})
 
 
 def check_weights(asked: Mapping[str, Any]) -> None:
@@ -56,6 +65,24 @@ def check_weights(asked: Mapping[str, Any]) -> None:
         generator=torch.Generator().manual_seed(0),
     )
     fitted(read_weights(asked["path"]), model.get_submodule("body"), repr(asked["path"]))
+
+
+def least_size(asked: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Count the parameters of a family's smallest network, as `classcomp.checking.least_sizes`."""
+    family = FAMILIES[asked["family"]]
+    if family.width is not matched_width:
+        return None
+    names = hyperparameter_names(asked["family"])
+    own = {name: value for name, value in asked["hyperparameters"].items() if name in names}
+    depth, shape = asked["depth"], tuple(asked["input_shape"])
+    config = family.config(
+        depth=depth, input_shape=shape, num_classes=asked["num_classes"], **own
+    )
+    with torch.device("meta"):
+        smallest = family.module(config, 1.0)
+    if meets_budget(smallest, depth) or count_parameters(smallest) < parameter_budget(depth):
+        return None
+    return count_parameters(smallest), parameter_budget(depth)
 
 
 def check_network(network: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,6 +116,10 @@ class Population(Protocol):
     def image_shape(self) -> tuple[int, int, int] | None:
         """`(C, H, W)`, or None where points are not rendered."""
 
+    @property
+    def has_unit_pixels(self) -> bool:
+        """Whether pixels of `images` lie in [0, 1] for certain, so that they have a peak, 1."""
+
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         """Draw `num` examples; synthetic laws ignore `split`, real ones draw without replacement.
 
@@ -170,6 +174,10 @@ class Population(Protocol):
 
     def without_feature_noise(self) -> Self:
         """What `with_feature_noise` was asked of."""
+
+    @property
+    def undistorted(self) -> Self:
+        """The law as it was before any distortion of x and the priors."""
 
     def with_imbalance(self, odds: float) -> Self:
         """Multiply the prior odds of class 1 against every other class by `odds`."""

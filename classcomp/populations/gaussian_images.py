@@ -42,6 +42,7 @@ class GaussianImages:
         size: pixels per side; one channel.
         label_noise: flip probability of training labels.
         feature_noise: tau of the noise that is in the variances.
+        origin: the law before distortions; None: there were none.
     """
 
     label: str
@@ -51,6 +52,7 @@ class GaussianImages:
     size: int
     label_noise: float = 0.0
     feature_noise: float = 0.0
+    origin: "GaussianImages | None" = None
 
     @property
     def num_classes(self) -> int:
@@ -67,6 +69,10 @@ class GaussianImages:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         return (1, self.size, self.size)
+
+    @property
+    def has_unit_pixels(self) -> bool:
+        return False
 
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         check_split(split)
@@ -121,7 +127,8 @@ class GaussianImages:
 
     def with_feature_noise(self, tau: float) -> "GaussianImages":
         total = math.hypot(self.feature_noise, check_feature_noise(tau))
-        return replace(self, variances=self._widened(tau**2), feature_noise=total)
+        variances = self._widened(tau**2)
+        return replace(self, variances=variances, feature_noise=total, origin=self.undistorted)
 
     def without_feature_noise(self) -> "GaussianImages":
         variances = self._widened(-(self.feature_noise**2))
@@ -148,16 +155,20 @@ class GaussianImages:
     def _widened(self, variance: float) -> tuple[float, float]:
         return (self.variances[0] + variance, self.variances[1] + variance)
 
+    @property
+    def undistorted(self) -> "GaussianImages":
+        return self.origin or self
+
     def with_imbalance(self, odds: float) -> "GaussianImages":
         tilted = tilt_prior(self.prior, check_odds(odds))
-        return replace(self, prior_of_one=float(tilted[1]))
+        return replace(self, prior_of_one=float(tilted[1]), origin=self.undistorted)
 
     def with_overlap(self, s: float) -> "GaussianImages":
         """The two pixel means towards their midpoint; equal means stay as they are."""
         if check_overlap(s) == 0:
             return self
         middle, half = sum(self.means) / 2, (1 - s) * (self.means[1] - self.means[0]) / 2
-        return replace(self, means=(middle - half, middle + half))
+        return replace(self, means=(middle - half, middle + half), origin=self.undistorted)
 
     def with_label_noise(self, rho: float) -> "GaussianImages":
         total = combine_label_noise(self.label_noise, check_label_noise(rho), 2)

@@ -47,6 +47,7 @@ class GaussianMixture:
         channels: of the pictures.
         label_noise: flip probability of training labels.
         feature_noise: tau of the noise that is in the law.
+        origin: the law before distortions; None: there were none.
     """
 
     label: str
@@ -56,6 +57,7 @@ class GaussianMixture:
     channels: int = 1
     label_noise: float = 0.0
     feature_noise: float = 0.0
+    origin: "GaussianMixture | None" = None
 
     @property
     def num_classes(self) -> int:
@@ -72,6 +74,10 @@ class GaussianMixture:
     @property
     def image_shape(self) -> tuple[int, int, int] | None:
         return None if self.rendering == "none" else (self.channels, self.size, self.size)
+
+    @property
+    def has_unit_pixels(self) -> bool:
+        return self.rendering == "bump"
 
     @property
     def frame(self) -> tuple[tuple[float, float], ...]:
@@ -116,7 +122,7 @@ class GaussianMixture:
 
     def with_feature_noise(self, tau: float) -> "GaussianMixture":
         total = math.hypot(self.feature_noise, check_feature_noise(tau))
-        return replace(self, law=self.law.noised(tau), feature_noise=total)
+        return replace(self._moved(self.law.noised(tau)), feature_noise=total)
 
     def without_feature_noise(self) -> "GaussianMixture":
         return replace(self, law=self.law.denoised(self.feature_noise), feature_noise=0.0)
@@ -141,12 +147,19 @@ class GaussianMixture:
         share = self.law.dim / (self.channels * self.size**2) if as_images else 1.0
         return BayesRisk(value=share * found.value, standard_error=share * found.standard_error)
 
+    @property
+    def undistorted(self) -> "GaussianMixture":
+        return self.origin or self
+
+    def _moved(self, law: MixtureLaw) -> "GaussianMixture":
+        return replace(self, law=law, origin=self.undistorted)
+
     def with_imbalance(self, odds: float) -> "GaussianMixture":
-        return replace(self, law=self.law.tilted(check_odds(odds)))
+        return self._moved(self.law.tilted(check_odds(odds)))
 
     def with_overlap(self, s: float) -> "GaussianMixture":
         """Components that share one mean, as in `concentric`, are not changed by this."""
-        return replace(self, law=self.law.drawn_together(check_overlap(s)))
+        return self._moved(self.law.drawn_together(check_overlap(s)))
 
     def with_label_noise(self, rho: float) -> "GaussianMixture":
         total = combine_label_noise(self.label_noise, check_label_noise(rho), self.num_classes)

@@ -167,6 +167,17 @@ class RealData:
         num_channels, height, width = self.source.shape
         return (num_channels, height, width)
 
+    @property
+    def has_unit_pixels(self) -> bool:
+        """Of images without noise; of a user's own floats where all of them do."""
+        if self.image_shape is None or self.feature_noise > 0:
+            return False
+        arrays = self.source.arrays()
+        return all(
+            images.dtype == np.uint8 or (images.min() >= 0 and images.max() <= 1)
+            for images in (arrays.train_images, arrays.test_images)
+        )
+
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         check_num(num)
         pool = self._pool(split)
@@ -244,6 +255,10 @@ class RealData:
 
     def without_feature_noise(self) -> "RealData":
         return replace(self, feature_noise=0.0)
+
+    @property
+    def undistorted(self) -> "RealData":
+        return replace(self, odds=1.0, blend=0.0, feature_noise=0.0)
 
     def with_imbalance(self, odds: float) -> "RealData":
         return replace(self, odds=self.odds * check_odds(odds))

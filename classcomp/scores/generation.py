@@ -13,6 +13,8 @@ from classcomp.tasks.generation import discrepancy_of, drawn
 
 NUM_GENERATED = 2_048
 """Generated examples, and evaluation examples beside them."""
+FEWEST_PER_FEATURE = 5
+"""Examples of a feature below which no Frechet distance is told: its bias is not shared then."""
 NEIGHBOURS = 3
 """k of the manifolds, as in Kynkaanniemi et al. (2019)."""
 
@@ -34,7 +36,10 @@ def feature_columns(evaluation: Evaluation) -> dict[str, float]:
 
     `frechet_distance` of NUM_GENERATED generated images to as many evaluation images, or to half of
     them where there are fewer than twice that; `frechet_distance_real` of as many others to the
-    same: both share the bias of their number.
+    same. Both have a bias of their number, less of it where a law has less spread: with 40 examples
+    of 64 features .8 of the spread comes out nearer than real images in nine of ten draws, with
+    320 in none (.9 of it in 8%, .95 in half). Below FEWEST_PER_FEATURE examples of a feature
+    neither is told.
     """
     yard, images = yardstick(evaluation.population), evaluation.examples.inputs
     num = min(NUM_GENERATED, len(images) // 2)
@@ -43,12 +48,11 @@ def feature_columns(evaluation: Evaluation) -> dict[str, float]:
     assert isinstance(evaluation.model, Generates)
     generated = yard.see(drawn(evaluation.model, num, evaluation.generator())).double().numpy()
     real, others = (yard.see(part).double().numpy() for part in images[: 2 * num].split(num))
-    return {
-        "frechet_distance": frechet_distance(generated, real),
-        "frechet_distance_real": frechet_distance(others, real),
-        "precision": share_within(generated, real),
-        "recall": share_within(real, generated),
-    }
+    found = {"precision": share_within(generated, real), "recall": share_within(real, generated)}
+    if num >= FEWEST_PER_FEATURE * real.shape[1]:
+        found["frechet_distance"] = frechet_distance(generated, real)
+        found["frechet_distance_real"] = frechet_distance(others, real)
+    return found
 
 
 @torch.no_grad()

@@ -6,10 +6,14 @@ from classcomp.tasks import Evaluation
 
 
 def reconstruction_columns(evaluation: Evaluation) -> dict[str, float]:
-    """`reconstruction_mse` per coordinate in squared input units; of images `psnr_db`, peak 1."""
+    """`reconstruction_mse` per coordinate in squared input units, and `psnr_db`, peak 1.
+
+    The second of images in [0, 1]: others have no peak to hold an error against.
+    """
     mse = float(evaluation.reconstruction_errors.double().mean())
     found = {"reconstruction_mse": mse}
-    if evaluation.examples.inputs.ndim == 4 and mse > 0:
+    is_image = evaluation.examples.inputs.ndim == 4 and evaluation.population.has_unit_pixels
+    if is_image and mse > 0:
         found["psnr_db"] = psnr_db(mse)
     return found
 

@@ -1,6 +1,7 @@
 """What a task is: how a model is scored on examples, smaller is better."""
 
 import math
+from collections.abc import Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -148,6 +149,25 @@ class Task(Protocol):
         """
 
 
+def above_floor(floor: Mean, excess: Mean, terms: Float64[np.ndarray, " n"]) -> Assessment:
+    """Assess a rule by what its risk is above a floor that is known apart from the sample."""
+    error = float(np.hypot(floor.standard_error, excess.standard_error))
+    risk = Mean(value=floor.value + excess.value, standard_error=error)
+    return Assessment(risk=risk, floor=floor, excess=excess, terms=terms)
+
+
+def deviation(wanted: Float[Tensor, " n *shape"]) -> float:
+    """Mean squared deviation of examples from their mean, a coordinate: the error of a constant."""
+    points = wanted.double().flatten(1)
+    check_not_empty(points)
+    return float((points - points.mean(dim=0)).square().mean())
+
+
+def kept_terms(assessment: Assessment, branch: str) -> dict[str, np.ndarray]:
+    """`budget_terms` or `converged_terms` `(N,)`: the assessment's, in half the room."""
+    return {f"{branch}_terms": rounded_terms(assessment.terms)}
+
+
 def rounded_terms(terms: Float64[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Terms in half the room: float16, or float32 where the risk's unit asks for it.
 
@@ -168,7 +188,7 @@ def mean_of(terms: Float[np.ndarray, " n"]) -> Mean:
     return Mean(value=float(terms.mean()), standard_error=float(error))
 
 
-def check_not_empty(sample: np.ndarray) -> None:
+def check_not_empty(sample: Sized) -> None:
     """Raise ValueError where there is nothing to average over."""
     if len(sample) == 0:
         raise ValueError("an evaluation sample must hold at least one example, not 0")

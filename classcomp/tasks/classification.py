@@ -16,6 +16,7 @@ from classcomp.tasks.base import (
     Assessment,
     Evaluation,
     Mean,
+    above_floor,
     check_not_empty,
     mean_of,
     predict,
@@ -62,13 +63,10 @@ class Classification:
                 excess=None,
                 terms=(chosen != evaluation.labels).astype(np.float64),
             )
-        excess = excess_risk(eta, chosen)
-        error = float(np.hypot(bayes.standard_error, excess.standard_error))
-        return Assessment(
-            risk=Mean(value=bayes.value + excess.value, standard_error=error),
-            floor=Mean(value=bayes.value, standard_error=bayes.standard_error),
-            excess=excess,
-            terms=1 - eta[np.arange(len(eta)), chosen],
+        return above_floor(
+            Mean(value=bayes.value, standard_error=bayes.standard_error),
+            excess_risk(eta, chosen),
+            1 - eta[np.arange(len(eta)), chosen],
         )
 
     def kept(

@@ -17,9 +17,10 @@ from classcomp.tasks.base import (
     Assessment,
     Evaluation,
     Mean,
-    check_not_empty,
+    above_floor,
+    deviation,
+    kept_terms,
     mean_of,
-    rounded_terms,
     squared_errors,
 )
 
@@ -41,10 +42,8 @@ class Denoising:
 
     def scale(self, examples: Examples) -> float:
         """Mean squared deviation of the targets from their mean: the error of a constant."""
-        check_not_empty(examples.labels.cpu().numpy())
         assert examples.targets is not None
-        targets = examples.targets.double().flatten(1)
-        return float((targets - targets.mean(dim=0)).square().mean())
+        return deviation(examples.targets)
 
     def assess(self, evaluation: Evaluation) -> Assessment:
         """Risk, and the excess over the least error where the law is known.
@@ -58,20 +57,14 @@ class Denoising:
         assert present is not None
         least = population.least_error(as_images=present.takes_images)
         assert least is not None
-        excess = mean_of(terms)
-        error = float(np.hypot(least.standard_error, excess.standard_error))
-        return Assessment(
-            risk=Mean(value=least.value + excess.value, standard_error=error),
-            floor=Mean(value=least.value, standard_error=least.standard_error),
-            excess=excess,
-            terms=terms,
-        )
+        floor = Mean(value=least.value, standard_error=least.standard_error)
+        return above_floor(floor, mean_of(terms), terms)
 
     def kept(
         self, evaluation: Evaluation, assessment: Assessment, branch: str
     ) -> dict[str, np.ndarray]:
         """`budget_terms` or `converged_terms` `(N,)`: what each example adds to risk or excess."""
-        return {f"{branch}_terms": rounded_terms(assessment.terms)}
+        return kept_terms(assessment, branch)
 
 
 @torch.no_grad()

@@ -29,8 +29,8 @@ class Yardstick:
     Attributes:
         sees_features: whether x is seen as the frozen network's features: of real images.
         bandwidth: s of the kernel exp(-|x - y|^2 / (2 s^2)), in the unit of what is seen: s^2 is
-            the trace of its covariance under the law, half the mean squared distance of two
-            examples, so that the kernel of two at that distance is 1/e.
+            the trace of its covariance under the undistorted law, half the mean squared distance
+            of two examples, so that the kernel of two at that distance is 1/e.
         mixture: the law where it has a closed form.
     """
 
@@ -45,25 +45,31 @@ class Yardstick:
 
 @lru_cache(maxsize=64)
 def yardstick(population: Population) -> Yardstick:
-    """That of a population, as a model of its images sees it, or of its points if it has none."""
-    mixture = population.seen_mixture()
-    if mixture is not None:
-        bandwidth = math.sqrt(mixture.total_variance)
-        return Yardstick(sees_features=False, bandwidth=bandwidth, mixture=mixture)
+    """That of a population, as a model of its images sees it, or of its points if it has none.
+
+    However it is distorted, its bandwidth is the undistorted law's: one ruler for all severities.
+    """
+    clean = population.undistorted
+    mixture = clean.seen_mixture()
+    sees_features = population.image_shape is not None and isinstance(population, RealData)
+    variance = _variance(clean, sees_features) if mixture is None else mixture.total_variance
+    return Yardstick(
+        sees_features=sees_features,
+        bandwidth=math.sqrt(variance) or 1.0,  # of a law of one point any will do
+        mixture=population.seen_mixture(),
+    )
+
+
+def _variance(population: Population, sees_features: bool) -> float:
+    """The trace of the covariance of what is seen, from draws of a fixed seed."""
     whole = population
     if isinstance(population, RealData):  # one kernel for all seeds, however each divides the set
         whole = replace(population, split_seed=None)
     available = whole.num_available("whole_train") or NUM_FOR_BANDWIDTH
     rng = np.random.default_rng(0)
     x = whole.sample(min(NUM_FOR_BANDWIDTH, available), rng, split="whole_train").x
-    is_pictured = population.image_shape is not None
-    sees_features = is_pictured and isinstance(population, RealData)
-    shown = torch.from_numpy(whole.images(x) if is_pictured else whole.vectors(x))
-    variance = float(_seen(shown, sees_features).double().var(dim=0).sum())
-    # Of a law of one point any bandwidth will do.
-    return Yardstick(
-        sees_features=sees_features, bandwidth=math.sqrt(variance) or 1.0, mixture=None
-    )
+    shown = torch.from_numpy(whole.vectors(x) if whole.image_shape is None else whole.images(x))
+    return float(_seen(shown, sees_features).double().var(dim=0).sum())
 
 
 def discrepancy_terms(
@@ -77,7 +83,10 @@ def discrepancy_terms(
     eq. 4). The estimate is the mean of h over pairs of different places, a U-statistic, which may
     fall below 0. The terms are its jackknife's pseudo-values, so that their standard error is the
     jackknife's: its square is too large on average (Efron and Stein 1981), by a factor of 2 where
-    the model is the law, by next to nothing far from it.
+    the model is the law, by next to nothing far from it. It is small where the estimate is, so that
+    95% intervals are too short all the same near the law in few dimensions: .84 to .93 of them hold
+    the truth in one, .90 to .97 in two, and what they miss lies above them
+    (tests/statistical/discrepancy_coverage.py).
 
     Raises:
         ValueError: fewer than FEWEST examples.

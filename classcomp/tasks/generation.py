@@ -9,7 +9,7 @@ from torch import Tensor
 
 from classcomp.draws import Draws, Examples
 from classcomp.models.base import Generates, Model
-from classcomp.tasks.base import Assessment, Evaluation, Mean, mean_of, rounded_terms
+from classcomp.tasks.base import Assessment, Evaluation, Mean, kept_terms, mean_of
 from classcomp.tasks.discrepancy import Yardstick, discrepancy_terms, spread, yardstick
 
 WATCHED = 2_048
@@ -62,7 +62,7 @@ class Generation:
         self, evaluation: Evaluation, assessment: Assessment, branch: str
     ) -> dict[str, np.ndarray]:
         """`budget_terms` or `converged_terms` `(N,)`: the jackknife's pseudo-values."""
-        return {f"{branch}_terms": rounded_terms(assessment.terms)}
+        return kept_terms(assessment, branch)
 
 
 def _sampled(examples: Examples) -> tuple[Yardstick, Float[Tensor, " n *shape"]]:

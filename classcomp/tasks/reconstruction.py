@@ -7,10 +7,10 @@ from classcomp.models.base import Model, Reconstructs
 from classcomp.tasks.base import (
     Assessment,
     Evaluation,
-    check_not_empty,
+    deviation,
+    kept_terms,
     mean_of,
     reconstruction_errors,
-    rounded_terms,
 )
 
 
@@ -41,9 +41,7 @@ class Reconstruction:
         other units a trajectory must settle at the same step. Of one point alone it is 0, and
         nothing settles.
         """
-        inputs = examples.inputs.double().flatten(1)
-        check_not_empty(examples.labels.cpu().numpy())
-        return float((inputs - inputs.mean(dim=0)).square().mean())
+        return deviation(examples.inputs)
 
     def assess(self, evaluation: Evaluation) -> Assessment:
         """Risk and its standard error over examples.
@@ -58,4 +56,4 @@ class Reconstruction:
         self, evaluation: Evaluation, assessment: Assessment, branch: str
     ) -> dict[str, np.ndarray]:
         """`budget_terms` or `converged_terms` `(N,)`: what each example adds to the risk."""
-        return {f"{branch}_terms": rounded_terms(assessment.terms)}
+        return kept_terms(assessment, branch)

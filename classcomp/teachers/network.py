@@ -57,6 +57,11 @@ class Network:
         assert self.size is not None
         return (1, self.size, self.size)
 
+    @property
+    def has_unit_pixels(self) -> bool:
+        """Whether inputs as images lie in [0, 1] by construction."""
+        return self.trained_on is not None and self.trained_on.has_unit_pixels
+
     def inputs(self, num: int, rng: np.random.Generator) -> Float[np.ndarray, " num *shape"]:
         """Draw inputs in the law's coordinates."""
         if self.trained_on is not None:

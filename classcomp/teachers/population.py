@@ -77,6 +77,10 @@ class Teacher:
     def image_shape(self) -> tuple[int, int, int] | None:
         return self.network.image_shape
 
+    @property
+    def has_unit_pixels(self) -> bool:
+        return self.network.has_unit_pixels
+
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         """Draw inputs, then labels; under imbalance classes are kept as often as they should be."""
         check_split(split)
@@ -148,6 +152,10 @@ class Teacher:
         if check_feature_noise(tau) != 0:
             raise ValueError(f"a teacher's posterior is lost by feature_noise = {tau!r}: only 0")
         return self
+
+    @property
+    def undistorted(self) -> "Teacher":
+        return replace(self, odds=1.0)
 
     def with_imbalance(self, odds: float) -> "Teacher":
         return replace(self, odds=self.odds * check_odds(odds))

@@ -7,17 +7,21 @@ import pandas as pd
 from study.analysis.comparisons import CELL
 from study.analysis.frames import Row, to_rows, typed_frame
 from study.trials.schema import CROSSOVER_COLUMNS
+from study.trials.trial import CELL_NAMES
 
-GROUP = ("task", "population", "distortion", "severity", "depth", "first", "second")
+_LAW = ("population", "distortion", "severity")
+_SIZE = tuple(name for name in CELL_NAMES if name not in (*_LAW, "family", "num_train"))
+GROUP = ("task", *_LAW, *_SIZE, "first", "second")
 """What names two families' comparisons at all sizes; of an n they are a row of `comparisons`."""
 
 
 def build_crossovers(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """The table of every two families at every depth and severity; columns as CROSSOVER_COLUMNS.
+    """The table of every two families at every depth, k and severity; columns as CROSSOVER_COLUMNS.
 
     A family is ahead at an n where the 95% interval of the paired difference lies on its side of
     zero; where it holds zero, or is unknown, neither is. Intervals are each n's own: that somewhere
-    between two sizes a lead ends is read off two of them, and no p-value is claimed for it.
+    between two sizes a lead ends is read off two of them, and no p-value is claimed for it. It is
+    over where the interval of the second is known, and the family ahead at no n from there.
 
     Args:
         comparisons: of study.analysis.comparisons.build_comparisons.
@@ -32,13 +36,15 @@ def build_crossovers(comparisons: pd.DataFrame) -> pd.DataFrame:
         while tail > 0 and leads[tail - 1] not in (None, ahead):
             tail -= 1
         is_known = ahead is not None
+        is_open = is_known and lead < len(sizes)
         rows.append(
             {name: held[0][name] for name in GROUP}
             | {
                 "num_sizes": len(held),
                 "ahead": ahead,
                 "ahead_until": sizes[lead - 1] if is_known else None,
-                "open_from": sizes[lead] if is_known and lead < len(sizes) else None,
+                "open_from": sizes[lead] if is_open else None,
+                "is_over": _is_known(held[lead]) and ahead not in leads[lead:] if is_open else None,
                 "behind_from": sizes[tail] if is_known and tail < len(sizes) else None,
             }
         )
@@ -52,7 +58,12 @@ def over_sizes(comparisons: pd.DataFrame) -> list[list[Row]]:
         if row["scope"] == CELL:
             groups[tuple(row[name] for name in GROUP)].append(row)
     found = [sorted(rows, key=_size) for rows in groups.values() if len(rows) > 1]
-    return sorted(found, key=lambda rows: tuple(str(rows[0][name]) for name in GROUP))
+    return sorted(found, key=_place)
+
+
+def _place(rows: list[Row]) -> tuple[tuple[bool, object], ...]:
+    """Field by field; what is None comes first."""
+    return tuple((rows[0][name] is not None, rows[0][name]) for name in GROUP)
 
 
 def _size(row: Row) -> int:
@@ -62,6 +73,10 @@ def _size(row: Row) -> int:
 def _ahead(row: Row) -> str | None:
     """Which of the two errs less; None where the interval holds zero or is unknown."""
     lo, hi = row["difference_lo"], row["difference_hi"]
-    if lo is None or hi is None or lo <= 0 <= hi:
+    if not _is_known(row) or lo <= 0 <= hi:
         return None
     return str(row["first"] if hi < 0 else row["second"])
+
+
+def _is_known(row: Row) -> bool:
+    return row["difference_lo"] is not None and row["difference_hi"] is not None

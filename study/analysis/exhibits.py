@@ -9,14 +9,14 @@
     features/points      (N, 2)  a plane of the features of a sample that all trials share
     features/labels      (N,)    its classes
     features/gram        (N, N)  the centred Gram matrix of its features
-    samples/images       (J, C, H, W)  generated, from the noise that all trials share
-    samples/real         (J, C, H, W)  evaluation examples
-    samples/along        (A, ...)  the first of those, while the model was trained
-    samples/along_steps  (A,)    the optimizer steps before each of these looks
-    samples/points       (D, d)  generated where examples are points
-    samples/real_points  (D, d)  evaluation examples
+    samples/images       (M, C, H, W)  generated, from the noise that all trials share
+    samples/real         (M, C, H, W)  evaluation examples
+    samples/along        (S, J, ...)   the first of those, while the model was trained
+    samples/along_steps  (S,)    the optimizer steps before each of these looks
+    samples/points       (P, d)  generated where examples are points
+    samples/real_points  (P, d)  evaluation examples
 
-    reconstructions/originals (E, C, H, W)  first examples of each class, reconstructions/labels
+    reconstructions/originals (N', C, H, W)  first examples of each class, reconstructions/labels
     reconstructions/decoded, drawn           what comes back; of latents that are drawn too
     traversals/images    (L, S, C, H, W)     along latents (L,), at values (L, S)
     traversals/plane     (Q, Q, C, H, W)     over two latents, at plane_values (2, Q)
@@ -35,6 +35,7 @@ and maybe other numeric arrays. The files are read with suspicion: they may come
 
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = Mapping[str, Array]
 """Of one trial, by key."""
 
-# dtype kinds of a key, and its shape: the same letter is the same length, a number that length.
-# One trial may leave every exhibit: two of them share a letter only where it is one length.
+# dtype kinds of a key, and its shape: in an exhibit the same letter is the same length, a number
+# that length
 _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "confusion/counts": ("iu", ("K", "K")),
     "decision_map/rule": ("biu", ("G", "G")),
@@ -84,12 +85,14 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "pca/quality": ("f", (3,)),
     "tsne/points": ("f", ("P", 2)),
     "tsne/quality": ("f", (3,)),
-    "samples/images": ("f", ("J", "C", "H", "W")),
-    "samples/real": ("f", ("J", "C", "H", "W")),
-    "samples/along_steps": ("iu", ("A",)),
-    "samples/points": ("f", ("D", "d")),
-    "samples/real_points": ("f", ("D", "d")),
+    "samples/images": ("f", ("M", "C", "H", "W")),
+    "samples/real": ("f", ("M", "C", "H", "W")),
+    "samples/along_steps": ("iu", ("S",)),
+    "samples/points": ("f", ("P", "d")),
+    "samples/real_points": ("f", ("P", "d")),
 }
+_OF_LAW = ("labels", "pca", "tsne")
+"""Of the same examples: one exhibit."""
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
@@ -133,9 +136,10 @@ def read_exhibit(path: Path) -> Arrays:
             another dtype or shape than its key says, or holds what is no finite number.
     """
     arrays = read_arrays(path)
-    lengths: dict[str, int] = {}
+    lengths: dict[str, dict[str, int]] = defaultdict(dict)
     for key, array in arrays.items():
-        _check_form(key, array, lengths, path)
+        name = key.partition("/")[0]
+        _check_form(key, array, lengths["law" if name in _OF_LAW else name], path)
     return arrays
 
 
@@ -157,7 +161,7 @@ def read_arrays(path: Path) -> Arrays:
 
 
 def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> None:
-    """Refuses an array of a wrong form; notes the lengths that it has in common with others."""
+    """Refuses an array of a wrong form; notes the lengths that its exhibit's have in common."""
     kinds, shape = _FORMS.get(key, ("biuf", array.shape))
     if array.dtype.kind not in kinds:
         raise TableError(f"{path}: {key} is of type {array.dtype}")

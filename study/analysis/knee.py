@@ -16,8 +16,10 @@ have ten resamples, too few for any interval. The interval is from the smallest 
 largest.
 
 **Its sharpness**: how far below the chord, as a share of the range of the risks: 0 of a straight
-line, near 1 of a step at the first k. Where its interval, Bonferroni's over the k that might have
-been the knee, reaches 0, the curve may be straight and have none.
+line, near 1 of a step at the first k. A ratio of two contrasts of one set of means: its interval
+holds every share s for which "below the chord less s times the range" may be 0 (Fieller 1954), at
+Bonferroni's confidence over the k that might have been the knee. Where that reaches 0, which is a
+test of the first contrast alone, the curve may be straight and have none.
 """
 
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.moments import Part, half_widths
@@ -42,7 +45,7 @@ class Knee:
         place: of the knee, among the curve's points.
         lo: the first place of the interval; `hi` the last.
         sharpness: how far below the chord, as a share of the risks' range.
-        sharpness_lo: its interval's lower end; `sharpness_hi` the upper.
+        sharpness_lo: its interval's lower end; `sharpness_hi` the upper, at most 1.
     """
 
     place: int | None = None
@@ -71,16 +74,17 @@ def find_knee(dims: Array, means: Array, parts: Sequence[Part] | None) -> Knee:
     sharpness = float(below[found]) / scale
     if parts is None:
         return Knee(place=found + 1, sharpness=sharpness)
-    confidence = 1 - (1 - CONFIDENCE) / len(contrasts)
-    half = float(half_widths(parts, contrasts[[found]], confidence)[0]) / scale
     held = _not_outdone(contrasts, below, parts)
+    spread = np.eye(len(means))[means.argmax()] - np.eye(len(means))[means.argmin()]
+    confidence = 1 - (1 - CONFIDENCE) / len(contrasts)
+    lo, hi = _shares(contrasts[found], spread, means, parts, confidence)
     return Knee(
         place=found + 1,
         lo=min(held) + 1,
         hi=max(held) + 1,
         sharpness=sharpness,
-        sharpness_lo=sharpness - half,
-        sharpness_hi=sharpness + half,
+        sharpness_lo=lo,
+        sharpness_hi=hi,
     )
 
 
@@ -92,6 +96,25 @@ def below_chord(dims: Array) -> Array:
     contrasts[:, 0], contrasts[:, -1] = 1 - along, along
     contrasts[:, 1:-1] -= np.eye(len(along))
     return contrasts
+
+
+def _shares(
+    below: Array, spread: Array, means: Array, parts: Sequence[Part], confidence: float
+) -> tuple[float, float]:
+    """Fieller's interval of a ratio of two contrasts (K,) of the means; it lies within [-1, 1]."""
+    scale = float(spread @ means)
+    found = float(below @ means) / scale
+
+    def outside(share: float) -> float:
+        """Above 0 of a share that the means do not leave open."""
+        half = half_widths(parts, (below - share * spread)[None], confidence)[0]
+        return abs(found - share) * scale - float(half)
+
+    def end(inner: float, outer: float) -> float:
+        return outer if outside(outer) <= 0 else float(brentq(outside, inner, outer))
+
+    lo = end(found, 0.0)
+    return (lo if lo > 0 else end(0.0, -1.0)), end(found, 1.0)
 
 
 def _not_outdone(contrasts: Array, below: Array, parts: Sequence[Part]) -> list[int]:

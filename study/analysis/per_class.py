@@ -3,6 +3,9 @@
 A rule's terms are kept with the examples' classes, so that its risk on each class is a mean of some
 of them. Seeds are common to all classes and examples to none: a class's mean varies by seeds and by
 its own examples, crossed (study.analysis.moments); two classes' by the same seeds, paired.
+
+Of a rule whose excess risk is known the terms are the excess's, with x averaged out given what the
+rule saw and not given the class besides: no mean of them is a class's error, with R* or without.
 """
 
 import math
@@ -70,9 +73,14 @@ def _are_images(joined: Joined, cell: Cell) -> bool:
 
 
 def _classes(joined: Joined, cell: Cell) -> _Classes | None:
-    """None where the terms or classes of a seed are not there, or seeds disagree on them."""
+    """None where the terms or classes of a seed are not there, or seeds disagree on them.
+
+    Nor where R* is known: what was kept is the excess then, and no class's error.
+    """
     measured = joined.measured(cell)
     if joined.decisions is None or not measured:
+        return None
+    if any(row["excess_risk"] is not None for row in measured):
         return None
     found = [joined.decisions.labelled(row) for row in measured]
     held = [one for one in found if one is not None]

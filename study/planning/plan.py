@@ -85,10 +85,12 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
 def first_seeds(role: Role, place: Place, spec: StudySpec) -> Sequence[int]:
     """The role's seeds in one place, before a precision asks for more.
 
-    A real set that is divided anew for every seed has a U_A for each division: the two are compared
-    within it.
+    A real set that is divided anew for every seed has a U_A for each division, if it has any: the
+    two are compared within it.
     """
     seeds = role.seeds(spec)
+    if not seeds:
+        return seeds
     divided = {population.label for population in spec.populations if population.is_resplit}
     if role.scope is Scope.LEVEL and place.cell.population in divided:
         return range(max(len(seeds), spec.seeds))

@@ -45,6 +45,7 @@ def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
     for label, population in populations.items():
         if population.image_shape is None:
             _check_points(spec, label)
+        _check_shapes(spec, label, population)
     return spec
 
 
@@ -107,6 +108,14 @@ def _check_points(spec: StudySpec, label: str) -> None:
             f"families: {', '.join(picky)} take images and {label} has none; "
             f"allowed there are {', '.join(able)}"
         )
+
+
+def _check_shapes(spec: StudySpec, label: str, population: Population) -> None:
+    """Refuses examples that no network of a family can see: every one of its trials would fail."""
+    for family in spec.families:
+        refusal = spec.space_of(family).refusal(population.vector_shape, population.image_shape)
+        if refusal is not None:
+            raise SpecError(f"families: {family} with {label}: {refusal}")
 
 
 def _with_facts(spec: StudySpec, populations: Mapping[str, Population]) -> StudySpec:

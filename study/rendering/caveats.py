@@ -32,6 +32,7 @@ def caveats(study: Study, results: Results) -> list[str]:
         _slack(rows),
         _no_teachers(rows),
         _limit(rows),
+        *_undone(rows),
         _search(trials),
         _missing(len(results.missing)),
         _failed(trials),
@@ -178,6 +179,21 @@ def _no_teachers(rows: Sequence[Row]) -> str:
         f"Approximation in {listed(names)} holds what the search for U_H leaves, and nothing tells "
         "the two apart: there are no teachers."
     )
+
+
+def _undone(rows: Sequence[Row]) -> list[str]:
+    """Where a task takes off a distortion of several severities, that is no axis of one problem."""
+    lines = []
+    for held in split_by_task(rows):
+        name = held.task.undoes
+        severities = {row["severity"] for row in held.rows if row["distortion"] == name}
+        if len(severities) > 1:
+            lines.append(
+                f"Each {words_of(name)} is a {words_of(held.task.name)} problem of its own, and of "
+                "bump pictures, whose frame widens with it, in a unit of its own: no change from "
+                "one to another is told, and of such pictures none can be read from the numbers."
+            )
+    return lines
 
 
 def _search(trials: Sequence[Row]) -> str:

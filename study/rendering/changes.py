@@ -3,7 +3,8 @@
 A change is from the first to the last value of an axis, all else equal: from the shallowest to the
 deepest, from the smallest to the largest latent dimension, from a distortion's first severity to
 its last, from the smallest to the largest n. It is told only where the two cells' ranges do not
-meet (`study.rendering.faults.change`).
+meet (`study.rendering.faults.change`), and never over the distortion that a task takes off: there
+another severity is another problem, and on `bump` pictures another unit.
 """
 
 from collections import defaultdict
@@ -62,14 +63,14 @@ def changes(landscape: pd.DataFrame) -> list[Changes]:
     for task in split_by_task(to_rows(landscape)):
         for population in populations_of(task.rows):
             rows = [row for row in task.rows if row["population"] == population]
-            texts = [(axis.title, _axis_text(axis, task)) for axis in _axes(rows)]
+            texts = [(axis.title, _axis_text(axis, task)) for axis in _axes(rows, task)]
             sentences = tuple(f"{title}: {text}." for title, text in texts if text)
             if sentences:
                 found.append(Changes(title=f"{task.title}{population}", sentences=sentences))
     return found
 
 
-def _axes(rows: Sequence[Row]) -> Iterable[_Axis]:
+def _axes(rows: Sequence[Row], task: TaskRows) -> Iterable[_Axis]:
     plain = plainest(rows)
     where = f"{damage_words(plain[0])}, n = {plain[0]['num_train']}"
     depths = sorted({row["depth"] for row in plain})
@@ -92,7 +93,7 @@ def _axes(rows: Sequence[Row]) -> Iterable[_Axis]:
         )
     damages: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        if row["num_train"] == plain[0]["num_train"]:
+        if row["num_train"] == plain[0]["num_train"] and row["distortion"] != task.task.undoes:
             damages[row["distortion"]].append(row)
     for name, held in sorted(damages.items()):
         levels = sorted({(row["level"], row["severity"]) for row in held})

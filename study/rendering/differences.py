@@ -10,13 +10,13 @@ from study.analysis.frames import Row, to_rows
 from study.rendering.faults import is_undamaged
 from study.rendering.lines import Line, LineGrid, LinePanel
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, damage_words, split_by_task
+from study.rendering.words import TaskRows, damage_words, size_words, split_by_task
 
 PANEL = ("task", "population", "distortion", "severity")
 
 
 def difference_lines(comparisons: pd.DataFrame, crossovers: pd.DataFrame) -> list[LineGrid]:
-    """Return paired differences against n: columns depths, a line for each pair of families.
+    """Return paired differences against n: columns depths and k, a line for each two families.
 
     One figure per task, population and severity. Drawn are the pairs of which one family is ahead
     at some size and not, or the other, at another size: of the rest a ranking says all.
@@ -43,13 +43,13 @@ def difference_lines(comparisons: pd.DataFrame, crossovers: pd.DataFrame) -> lis
 
 def _grid(task: TaskRows, pairs: Sequence[Sequence[Row]]) -> LineGrid:
     first = pairs[0][0]
-    depths = sorted({rows[0]["depth"] for rows in pairs})
+    ordered = sorted(pairs, key=lambda rows: (rows[0]["depth"], rows[0]["latent_dim"] or 0))
     panels = tuple(
         LinePanel(
-            title=f"depth {depth}",
-            lines=tuple(_line(rows, task.unit) for rows in pairs if rows[0]["depth"] == depth),
+            title=f"depth {size}",
+            lines=tuple(_line(rows, task.unit) for rows in ordered if size_words(rows[0]) == size),
         )
-        for depth in depths
+        for size in dict.fromkeys(size_words(rows[0]) for rows in ordered)
     )
     where = f"{task.title}{first['population']}, {damage_words(first)}"
     return LineGrid(
@@ -79,8 +79,8 @@ def _label(row: Row) -> str:
 
 
 def crossover_sentences(crossovers: pd.DataFrame) -> list[str]:
-    """Say of every two families on undamaged data where the lead of the one at small n ends."""
-    rows = [row for row in to_rows(crossovers) if row["open_from"] is not None]
+    """Say of every two families on undamaged data where the lead of the one at small n is over."""
+    rows = [row for row in to_rows(crossovers) if row["is_over"]]
     return [_sentence(row) for row in rows if is_undamaged(row)]
 
 
@@ -90,7 +90,7 @@ def _sentence(row: Row) -> str:
     reverse = row["behind_from"]
     then = "" if reverse is None else f", and from n = {reverse} on {other} errs less"
     return (
-        f"{row['ahead']} errs less than {other} up to n = {until}; at n = {after} that is no longer "
-        f"shown{then} ({row['population']}, depth {row['depth']}; 95% intervals of paired "
-        "differences)."
+        f"{row['ahead']} errs less than {other} up to n = {until}; at n = {after} that is no "
+        f"longer shown{then} ({row['population']}, depth {size_words(row)}; 95% intervals of "
+        "paired differences)."
     )

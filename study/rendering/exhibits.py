@@ -27,9 +27,9 @@ from study.rendering.feature_spaces import (
     similarities,
     similarity_words,
 )
-from study.rendering.image_sheets import Sheets, draw_sheets, sheet_words
+from study.rendering.image_sheets import Held, Sheets, draw_sheets, sheet_words
 from study.rendering.latents import (
-    Held,
+    ORIGINALS,
     class_mean_sheets,
     filter_sheets,
     plane_sheets,
@@ -38,11 +38,12 @@ from study.rendering.latents import (
     traversal_sheets,
 )
 from study.rendering.samples import (
-    draw_samples,
-    sample_grids,
-    sample_points,
-    sample_words,
-    samples_along,
+    REAL,
+    along_sheets,
+    draw_point_clouds,
+    point_clouds,
+    point_words,
+    sample_sheets,
 )
 from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, network_words, size_words
@@ -53,7 +54,6 @@ from study.trials.trial import cell_of
 MAX_PICTURES = 24
 MAX_PANELS = 24
 REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
-ALONG = ("samples/along", "samples/along_steps", "samples/real")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,24 +150,23 @@ def _quality_words(numbers: Sequence[float | None]) -> str:
     return "k-NN {}, T {}, C {}".format(*said)
 
 
-def _sheets(info: Callable[[str, Held], Sheets]) -> Callable[[str, Sequence[Shown]], Sheets]:
+def _of_held(info: Callable[[str, Held], Any]) -> Callable[[str, Sequence[Shown]], Any]:
     return lambda title, shown: info(title, {one.label: one.arrays for one in shown})
 
 
 def _sheet_kind(
-    name: str, what: str, needs: tuple[str, ...], info: Callable[[str, Held], Sheets]
+    name: str, what: str, needs: tuple[str, ...], info: Callable[[str, Held], Sheets | None]
 ) -> Kind:
     return Kind(
         name=name,
         what=what,
         needs=needs,
-        info=_sheets(info),
+        info=_of_held(info),
         draw=draw_sheets,
         words=sheet_words,
     )
 
 
-_ORIGINALS = "reconstructions/originals"
 KINDS = (
     Kind(
         name="confusion",
@@ -212,25 +211,25 @@ KINDS = (
     _sheet_kind(
         "reconstructions",
         "reconstructions",
-        (_ORIGINALS, "reconstructions/decoded", "reconstructions/labels"),
+        (ORIGINALS, "reconstructions/decoded", "reconstructions/labels"),
         reconstruction_sheets,
     ),
     _sheet_kind(
         "traversals",
         "traversals along a latent",
-        ("traversals/images", "traversals/latents", "traversals/values", _ORIGINALS),
+        ("traversals/images", "traversals/latents", "traversals/values", ORIGINALS),
         traversal_sheets,
     ),
     _sheet_kind(
         "plane",
         "traversals over two latents",
-        ("traversals/plane", "traversals/plane_values", _ORIGINALS),
+        ("traversals/plane", "traversals/plane_values", ORIGINALS),
         plane_sheets,
     ),
     _sheet_kind(
         "class_means",
         "decoded means of classes",
-        ("class_means/images", "class_means/classes", _ORIGINALS),
+        ("class_means/images", "class_means/classes", ORIGINALS),
         class_mean_sheets,
     ),
     _sheet_kind("filters", "filters", ("layers/kernels",), filter_sheets),
@@ -240,13 +239,20 @@ KINDS = (
         ("layers/maps", "layers/image", "layers/sizes"),
         response_sheets,
     ),
-    *(
-        Kind(name=name, what=what, needs=needs, info=info, draw=draw_samples, words=sample_words)
-        for name, what, needs, info in (
-            ("samples", "samples", ("samples/images", "samples/real"), sample_grids),
-            ("along", "samples while training", ALONG, samples_along),
-            ("points", "samples", ("samples/points", "samples/real_points"), sample_points),
-        )
+    _sheet_kind("samples", "samples", ("samples/images", REAL), sample_sheets),
+    _sheet_kind(
+        "along",
+        "samples while training",
+        ("samples/along", "samples/along_steps", REAL),
+        along_sheets,
+    ),
+    Kind(
+        name="points",
+        what="samples",
+        needs=("samples/points", "samples/real_points"),
+        info=_of_held(point_clouds),
+        draw=draw_point_clouds,
+        words=point_words,
     ),
 )
 

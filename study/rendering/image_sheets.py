@@ -1,6 +1,6 @@
 """Sheets of images, row by row: inert numbers first, then their renderer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from study.analysis.exhibits import Arrays
 from study.rendering.style import STYLE, balanced_columns, new_figure, panel_grid, wrapped
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Held = Mapping[str, Arrays]
+"""What trials hold, by their labels."""
 
 _CELL = 0.45  # inches of an image's side
 _MIN_WIDTH, _MAX_WIDTH = 2.4, 6.2  # inches of a panel
@@ -26,7 +29,8 @@ class Sheet:
 
     Attributes:
         label: of the panel.
-        images: (R, K, C, H, W); three channels are colours, any others' mean is a grey.
+        images: (R, K, C, H, W); three channels are colours, any others' mean is a grey. Nan:
+            nothing is there.
         scale: (R, 2) what is black in a row, and what is white.
         rows: a label of each; or none has one.
         columns: a label of each; or none has one.
@@ -69,6 +73,32 @@ class Sheets:
     title: str
     how: str
     panels: tuple[Sheet, ...]
+
+
+def in_rows(images: Array, across: int) -> Array:
+    """Return images (N, C, H, W) as rows of so many, the last one filled up by nan."""
+    num_rows = -(-len(images) // across)
+    filled = np.full((num_rows * across, *images.shape[1:]), np.nan)
+    filled[: len(images)] = images
+    return filled.reshape(num_rows, across, *images.shape[1:])
+
+
+def greys(images: Array, held: Held, real: str) -> Array:
+    """Return a scale for all rows: the range of all trials' real images, so that greys compare.
+
+    Args:
+        images: of a sheet.
+        held: of all trials of the figure.
+        real: the key of the real images.
+    """
+    low = min(arrays[real].min() for arrays in held.values())
+    high = max(arrays[real].max() for arrays in held.values())
+    return same_scale(images, low, high)
+
+
+def same_scale(images: Array, low: float, high: float) -> Array:
+    """Return one black and one white for all rows of a sheet."""
+    return np.tile([low, high], (len(images), 1))
 
 
 def sheet_words(info: Sheets) -> str:

@@ -16,7 +16,15 @@ from matplotlib.ticker import NullLocator
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import plainest, shape_of
 from study.rendering.lines import Line, distinct
-from study.rendering.style import STYLE, balanced_columns, look, new_figure, panel_grid, wrapped
+from study.rendering.style import (
+    STYLE,
+    balanced_columns,
+    line_handles,
+    look,
+    new_figure,
+    panel_grid,
+    wrapped,
+)
 from study.rendering.units import Unit, unit_of
 from study.rendering.words import (
     TaskRows,
@@ -188,7 +196,7 @@ def draw_latent_grid(info: LatentGrid) -> Figure:
             axes.set_xlabel("latent dimension k")
             if place % per_row == 0:
                 axes.set_ylabel(info.y_label)
-        handles = [_handle(index) for index in range(len(info.labels))]
+        handles = line_handles(len(info.labels))
         labels = list(info.labels)
         if any(mark for panel in info.panels for mark in panel.knees):
             handles.append(Line2D([], [], color="#555555", mfc="none", marker="o", ms=9, lw=5))
@@ -216,8 +224,3 @@ def _draw(axes: Axes, panel: LatentPanel, info: LatentGrid) -> None:
                 ends = ([knee.lo, knee.hi], [knee.risk, knee.risk])
                 axes.plot(*ends, color=colour, linewidth=5, alpha=0.3, solid_capstyle="butt")
     axes.set_title(panel.title, fontsize=10)
-
-
-def _handle(index: int) -> Line2D:
-    colour, marker = look(index)
-    return Line2D([], [], color=colour, marker=marker, markersize=4)

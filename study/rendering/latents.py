@@ -1,15 +1,18 @@
 """What a trial kept of its latent space and its layers, as sheets of images and planes."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from study.analysis.exhibits import Arrays
-from study.rendering.image_sheets import Array, Sheet, Sheets
+from study.rendering.image_sheets import (
+    Array,
+    Held,
+    Sheet,
+    Sheets,
+    greys,
+    in_rows,
+    same_scale,
+)
 
-Held = Mapping[str, Arrays]
-"""Of each trial by its label."""
-
+ORIGINALS = "reconstructions/originals"
 _FILTERS_IN_ROW = 8
 
 
@@ -17,7 +20,7 @@ def reconstruction_sheets(title: str, held: Held) -> Sheets:
     """Return originals above what comes back."""
     panels = []
     for label, arrays in held.items():
-        originals = arrays["reconstructions/originals"]
+        originals = arrays[ORIGINALS]
         kinds = {"original": originals, "decoded": arrays["reconstructions/decoded"]}
         if "reconstructions/drawn" in arrays:
             kinds |= {"drawn": arrays["reconstructions/drawn"]}
@@ -30,7 +33,7 @@ def reconstruction_sheets(title: str, held: Held) -> Sheets:
         sheet = Sheet(
             label=label,
             images=images,
-            scale=_greys(images, held),
+            scale=greys(images, held, ORIGINALS),
             rows=tuple(kinds),
             columns=tuple(map(str, arrays["reconstructions/labels"])),
             note=f"mean squared error of these {', '.join(errors)}",
@@ -53,7 +56,7 @@ def traversal_sheets(title: str, held: Held) -> Sheets:
             f"{number}: {way[0]:.2g} to {way[-1]:.2g}"
             for number, way in zip(numbers, values, strict=True)
         ]
-        scale = _greys(images, held)
+        scale = greys(images, held, ORIGINALS)
         panels.append(Sheet(label=label, images=images, scale=scale, rows=tuple(rows)))
     how = (
         "A row for each of the latents of largest variance: decoded from three standard deviations "
@@ -71,7 +74,7 @@ def plane_sheets(title: str, held: Held) -> Sheets:
         sheet = Sheet(
             label=label,
             images=images,
-            scale=_greys(images, held),
+            scale=greys(images, held, ORIGINALS),
             rows=_ends(up[::-1]),
             columns=_ends(across),
         )
@@ -89,7 +92,7 @@ def class_mean_sheets(title: str, held: Held) -> Sheets:
     for label, arrays in held.items():
         images = arrays["class_means/images"][None]
         classes = tuple(map(str, arrays["class_means/classes"]))
-        scale = _greys(images, held)
+        scale = greys(images, held, ORIGINALS)
         panels.append(Sheet(label=label, images=images, scale=scale, columns=classes))
     how = "The mean latents of each class's evaluation examples, decoded."
     return Sheets(title=title, how=how, panels=tuple(panels))
@@ -99,9 +102,10 @@ def filter_sheets(title: str, held: Held) -> Sheets:
     """Return the first convolution's filters, each from its least weight to its largest."""
     panels = []
     for label, arrays in held.items():
-        images = _in_rows(arrays["layers/kernels"])
-        scale = _limits(images, np.nanmin(images), np.nanmax(images))
-        note = f"{len(arrays['layers/kernels'])} filters"
+        kernels = arrays["layers/kernels"]
+        images = in_rows(kernels, min(len(kernels), _FILTERS_IN_ROW))
+        scale = same_scale(images, kernels.min(), kernels.max())
+        note = f"{len(kernels)} filters"
         panels.append(Sheet(label=label, images=images, scale=scale, note=note))
     how = "Filters of the first convolution, from a panel's smallest weight to its largest."
     return Sheets(title=title, how=how, panels=tuple(panels))
@@ -126,30 +130,10 @@ def response_sheets(title: str, held: Held) -> Sheets:
     return Sheets(title=title, how=how, panels=tuple(panels))
 
 
-def _greys(images: Array, held: Held) -> Array:
-    """Black and white of a sheet: the range of all trials' originals, so that greys compare."""
-    originals = [arrays["reconstructions/originals"] for arrays in held.values()]
-    low, high = min(o.min() for o in originals), max(o.max() for o in originals)
-    return _limits(images, low, high)
-
-
-def _limits(images: Array, low: float, high: float) -> Array:
-    return np.tile([low, high], (len(images), 1))
-
-
 def _ends(values: Array) -> tuple[str, ...]:
     """Labels of the first, the middle and the last value."""
     shown = {0, len(values) // 2, len(values) - 1}
     return tuple(f"{value:.2g}" if k in shown else "" for k, value in enumerate(values))
-
-
-def _in_rows(kernels: Array) -> Array:
-    """(F, I, h, w) as rows of so many, the last filled up by nan."""
-    in_row = min(len(kernels), _FILTERS_IN_ROW)
-    num_rows = -(-len(kernels) // in_row)
-    filled = np.full((num_rows * in_row, *kernels.shape[1:]), np.nan)
-    filled[: len(kernels)] = kernels
-    return filled.reshape(num_rows, in_row, *kernels.shape[1:])
 
 
 def _with_gaps(maps: Array, channels: Array) -> Array:

@@ -13,7 +13,14 @@ from matplotlib.ticker import NullLocator
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
-from study.rendering.style import ERROR_COLOURS, STYLE, look, new_figure, wrapped
+from study.rendering.style import (
+    ERROR_COLOURS,
+    STYLE,
+    line_handles,
+    look,
+    new_figure,
+    wrapped,
+)
 from study.rendering.units import Unit
 from study.rendering.words import split_by_task, words_of
 from study.trials.schema import ERRORS
@@ -129,7 +136,7 @@ def draw_line_grid(info: LineGrid) -> Figure:
         grid[0][0].set_xscale("log" if info.is_log else "linear")
         grid[0][0].xaxis.set_minor_locator(NullLocator())
         grid[0][0].set_xticks(info.x_ticks, [f"{tick:g}" for tick in info.x_ticks])
-        handles = legend_handles(grid[0][0], info.labels)
+        handles = line_handles(len(info.labels))
         columns = max(1, min(len(handles), int(width / 1.6)))
         figure.legend(
             handles, info.labels, loc="outside lower center", ncols=columns, frameon=False
@@ -149,8 +156,3 @@ def _draw_lines(axes: Axes, panel: LinePanel, labels: Sequence[str]) -> None:
         hi = [float(line.hi[i] or 0.0) for i in band]
         axes.fill_between([line.x[i] for i in band], lo, hi, color=colour, alpha=0.15, linewidth=0)
     axes.axhline(0.0, color="#999999", linewidth=0.8, zorder=0)
-
-
-def legend_handles(axes: Axes, labels: Sequence[str]) -> list[Any]:
-    looks = [look(index) for index in range(len(labels))]
-    return [axes.plot([], [], color=c, marker=m, markersize=4)[0] for c, m in looks]

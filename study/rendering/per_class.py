@@ -60,7 +60,7 @@ def class_tables(per_class: pd.DataFrame) -> list[ClassTable]:
 
 
 def class_lines(per_class: pd.DataFrame, knees: pd.DataFrame) -> list[str]:
-    """Name the easiest and the hardest class of every family and depth.
+    """Name the easiest class and the hardest told from it, of every family and depth.
 
     Of latent dimensions the one at the knee where it is told, else the largest.
     """
@@ -84,18 +84,19 @@ def class_lines(per_class: pd.DataFrame, knees: pd.DataFrame) -> list[str]:
 
 
 def _ends(cell: Sequence[Row]) -> str:
-    easiest, hardest = (end(cell, key=lambda row: row["rank"]) for end in (min, max))
+    """Only their difference has an interval that knows how the two were chosen."""
+    apart = [row for row in cell if (row["above_easiest_lo"] or 0.0) > 0]
+    if not apart:
+        return "no class is told apart from the easiest (all pairs corrected)"
+    easiest = min(cell, key=lambda row: row["rank"])
+    hardest = max(apart, key=lambda row: row["rank"])
+    told = (hardest, "above_easiest", unit_of(hardest["task"]))
     return (
-        f"{_class_words('easiest', easiest)}; {_class_words('hardest', hardest)}, "
-        f"{_told(hardest, 'above_easiest')} more (all pairs corrected)"
+        f"{_class_words('easiest', easiest)}; {_class_words('hardest told from it', hardest)}, "
+        f"{value_of(*told)} {interval_of(*told)} more (all pairs corrected)"
     )
 
 
 def _class_words(what: str, row: Row) -> str:
     decibels = "" if row["psnr_db"] is None else f" ({row['psnr_db']:.1f} dB)"
-    return f"{what} {row['class_name']}, {_told(row, 'mse')}{decibels}"
-
-
-def _told(row: Row, name: str) -> str:
-    unit = unit_of(row["task"])
-    return f"{value_of(row, name, unit)} {interval_of(row, name, unit)}".rstrip()
+    return f"{what} {row['class_name']}, {value_of(row, 'mse', unit_of(row['task']))}{decibels}"

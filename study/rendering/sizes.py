@@ -10,12 +10,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import shape_of
-from study.rendering.style import STYLE, look, new_figure, wrapped
+from study.rendering.style import (
+    STYLE,
+    line_handles,
+    look,
+    new_figure,
+    wrapped,
+)
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, size_words, split_by_task, words_of
 
@@ -137,7 +142,7 @@ def draw_size_grid(info: SizeGrid) -> Figure:
             axes.set_title(label, fontsize=10)
         for axes in grid[-1]:
             axes.set_xlabel("training examples n")
-        handles = [_handle(index) for index in range(len(info.labels))]
+        handles = line_handles(len(info.labels), size=5.0)
         columns = max(1, min(len(handles), int(width / 1.6)))
         figure.legend(
             handles, info.labels, loc="outside lower center", ncols=columns, frameon=False
@@ -156,8 +161,3 @@ def _draw(axes: Axes, lines: Sequence[SizeLine], labels: Sequence[str]) -> None:
         axes.plot(line.fit_num_train, line.fit_risk, color=colour, linewidth=1.3)
         if line.limit is not None:
             axes.axhline(line.limit, color=colour, linestyle="--", linewidth=0.9)
-
-
-def _handle(index: int) -> Line2D:
-    colour, marker = look(index)
-    return Line2D([], [], color=colour, marker=marker, markersize=5)

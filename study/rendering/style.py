@@ -10,6 +10,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 # Okabe and Ito (2008): told apart by readers with any of the common colour deficiencies; the
@@ -41,6 +42,12 @@ STYLE: dict[Any, Any] = {
 def look(index: int) -> tuple[str, str]:
     """Return a line's colour and marker."""
     return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+
+
+def line_handles(num_lines: int, size: float = 4.0) -> list[Line2D]:
+    """Return what a legend shows of the first lines, with markers of so many points."""
+    looks = [look(index) for index in range(num_lines)]
+    return [Line2D([], [], color=c, marker=m, markersize=size) for c, m in looks]
 
 
 def class_colours(num_classes: int) -> tuple[str, ...]:

@@ -65,6 +65,11 @@ class BucketStore:
         found = self._files.get_file_info(selector)
         return {i.base_name: i.mtime.timestamp() for i in found if i.type == fs.FileType.File}
 
+    def written_at(self, name: str) -> float | None:
+        """The store's own time, or None where there is no such object."""
+        folder, _, base = name.rpartition("/")
+        return self.files(folder).get(base)
+
     def local_copy(self, name: str) -> Path:
         """A copy in this process's own temporary folder, made once.
 

@@ -30,6 +30,13 @@ class FolderStore:
         """Removes a file if it is there."""
         (self.path / name).unlink(missing_ok=True)
 
+    def written_at(self, name: str) -> float | None:
+        """The file's time, or None where there is none."""
+        try:
+            return (self.path / name).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
     def local_copy(self, name: str) -> Path:
         """The file itself."""
         return self.path / name

@@ -51,6 +51,9 @@ class Store(Protocol):
     def workspace(self) -> Iterator[Path]:
         """A folder of this machine with the study's tables and texts."""
 
+    def written_at(self, name: str) -> float | None:
+        """When an object was last written, in seconds since 1970; None where there is none."""
+
     def local_copy(self, name: str) -> Path:
         """A file of this machine that holds an object.
 

@@ -81,7 +81,7 @@ METRIC_COLUMNS = (
     Column("bayes_risk_se", "Float64", STANDARD_ERROR, "of R*; 0 in closed form"),
     Column("risk", "Float64", RISK, "R_n(T), on clean examples at the end of the budget"),
     Column("risk_se", "Float64", STANDARD_ERROR, "of risk over the evaluation sample"),
-    Column("excess_risk", "Float64", RISK_DIFFERENCE, "R_n(T) - R*, from the known posterior"),
+    Column("excess_risk", "Float64", RISK_DIFFERENCE, "R_n(T) - R*, where R* is known"),
     Column("excess_risk_se", "Float64", STANDARD_ERROR, "of excess_risk"),
     Column("converged", "boolean", "", "objective and training risk settled in time"),
     Column("converged_risk", "Float64", RISK, "R_n(inf), trained until it settles"),
@@ -103,8 +103,8 @@ METRIC_COLUMNS = (
     Column("area_under_curve", "Float64", RISK, "mean training risk up to T"),
     Column("final_train_risk", "Float64", RISK, "L, on its own training sample at R_n(inf)"),
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
-    Column("reconstruction_mse", "Float64", "squared input", "generative families only"),
-    Column("psnr_db", "Float64", "dB", "peak signal to noise; generative families only"),
+    Column("reconstruction_mse", "Float64", "squared input", "of what gives its inputs back"),
+    Column("psnr_db", "Float64", "dB", "peak signal to noise of these, of images in [0, 1]"),
     Column("knn_accuracy", "Float64", PROBABILITY, "of 15 neighbours in a plane of two latents"),
     Column("trustworthiness", "Float64", PROBABILITY, "of neighbours in that plane"),
     Column("continuity", "Float64", PROBABILITY, "of neighbours of x, in that plane"),
@@ -112,7 +112,12 @@ METRIC_COLUMNS = (
     Column("kl_nats_se", "Float64", STANDARD_ERROR, "of kl_nats over points and draws"),
     Column("mmd2", "Float64", "squared MMD", "of 2,048 generated examples to the law; unbiased"),
     Column("mmd2_se", "Float64", STANDARD_ERROR, "of mmd2, by the jackknife"),
-    Column("frechet_distance", "Float64", "squared feature", "generated to real images"),
+    Column(
+        "frechet_distance",
+        "Float64",
+        "squared feature",
+        "generated to real images; null below 320 of each, 5 for a feature",
+    ),
     Column("frechet_distance_real", "Float64", "squared feature", "the same, of as many real ones"),
     Column("precision", "Float64", PROBABILITY, "generated images near real ones, by features"),
     Column("recall", "Float64", PROBABILITY, "real images near generated ones, by features"),
@@ -254,9 +259,7 @@ COMPARISON_COLUMNS = (
     *_interval_columns("probability_first_better", PROBABILITY, "by share of seeds, a tie half"),
     Column("agreement", "Float64", PROBABILITY, "share of examples both decide alike"),
     Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided; cell: moderated t"),
-    Column(
-        "p_holm", "Float64", PROBABILITY, "corrected for all rows of task and scope (Holm 1979)"
-    ),
+    Column("p_holm", "Float64", PROBABILITY, "corrected for all rows of task and scope (Holm)"),
     Column("significant", "boolean", "", "p_holm below 0.05"),
 )
 
@@ -268,6 +271,7 @@ CROSSOVER_COLUMNS = (
     Column("ahead", "string", "", "which errs less at the smallest n; null: the interval holds 0"),
     Column("ahead_until", "Int64", "examples", "the largest n up to which it does at every size"),
     Column("open_from", "Int64", "examples", "the next n; null: it is ahead at all sizes"),
+    Column("is_over", "boolean", "", "the interval there is known, it is ahead at no n from there"),
     Column("behind_from", "Int64", "examples", "the smallest n from which the other is; else null"),
 )
 
@@ -315,9 +319,7 @@ ENSEMBLE_COLUMNS = (
     Column("ensemble_risk", "Float64", RISK, "of the seeds' majority; ties shared"),
     Column("bias", "Float64", RISK_DIFFERENCE, "ensemble_risk - R*; null where R* is unknown"),
     *_interval_columns("net_variance", RISK_DIFFERENCE, "mean_risk - ensemble_risk, by examples"),
-    Column(
-        "disagreement", "Float64", PROBABILITY, "share of decisions that are not the majority's"
-    ),
+    Column("disagreement", "Float64", PROBABILITY, "share of decisions not the majority's"),
 )
 
 VARIANCE_COLUMNS = (
@@ -390,7 +392,7 @@ PER_CLASS_COLUMNS = (
     Column("num_seeds", "Int64", COUNT, "seeds in the means"),
     Column("num_examples", "Int64", COUNT, "evaluation examples of the class"),
     *_interval_columns("mse", "squared input", "R_n(T) on examples of the class"),
-    *_interval_columns("psnr_db", "dB", "-10 log10 mse, of images in [0, 1]; of points null"),
+    *_interval_columns("psnr_db", "dB", "-10 log10 mse, of images in [0, 1]; others null"),
     *_interval_columns("above_easiest", "squared input", "mse less the easiest's, paired by seed"),
 )
 

@@ -40,30 +40,34 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("intervals", "ahead", "until", "open_from", "behind_from"),
+    ("intervals", "ahead", "until", "open_from", "behind_from", "is_over"),
     [
-        ((FIRST, FIRST, NEITHER, NEITHER), "a", 1_000, 4_000, None),
-        ((FIRST, NEITHER, SECOND, SECOND), "a", 250, 1_000, 4_000),
-        ((SECOND, SECOND, FIRST, FIRST), "b", 1_000, 4_000, 4_000),
-        ((FIRST, FIRST, FIRST, FIRST), "a", 16_000, None, None),
+        ((FIRST, FIRST, NEITHER, NEITHER), "a", 1_000, 4_000, None, True),
+        ((FIRST, NEITHER, SECOND, SECOND), "a", 250, 1_000, 4_000, True),
+        ((SECOND, SECOND, FIRST, FIRST), "b", 1_000, 4_000, 4_000, True),
+        ((FIRST, FIRST, FIRST, FIRST), "a", 16_000, None, None, None),
         # A lead that comes back has not lasted; one that the other loses again is none.
-        ((FIRST, NEITHER, FIRST, FIRST), "a", 250, 1_000, None),
-        ((FIRST, SECOND, NEITHER, NEITHER), "a", 250, 1_000, None),
-        ((FIRST, SECOND, NEITHER, SECOND), "a", 250, 1_000, 16_000),
-        ((FIRST, UNKNOWN, FIRST, FIRST), "a", 250, 1_000, None),
+        ((FIRST, NEITHER, FIRST, FIRST), "a", 250, 1_000, None, False),
+        ((FIRST, NEITHER, NEITHER, FIRST), "a", 250, 1_000, None, False),
+        ((FIRST, SECOND, FIRST, NEITHER), "a", 250, 1_000, None, False),
+        ((FIRST, SECOND, NEITHER, NEITHER), "a", 250, 1_000, None, True),
+        ((FIRST, SECOND, NEITHER, SECOND), "a", 250, 1_000, 16_000, True),
+        # Where nothing is known it is not known to be over.
+        ((FIRST, UNKNOWN, FIRST, FIRST), "a", 250, 1_000, None, False),
+        ((FIRST, UNKNOWN, NEITHER, NEITHER), "a", 250, 1_000, None, False),
         # Without a leader at the smallest size there is no lead to end.
-        ((NEITHER, FIRST, FIRST, FIRST), None, None, None, None),
-        ((UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN), None, None, None, None),
+        ((NEITHER, FIRST, FIRST, FIRST), None, None, None, None, None),
+        ((UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN), None, None, None, None, None),
         # An interval that ends at zero holds it.
-        (((-0.02, 0.0), FIRST, FIRST, FIRST), None, None, None, None),
+        (((-0.02, 0.0), FIRST, FIRST, FIRST), None, None, None, None, None),
     ],
 )
 def test_where_a_lead_ends(
-    intervals: Any, ahead: Any, until: Any, open_from: Any, behind_from: Any
+    intervals: Any, ahead: Any, until: Any, open_from: Any, behind_from: Any, is_over: Any
 ) -> None:
     (row,) = to_rows(build_crossovers(table(compared(*intervals)[::-1])))  # in any order
-    names = ("ahead", "ahead_until", "open_from", "behind_from")
-    assert tuple(row[name] for name in names) == (ahead, until, open_from, behind_from)
+    names = ("ahead", "ahead_until", "open_from", "behind_from", "is_over")
+    assert tuple(row[name] for name in names) == (ahead, until, open_from, behind_from, is_over)
     assert row["num_sizes"] == 4
 
 
@@ -83,5 +87,29 @@ def test_pairs_depths_and_severities_are_told_apart() -> None:
     assert all([r["num_train"] for r in held] == [250, 1_000] for held in over_sizes(table(rows)))
 
 
+def test_latent_dimensions_are_told_apart() -> None:
+    """What changes along k is no lead that ends at an n."""
+    rows = [
+        *compared(FIRST, NEITHER, latent_dim=10),
+        *compared(FIRST, FIRST, latent_dim=2),
+        *compared(FIRST, SECOND),
+    ]
+    found = to_rows(build_crossovers(table(rows)))
+    assert [(r["latent_dim"], r["num_sizes"], r["open_from"]) for r in found] == [
+        *((None, 2, 1_000), (2, 2, None), (10, 2, 1_000)),
+    ]
+    one_size = [row for k in (2, 10) for row in compared(FIRST if k == 2 else SECOND, latent_dim=k)]
+    assert build_crossovers(table(one_size)).empty
+
+
 def test_nothing_compared_is_an_empty_table() -> None:
     assert build_crossovers(table([])).empty
+
+
+def test_every_latent_dimension_has_leads_of_its_own() -> None:
+    few = compared(FIRST, FIRST, NEITHER, NEITHER, latent_dim=2)
+    many = compared(SECOND, SECOND, SECOND, SECOND, latent_dim=16)
+    single = compared(FIRST, latent_dim=4)
+    found = to_rows(build_crossovers(table([*few, *many, *single])))
+    told = {row["latent_dim"]: (row["ahead"], row["open_from"]) for row in found}
+    assert told == {2: ("a", 4_000), 16: ("b", None)}

@@ -145,6 +145,34 @@ def test_points_have_no_peak_and_one_seed_no_interval(tmp_path: Path) -> None:
     assert all(row["mse"] > 0 for row in rows)
 
 
+def test_where_terms_are_the_excess_s_no_class_has_an_error(tmp_path: Path) -> None:
+    """Denoising N(-2, 1) and, one in ten, N(2, 1), tau = 1, by E[x | z]: no example has an excess.
+
+    The rare class costs more than half as much again as the other: neither is 0, the mean of its
+    terms, nor R*, that and what all share.
+    """
+    rng = np.random.default_rng(8)
+    labels = (rng.random(20_000) < 0.1).astype(np.uint8)
+    x = np.where(labels == 1, 2.0, -2.0) + rng.standard_normal(len(labels))
+    z = x + rng.standard_normal(len(labels))
+    one = 1 / (1 + 9 * np.exp(-2 * z))  # densities of N(2, 2) and N(-2, 2) at z, by Bayes' rule
+    costs = np.square(x - (z / 2 + 2 * one - 1))  # each component's mean is (z + m) / 2
+    least, by_class = costs.mean(), [costs[labels == label].mean() for label in (0, 1)]
+    assert by_class[1] > 1.5 * by_class[0]
+    assert by_class[0] != pytest.approx(least, rel=0.05)
+    excess = Written(tmp_path / "law", np.full((len(labels), 2), 0.5), 0.0)
+    real = Written(tmp_path / "real", np.full((len(labels), 2), 0.5), 0.0)
+    for seed in range(SEEDS):
+        named: Any = {"task": "denoising", "classes": {"labels": labels}, "family": "dae"}
+        nothing = {"budget": np.zeros(len(labels))}
+        excess.add_terms(terms=nothing, floor=float(least), seed=seed, **named)
+        real.add_terms(terms={"budget": costs}, seed=seed, **named)
+    assert rows_of(excess.joined()) == []
+    # Where R* is unknown terms are the risk's, and of each class they are its error.
+    found = [row["mse"] for row in rows_of(real.joined())]
+    assert found == pytest.approx(by_class, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     "classes",
     [
@@ -178,3 +206,11 @@ def test_of_older_studies_and_other_risks_nothing_is_said(tmp_path: Path) -> Non
     assert rows_of(joined) == []
     assert joined.decisions is not None
     assert joined.decisions.skipped == []
+
+
+def test_the_excess_over_a_known_floor_is_no_class_s_error(tmp_path: Path) -> None:
+    terms = drawn(np.random.default_rng(7))
+    rows = rows_of(written(tmp_path / "real", terms, task="denoising").joined())
+    assert [row["rank"] for row in rows] == [3, 1, 2]
+    law = written(tmp_path / "law", terms, task="denoising", floor=0.5)
+    assert rows_of(law.joined()) == []

@@ -1,5 +1,6 @@
 """The status command on files alone: what it says, and what it needs for that."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from study.planning.plan import next_trials, planned_trials
-from study.request.reading import write_spec
+from study.request.reading import read_spec, write_spec
 from study.request.spec import StudySpec
 from study.status import describe, last_stretch, main
 from study.storage.ledger import Ledger
@@ -135,7 +136,7 @@ def test_many_cells_stay_on_one_screen(make_spec: Callable[..., StudySpec]) -> N
     spec = make_spec(num_train=list(range(8, 80)))
     searches = [t for t in planned_trials(spec) if t.role == "search" and t.cell.depth == 1]
     records = [at(record_of(t), i) for i, t in enumerate(searches)]
-    text = describe(spec, records, [], False, NOON.timestamp(), 40)
+    text = describe(spec, records, [], None, NOON.timestamp(), 40)
     assert len(text.splitlines()) <= 40
     assert max(map(len, text.splitlines())) <= 100
     assert "more begun" in text.splitlines()[-1]
@@ -155,6 +156,29 @@ def test_a_night_between_two_drivers_is_no_work(make_spec: Callable[..., StudySp
     assert running is not None
     assert running.seconds == 31.0
     assert last_stretch([], None) is None
+
+
+def test_the_pause_before_an_extension_is_no_work(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last trial ended at 12:00:09; a driver extends it from 12:10:00. Before, it was at work
+    since the first trial of the first driver."""
+    began = NOON.timestamp() + 600
+    os.utime(study / "study.toml", (began, began))
+    records, _ = Ledger(study / "ledger").read()
+    spec = read_spec(str(study / "study.toml"))
+
+    def clock(held: list[dict[str, Any]], seconds: float) -> str:
+        return describe(spec, held, [], began, began + seconds, 40).splitlines()[1]
+
+    said = clock(records, 88)
+    assert said.startswith("at work for 1:28, without a finished trial yet · ")
+    assert said.endswith(" · last trial finished 11:19 ago")
+    trial = next(t for t in next_trials(spec, records) if t.role == "measure")
+    more = [*records, at(record_of(trial), 640, wall_s=30)]
+    assert clock(more, 88).startswith("at work for 1:18 · ")  # from its start at 12:10:10
+    with Ledger(study / "ledger").locked():
+        assert ", without a finished trial yet · " in screen(study, capsys)
 
 
 WRONG = {

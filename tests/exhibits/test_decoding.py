@@ -1,6 +1,7 @@
 """Exhibits of models that decode: each array against what the model says when asked by hand."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from classcomp.tasks import Evaluation
 from classcomp.tasks.base import NUM_IN_PLANE
 from classcomp.testing import fit, make
 from search_spaces import SPACES
+from study.analysis.exhibits import read_exhibit
 from tests.small_trial import experiment_of, finish
 
 IMAGES = {"mu0": 0.0, "mu1": 1.0, "sigma0": 1.0, "sigma1": 1.0, "size": 4}
@@ -203,3 +205,11 @@ def test_large_images_are_kept_as_means_of_blocks() -> None:
     assert found.shape == (2, 3, 64, 64)
     np.testing.assert_allclose(found[..., 0, 0], images[..., :2, :2].mean(dim=(2, 3)), atol=1e-6)
     np.testing.assert_array_equal(kept_images(images[..., :9, :9]), images[..., :9, :9].numpy())
+
+
+def test_what_decodes_and_generates_is_read_whole(tmp_path: Path) -> None:
+    """Two classes’ means beside 64 samples: what exhibits count is their own."""
+    _, found = shown("beta_vae", beta=1.0)
+    assert len(found["class_means/images"]) != len(found["samples/images"])
+    np.savez(tmp_path / "a.npz", **found)
+    assert read_exhibit(tmp_path / "a.npz").keys() == found.keys()

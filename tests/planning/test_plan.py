@@ -178,6 +178,18 @@ def test_images_have_no_best_rule_and_one_stream(make_spec: MakeSpec) -> None:
     assert {"slack", "best_in_class"} < {t.role for t in known}
 
 
+def test_no_limit_is_no_limit_where_data_are_divided_anew(make_spec: MakeSpec) -> None:
+    """One for each division if there is any; before, 0 was as many as there are seeds."""
+    asked: dict[str, Any] = {"populations": [DIGITS], "search": {"trials": 0}, "seeds": 4}
+    for restarts, expected in ((0, 0), (1, 4), (6, 6)):
+        spec = make_spec(**asked, limit={"restarts": restarts})
+        cells = {t.cell for t in next_trials(spec, []) if t.role == "limit"}
+        assert bool(cells) == bool(restarts)
+        seeds = Counter(t.cell for t in planned_trials(spec) if t.role == "limit")
+        assert set(seeds.values()) == ({expected} if expected else set())
+        assert total_by_role(spec)["limit"] == expected * len(cells)
+
+
 FOREST = {"name": "forest", "path": "sklearn.ensemble:RandomForestClassifier", "kind": "sklearn"}
 
 

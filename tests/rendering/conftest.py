@@ -97,7 +97,8 @@ def write_exhibits(records: list[Record], folder: Path) -> None:
         if (record["role"], record["status"]) == ("measure", "done"):
             is_planar = record["population"].startswith("xor")
             num_classes = 2 if is_planar else 10
-            arrays = make_exhibits(number, num_classes, is_planar=is_planar, is_coder=is_planar)
+            kinds = dict.fromkeys(("is_planar", "is_coder", "generates"), is_planar)
+            arrays = make_exhibits(number, num_classes, **kinds)
             np.savez(folder / "exhibits" / f"{record['trial_id']}.npz", **arrays)
 
 

@@ -36,6 +36,34 @@ def test_the_figure_has_the_pairs_whose_order_depends_on_n() -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["250", "1000", "4000"]
 
 
+def test_latent_dimensions_have_panels_and_sentences_of_their_own() -> None:
+    rows = [
+        *compared(FIRST, NEITHER, latent_dim=10),
+        *compared(FIRST, SECOND, latent_dim=2),
+        *compared(FIRST, SECOND, latent_dim=2, depth=4),
+        *compared(FIRST, FIRST, latent_dim=5),
+    ]
+    (grid,) = grids(rows)
+    sizes = ["depth 2 k=2", "depth 2 k=10", "depth 4 k=2"]
+    assert [panel.title for panel in grid.panels[0]] == sizes
+    assert {line.x for panel in grid.panels[0] for line in panel.lines} == {(250, 1_000)}
+    sentences = crossover_sentences(build_crossovers(table(rows)))
+    assert [one.partition("(p, ")[2].partition(";")[0] for one in sentences] == sizes
+
+
+@pytest.mark.parametrize(
+    "intervals",
+    [
+        (FIRST, NEITHER, FIRST),
+        (FIRST, SECOND, FIRST),
+        (FIRST, UNKNOWN, NEITHER),
+        (FIRST, UNKNOWN, SECOND),
+    ],
+)
+def test_of_a_lead_that_is_not_known_to_be_over_nothing_is_said(intervals: Any) -> None:
+    assert crossover_sentences(build_crossovers(table(compared(*intervals)))) == []
+
+
 def test_no_figure_where_no_order_changes() -> None:
     assert grids(compared(FIRST, FIRST)) == []
     assert grids([]) == []

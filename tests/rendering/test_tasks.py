@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from study.analysis.frames import to_rows
 from study.analysis.reading import read_study
 from study.analysis.results import build_results
 from study.rendering.answers import answers
-from study.rendering.caveats import _no_best_rule, _no_floor, _no_teachers, _slack
+from study.rendering.caveats import _no_best_rule, _no_floor, _no_teachers, _slack, _undone
 from study.rendering.changes import changes
 from study.rendering.decomposition import plain_decompositions
 from study.rendering.findings import find, findings_text
@@ -152,6 +153,28 @@ def test_a_change_is_told_in_the_unit_of_the_risk() -> None:
     (sentence,) = held.sentences
     assert "estimation falls" in sentence
     assert "0.0123 [0.0101, 0.0145] to 0.0040 [0.0030, 0.0050]" in sentence
+
+
+def test_severities_of_the_noise_that_is_taken_off_are_not_compared():
+    """R* of a bump picture falls as its frame widens: no rule is better for it."""
+
+    def found(task: str) -> tuple[list[str], list[str]]:
+        facts = {"task": task, "distortion": "feature_noise"}
+        small = (0.02, 0.01, 0.03)
+        first = cell_row("net", **facts, severity=1.0, estimation=(0.09, 0.08, 0.10), num_train=16)
+        last = cell_row("net", **facts, severity=30.0, level=1, estimation=small)
+        longer = cell_row("net", **facts, severity=1.0, estimation=(0.05, 0.045, 0.055))
+        frame = landscape_frame(first, last, longer)
+        told = [sentence for held in changes(frame) for sentence in held.sentences]
+        return told, _undone(to_rows(frame))
+
+    told, caveats = found("denoising")
+    assert [sentence.split(":")[0] for sentence in told] == ["n from 16 to 128 (feature noise 1)"]
+    (caveat,) = caveats
+    assert caveat.startswith("Each feature noise is a denoising problem of its own")
+    told, caveats = found("reconstruction")
+    assert told[0].startswith("feature noise from 1 to 30 (n = 128): estimation falls")
+    assert caveats == []
 
 
 @pytest.fixture(scope="module")

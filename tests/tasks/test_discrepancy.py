@@ -41,12 +41,46 @@ def kernel(a: np.ndarray, b: np.ndarray, bandwidth: float) -> np.ndarray:
     return np.exp(-np.square(a[:, None] - b[None]).sum(-1) / (2 * bandwidth**2))
 
 
-@LAWS
-def test_the_bandwidth_is_half_the_mean_squared_distance(law: Population) -> None:
+@pytest.mark.parametrize("name", MIXTURES.keys() - {"noisy and tilted"})
+def test_the_bandwidth_is_half_the_mean_squared_distance(name: str) -> None:
+    law = MIXTURES[name]
     first, second = (shown(law, 100_000, seed).double() for seed in (1, 2))
     squares = (first - second).square().sum(dim=1) / 2
     error = squares.std() / math.sqrt(len(squares))
     assert abs(yardstick(law).bandwidth ** 2 - squares.mean()) < 4 * error
+
+
+DISTORTED = {
+    "points": make("two_gaussians", delta=2.0, rendering="none"),
+    "bumps": make("xor"),
+    "pixels": make("gaussian_images", **IMAGES),
+    "real images": make("digits"),
+}
+
+
+@pytest.mark.parametrize("law", DISTORTED.values(), ids=DISTORTED.keys())
+def test_one_ruler_at_all_severities(law: Population) -> None:
+    ruler = yardstick(law).bandwidth
+    pair = law.with_overlap(0.5).with_imbalance(3.0), law.with_feature_noise(2.0).with_overlap(0.9)
+    assert [yardstick(one).bandwidth for one in pair] == [ruler, ruler]
+    restored = law.with_feature_noise(2.0).without_feature_noise()
+    assert yardstick(restored).bandwidth == ruler
+
+
+def test_a_shift_is_as_far_in_one_unit_at_every_noise() -> None:
+    """Two normal laws a distance a apart, in closed form, by the kernel of the law without noise.
+
+    E k(x, y) of N(m, v) and N(m', v), the variance s^2 of the kernel added to both of theirs.
+    """
+    base = make("gaussians", means=[[0.0], [0.0]], covariances=[1.0, 1.0], labels=[0, 1])
+    rng = np.random.default_rng(0)
+    for tau in (0.5, 2.0):
+        made = 1.5 + math.hypot(1.0, tau) * rng.standard_normal((20_000, 1))
+        law = replace(base, rendering="none").with_feature_noise(tau)
+        terms = discrepancy_terms(torch.from_numpy(made).float(), torch.empty(0), yardstick(law))
+        wide = 1 + 2 * (1 + tau**2)
+        expected = 2 * (1 - math.exp(-(1.5**2) / (2 * wide))) / math.sqrt(wide)
+        assert abs(terms.mean() - expected) < 3 * terms.std(ddof=1) / 20_000**0.5
 
 
 @LAWS
