@@ -108,11 +108,11 @@ def _failed(trials: Sequence[Row]) -> str:
 
 
 def first_reason(trials: Sequence[Row]) -> str:
-    """Return the first message of trials that failed, its last line; empty where there is none."""
+    """Return the first message of trials that failed, its first line; empty where there is none."""
     messages = [
         row["error"].strip() for row in trials if row["status"] == "failed" and row["error"]
     ]
-    return str(messages[0].splitlines()[-1]) if messages and messages[0] else ""
+    return str(messages[0].splitlines()[0]) if messages and messages[0] else ""
 
 
 def _settled(rows: Sequence[Row]) -> str:

@@ -338,7 +338,7 @@ class TestCaveats:
         assert "in 1, since decisions of some of their trials are missing or unusable." in text
 
     def test_the_first_failure_is_told_and_one_is_one(self) -> None:
-        failed = make_record("measure", status="failed", error="ValueError: no batch\n")
+        failed = make_record("measure", status="failed", error="ValueError: no batch\n  at step 12")
         found = found_in(landscape_frame(), records=[failed])
         assert found.headline[0] == (
             "Nothing is known: the only trial failed. The first: ValueError: no batch"
