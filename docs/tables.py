@@ -27,6 +27,7 @@ TABLES = {
     "latent_dims": ("one row per point of a curve over k", schema.LATENT_DIM_COLUMNS),
     "knees": ("one row per curve over the latent dimension k", schema.KNEE_COLUMNS),
     "per_class": ("one row per cell and class: squared errors", schema.PER_CLASS_COLUMNS),
+    "generation": ("one row per cell that generates", schema.GENERATION_COLUMNS),
     "variance": ("one row per cell, quantity and component", schema.VARIANCE_COLUMNS),
     "winners": ("one row per search; `hp_<name>` columns besides", schema.WINNER_COLUMNS),
 }

@@ -27,6 +27,7 @@ from study.engine.carrying import carry
 from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.planning.progress import ProgressLine
+from study.rendering.words import counted
 from study.request.extension import check_code, check_protocol, extend
 from study.request.reading import SpecError, read_spec, recipe_names, write_spec
 from study.request.spec import StudySpec
@@ -218,7 +219,7 @@ def _conclude(
     if isinstance(ending, TooManyFailed):
         print(f"study.run: ended early: {ending}", file=sys.stderr)
     elif num_failed:
-        print(f"{num_failed} trials failed; the report names them", file=sys.stderr)
+        print(f"{counted(num_failed, 'trial')} failed; the report names them", file=sys.stderr)
     return FAILED_TRIALS if num_failed else cli.OK
 
 

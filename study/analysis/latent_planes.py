@@ -4,19 +4,16 @@ All are of the law's first evaluation examples, the same for every model; where 
 set anew, PCA and t-SNE are of the first seed's.
 """
 
-import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import pandas as pd
-import scipy.stats
 
 from study.analysis.exhibits import Arrays
 from study.analysis.frames import Row, typed_frame
-from study.analysis.intervals import CONFIDENCE, Interval, mean
+from study.analysis.intervals import mean
 from study.analysis.joined import Joined
-from study.analysis.resampling import resampled_interval
+from study.analysis.resampling import seeds_interval
 from study.trials.exhibits import law_exhibit
 from study.trials.schema import LATENT_PLANE_COLUMNS, PLANE_NUMBERS
 from study.trials.trial import law_of
@@ -57,20 +54,8 @@ def _means(rows: Sequence[Row]) -> Row:
     found: Row = {}
     for name in PLANE_NUMBERS:
         values = [row[name] for row in rows]
-        interval = _interval(values, rows[0])
+        interval = seeds_interval(values, rows[0])
         found[name] = mean(values)
         if interval.lo is not None and interval.hi is not None:  # a share has no other values
             found |= {f"{name}_lo": max(0.0, interval.lo), f"{name}_hi": min(1.0, interval.hi)}
     return found
-
-
-def _interval(values: Sequence[float], row: Row) -> Interval:
-    """Student's over seeds, on this evaluation sample; wider where each has one of its own."""
-    if row["is_resplit"]:
-        num_train, num_test = row["num_available"], row["num_test"]
-        return resampled_interval(values, num_train=num_train, num_test=num_test)
-    if len(values) < 2:
-        return Interval(None, None)
-    quantile = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
-    half = quantile * statistics.stdev(values) / math.sqrt(len(values))
-    return Interval(mean(values) - half, mean(values) + half)

@@ -1,10 +1,12 @@
 """Intervals of few real examples: seeds that divide them anew, and rules that all decide alike."""
 
 import math
+import statistics
 from collections.abc import Sequence
 
 import scipy.stats
 
+from study.analysis.frames import Row
 from study.analysis.intervals import CONFIDENCE, Interval, clopper_pearson, mean
 
 
@@ -31,6 +33,23 @@ def resampled_factor(num: int, *, num_train: int, num_test: int) -> float:
             f"{num} divisions of {num_train} + {num_test} examples: must be at least 1 of each"
         )
     return 1 / num + num_test / num_train
+
+
+def seeds_interval(values: Sequence[float], row: Row) -> Interval:
+    """Student's over seeds on one evaluation sample; wider where each has one of its own.
+
+    Args:
+        values: one per seed.
+        row: any of their trials, which says how the set was divided.
+    """
+    if row["is_resplit"]:
+        num_train, num_test = row["num_available"], row["num_test"]
+        return resampled_interval(values, num_train=num_train, num_test=num_test)
+    if len(values) < 2:
+        return Interval(None, None)
+    quantile = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+    half = quantile * statistics.stdev(values) / math.sqrt(len(values))
+    return Interval(mean(values) - half, mean(values) + half)
 
 
 def resampled_interval(

@@ -15,6 +15,7 @@ from study.analysis.decisions import Decisions
 from study.analysis.ensembles import build_ensembles
 from study.analysis.exhibits import Arrays
 from study.analysis.files import write_csv, write_table
+from study.analysis.generation import build_generation
 from study.analysis.joined import build_best_in_class, join
 from study.analysis.landscape import build_landscape
 from study.analysis.latent_dims import build_latent_dims
@@ -28,7 +29,7 @@ from study.analysis.winners import build_winners
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
     *("cross_entropy", "ensembles", "cross_validation", "latent_planes"),
-    *("latent_dims", "knees", "per_class"),
+    *("latent_dims", "knees", "per_class", "generation"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -59,6 +60,7 @@ class Results:
     latent_dims: pd.DataFrame
     knees: pd.DataFrame
     per_class: pd.DataFrame
+    generation: pd.DataFrame
     missing: pd.DataFrame
     num_superseded: int
     notes: Sequence[str] = ()
@@ -100,6 +102,7 @@ def build_results(
         latent_dims=latent_dims,
         knees=knees,
         per_class=build_per_class(joined, levels),
+        generation=build_generation(joined, levels),
         missing=missing_rows(joined, levels),
         num_superseded=joined.num_superseded,
         notes=(WITHOUT_DECISIONS,) if decisions is None else tuple(decisions.skipped),

@@ -7,6 +7,7 @@ what `study.rendering.faults.verdict` found of them, with the numbers it was fou
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
@@ -99,7 +100,8 @@ def _answer(task: TaskRows, population: str, rows: Sequence[Row]) -> Answer:
     ]
     title = f"{task.title}{population}"
     short = task.title + short_names(populations_of(task.rows))[population]
-    sentence = _sentence({name: [v for _, v in held] for name, held in families.items()})
+    verdicts = {name: [v for _, v in held] for name, held in families.items()}
+    sentence = _sentence(verdicts, _axis([row for held in families.values() for row, _ in held]))
     return Answer(
         title=title,
         where=where,
@@ -153,17 +155,19 @@ def _fault(found: Verdict) -> str:
     if found.kind == NONE:
         return "nobody’s for certain"
     words = listed([FAULT_WORDS[name] for name in found.errors], "or")
-    if found.kind == CLEAR or found.estimate is None:
+    if found.kind == CLEAR:
         return words
-    known = " known" if found.missing else ""
-    estimate = f"(largest{known} estimate: {FAULT_WORDS[found.estimate]})"
+    estimate = ""
+    if found.estimate is not None:
+        known = " known" if found.missing else ""
+        estimate = f" (largest{known} estimate: {FAULT_WORDS[found.estimate]})"
     if found.kind == OPEN:
         lacking = listed(found.missing or ("intervals",))
         verb = "is" if len(found.missing) == 1 else "are"
-        return f"not known, since {lacking} {verb} not {estimate}"
+        return f"not known, since {lacking} {verb} not{estimate}"
     if found.errors == found.known:
-        return f"not told apart {estimate}"
-    return f"{words}, not told apart {estimate}"
+        return f"not told apart{estimate}"
+    return f"{words}, not told apart{estimate}"
 
 
 def _numbers(row: Row, found: Verdict, unit: Unit) -> str:
@@ -189,19 +193,30 @@ def _number(row: Row, error: str, unit: Unit) -> str:
     return f"{number} (of which up to {unit.show(row['slack'], 1)} may be the search’s)"
 
 
-def _sentence(families: dict[str, list[Verdict]]) -> str:
+def _axis(rows: Sequence[Row]) -> str:
+    """Name what networks of a family differ in: depth, latent dimension, or both."""
+    shapes = [shape_of(row) for row in rows]
+    several = [
+        words
+        for words, place in (("depth", 1), ("latent dimension", 2))
+        if any(a[0] == b[0] and a[place] != b[place] for a, b in pairwise(sorted(shapes)))
+    ]
+    return listed(several or ["depth"])
+
+
+def _sentence(families: dict[str, list[Verdict]], axis: str) -> str:
     """Say in one clause which part is the largest for whom.
 
     A family is with an error where its verdict is CLEAR for that error at every depth that is
     known; it changes with depth where it is CLEAR everywhere but not for the same. Where all
     depths are TIED, NONE or OPEN, that is said; where they differ, that it cannot be told at every
-    depth.
+    depth. The same holds of latent dimensions, where they are the `axis`.
     """
     by_error: dict[str, list[str]] = {name: [] for name in FAULTS}
     others: dict[str, list[str]] = {
-        "which part is the largest changes with depth for {}": [],
+        f"which part is the largest changes with {axis} for {{}}": [],
         "which part is the largest cannot be told for {}": [],
-        "which part is the largest cannot be told at every depth for {}": [],
+        f"which part is the largest cannot be told at every {axis} for {{}}": [],
         "no part is above zero for certain for {}": [],
         "which part is the largest is not known for {}, since not all parts and intervals are": [],
     }

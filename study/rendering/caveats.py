@@ -1,13 +1,24 @@
 """What a reader must know before believing a study's numbers: a line for each, where it holds."""
 
+<<<<<<< HEAD
 from collections import defaultdict
 from collections.abc import Sequence
+=======
+from collections import Counter
+from collections.abc import Sequence, Set
+>>>>>>> mend_r
 
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.faults import distinct_cells, is_bound
-from study.rendering.words import listed, populations_without_floor, split_by_task, words_of
+from study.rendering.words import (
+    counted,
+    listed,
+    populations_without_floor,
+    split_by_task,
+    words_of,
+)
 from study.trials.schema import ERRORS
 from study.trials.seeds import decode_search_seed
 from study.trials.tasks import CLASSIFICATION, task_of
@@ -17,7 +28,6 @@ def caveats(study: Study, results: Results) -> list[str]:
     """Return a line for each thing that limits what the tables say."""
     rows = distinct_cells(to_rows(results.landscape))
     trials = to_rows(study.trials)
-    missing, failed = len(results.missing), sum(row["status"] == "failed" for row in trials)
     lines = [
         *_no_floor(rows),
         _no_best_rule(rows),
@@ -29,9 +39,14 @@ def caveats(study: Study, results: Results) -> list[str]:
         _limit(rows),
         *_undone(rows),
         _search(trials),
+<<<<<<< HEAD
         _above_budget(trials),
         f"{missing} rows of the study are missing: see “Missing”." if missing else "",
         f"{failed} trials failed: see “Failed”." if failed else "",
+=======
+        _missing(len(results.missing)),
+        _failed(trials),
+>>>>>>> mend_r
     ]
     return [line for line in lines if line]
 
@@ -64,20 +79,51 @@ def _no_best_rule(rows: Sequence[Row]) -> str:
 
 def _intervals(rows: Sequence[Row], study: Study) -> str:
     """Count the cells that know an error and not its interval, and say why."""
-    without = [
-        row
+    reasons = Counter(
+        _why_without(row, lacking, study)
         for row in rows
-        if any(row[name] is not None and row[f"{name}_lo"] is None for name in ERRORS)
-    ]
-    if not without:
+        if (lacking := {e for e in ERRORS if row[e] is not None and row[f"{e}_lo"] is None})
+    )
+    if not reasons:
         return ""
+    text = f"In {_share(reasons.total(), len(rows))} cells intervals are unknown"
+    if len(reasons) == 1:
+        return f"{text}, since {next(iter(reasons))}."
+    return f"{text}: " + "; ".join(f"in {n}, since {why}" for why, n in reasons.items()) + "."
+
+
+def _why_without(row: Row, lacking: Set[str], study: Study) -> str:
+    """Say why a row has no interval of some errors; those that U_A is in need two restarts."""
+    if row["num_seeds"] < 2:
+        return "there is a single seed"
+    if lacking <= {"objective", "estimation"} and row["limit_restarts"] == 1:
+        return f"U_A is of a single restart (limit.restarts = 1): {listed(sorted(lacking))}"
     if study.decisions is None:
-        why = "the rules’ decisions on the evaluation sample (decisions/) are not there"
-    elif all(row["num_seeds"] < 2 for row in without):
-        why = "there is a single seed"
-    else:
-        why = "decisions of some of their trials are missing or unusable"
-    return f"In {_share(len(without), len(rows))} cells intervals are unknown, since {why}."
+        return "the rules’ decisions on the evaluation sample (decisions/) are not there"
+    return "decisions of some of their trials are missing or unusable"
+
+
+def _missing(number: int) -> str:
+    verb = "is" if number == 1 else "are"
+    return f"{counted(number, 'row')} of the study {verb} missing: see “Missing”." if number else ""
+
+
+def _failed(trials: Sequence[Row]) -> str:
+    """Count the trials that failed, and say the first's reason."""
+    failed = [row for row in trials if row["status"] == "failed"]
+    if not failed:
+        return ""
+    text = f"{counted(len(failed), 'trial')} failed: see “Failed”"
+    reason = first_reason(failed)
+    return f"{text}. The first: {reason}" if reason else f"{text}."
+
+
+def first_reason(trials: Sequence[Row]) -> str:
+    """Return the first message of trials that failed, its first line; empty where there is none."""
+    messages = [
+        row["error"].strip() for row in trials if row["status"] == "failed" and row["error"]
+    ]
+    return str(messages[0].splitlines()[0]) if messages and messages[0] else ""
 
 
 def _settled(rows: Sequence[Row]) -> str:
@@ -127,7 +173,7 @@ def _slack(rows: Sequence[Row]) -> str:
         if held:
             ends = f"{task.unit.show(min(held), 1)} to {task.unit.show(max(held), 1)}"
             texts.append(f"{task.title}{ends} {task.unit.points}")
-    rest = f"; not measured in {lacking} cells" if lacking else ""
+    rest = f"; not measured in {counted(lacking, 'cell')}" if lacking else ""
     return (
         "Of each approximation, as much may be the search’s for U_H as it left on a teacher, whose "
         f"own is zero: {listed(texts)}{rest}."

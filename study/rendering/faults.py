@@ -43,7 +43,9 @@ class Verdict:
         known: the errors among which was looked, in their order.
         missing: those that the row could know and does not: all others where it has a total, else
             of estimation and optimization.
-        estimate: of these the one with the largest value, whatever its interval; none: ABSENT.
+        estimate: of the known errors the one with the largest value, whatever its interval. None:
+            there is none; or others are missing and this one is not above zero for certain, so
+            that it is the largest of nothing.
     """
 
     kind: str
@@ -108,13 +110,16 @@ def verdict(row: Row) -> Verdict:
         held = {name: found for name, found in ranges.items() if found is not None}
         is_whole = not missing and len(held) == len(known)
         kind, errors = _largest(row, held) if is_whole else (OPEN, ())
-    return Verdict(
-        kind=kind,
-        errors=errors,
-        known=known,
-        missing=missing,
-        estimate=max(known, key=lambda name: float(row[name]), default=None),
-    )
+    estimate = max(known, key=lambda name: float(row[name]), default=None)
+    if estimate is not None and missing and not _may_be_named(row, estimate):
+        estimate = None
+    return Verdict(kind=kind, errors=errors, known=known, missing=missing, estimate=estimate)
+
+
+def _may_be_named(row: Row, error: str) -> bool:
+    """Whether an error is above zero, with all of its interval where that is known."""
+    lowest = row[error] if row[f"{error}_lo"] is None else row[f"{error}_lo"]
+    return bool(lowest > 0.0)
 
 
 def _largest(row: Row, ranges: Mapping[str, Range]) -> tuple[str, tuple[str, ...]]:

@@ -6,10 +6,12 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.answers import Answer, answers
-from study.rendering.caveats import caveats
+from study.rendering.caveats import caveats, first_reason
 from study.rendering.changes import Changes, changes
+from study.rendering.cross_validation import cross_validation_lines
 from study.rendering.differences import crossover_sentences
 from study.rendering.faults import distinct_cells, populations_of
+from study.rendering.generation import generation_lines
 from study.rendering.latent_dims import knee_lines
 from study.rendering.per_class import class_lines
 from study.rendering.rankings import rankings
@@ -19,6 +21,8 @@ _MOST_CLAUSES = 3  # populations in a sentence of the headline
 _INDENT = "  "
 KNEES_TITLE = "Knee of the risk against the latent dimension k [95% interval]"
 CLASSES_TITLE = "Reconstruction by class: mean squared error [95% interval]"
+FOLDS_TITLE = "Cross-validation of the winners [95% interval]"
+GENERATED_TITLE = "What was generated, at T: means over seeds [95% interval]"
 CHANGES_TITLE = "What changes the errors (told where the two intervals do not meet)"
 
 
@@ -30,9 +34,11 @@ class Findings:
         headline: two sentences: whose fault the error is, and which family errs less.
         answers: whose fault, by population, family and depth.
         changes: with depth, damage and sample size, by population.
-        stopping: what stopping at T does; empty where it is not known.
+        stopping: what stopping at T does, a sentence for each task where it is known.
         knees: of the risk against the latent dimension.
         classes: the easiest and the hardest to reconstruct.
+        generated: what generated examples are like, by population.
+        cross_validation: of the winners, by cell.
         rankings: families over all cells of a population, and by sample size.
         caveats: what limits all this.
     """
@@ -40,9 +46,11 @@ class Findings:
     headline: tuple[str, ...]
     answers: tuple[Answer, ...]
     changes: tuple[Changes, ...]
-    stopping: str
+    stopping: tuple[str, ...]
     knees: tuple[str, ...]
     classes: tuple[str, ...]
+    generated: tuple[str, ...]
+    cross_validation: tuple[str, ...]
     rankings: tuple[str, ...]
     caveats: tuple[str, ...]
 
@@ -51,25 +59,42 @@ def find(study: Study, results: Results) -> Findings:
     """Return the findings of a study's tables."""
     rows = to_rows(results.landscape)
     found = answers(results.landscape)
-    ranked = rankings(results.comparisons, populations_of(rows))
+    resplit = {row["population"] for row in to_rows(study.trials) if row["is_resplit"]}
+    ranked = rankings(
+        results.comparisons,
+        populations_of(rows),
+        resplit=resplit,
+        has_decisions=study.decisions is not None,
+    )
     return Findings(
         headline=(
             _sentence([answer.sentence for answer in found if answer.sentence])
-            or "Nothing is known yet: no cell has been measured.",
+            or _nothing(to_rows(study.trials)),
             _sentence([one.headline for one in ranked])
             or "Families are not compared: no two of them share a cell.",
         ),
         answers=tuple(found),
         changes=tuple(changes(results.landscape)),
-        stopping=_stopping(distinct_cells(rows)),
+        stopping=tuple(_stopping(distinct_cells(rows))),
         knees=tuple(knee_lines(results.knees)),
         classes=tuple(class_lines(results.per_class, results.knees)),
+        generated=tuple(generation_lines(results.generation)),
+        cross_validation=tuple(cross_validation_lines(results.cross_validation)),
         rankings=(
             *(_sentence([one.details]) for one in ranked),
             *crossover_sentences(results.crossovers),
         ),
         caveats=tuple(caveats(study, results)),
     )
+
+
+def _nothing(trials: list[Row]) -> str:
+    """Say that no cell has been measured, and why where every trial failed."""
+    reason = first_reason(trials)
+    if not reason or any(row["status"] != "failed" for row in trials):
+        return "Nothing is known yet: no cell has been measured."
+    which = "the only trial" if len(trials) == 1 else f"all {len(trials)} trials"
+    return f"Nothing is known: {which} failed. The first: {reason}"
 
 
 def _sentence(clauses: list[str]) -> str:
@@ -80,7 +105,7 @@ def _sentence(clauses: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
-def _stopping(rows: list[Row]) -> str:
+def _stopping(rows: list[Row]) -> list[str]:
     """Say in how many cells stopping at T costs and helps: the interval excludes zero."""
     known = [row for row in rows if row["optimization_lo"] is not None]
     sentences = []
@@ -93,7 +118,7 @@ def _stopping(rows: list[Row]) -> str:
             "elsewhere these show no difference."
         )
         sentences.append(f"{told[:1].upper()}{told[1:]}")
-    return " ".join(sentences)
+    return sentences
 
 
 def findings_text(found: Findings) -> str:
@@ -109,10 +134,12 @@ def findings_text(found: Findings) -> str:
         lines += ["", CHANGES_TITLE]
         for held in found.changes:
             lines += [f"{_INDENT}{held.title}", *(f"{2 * _INDENT}{one}" for one in held.sentences)]
-        lines += [f"{_INDENT}{found.stopping}"] if found.stopping else []
+        lines += [f"{_INDENT}{sentence}" for sentence in found.stopping]
     for title, texts in (
         (KNEES_TITLE, found.knees),
         (CLASSES_TITLE, found.classes),
+        (GENERATED_TITLE, found.generated),
+        (FOLDS_TITLE, found.cross_validation),
         ("Families compared", found.rankings),
         ("Before you believe it", found.caveats),
     ):

@@ -15,16 +15,19 @@ from study.analysis.results import Results
 from study.rendering.exhibits import MAX_PICTURES, REFERENCES
 from study.rendering.faults import FAULTS, populations_of
 from study.rendering.findings import Findings
+from study.rendering.generation import GENERATION_UNIT, generation_number, generation_rows
 from study.rendering.hyperparameters import setting_rows
 from study.rendering.latent_dims import knee_rows
 from study.rendering.per_class import class_tables
 from study.rendering.pictures import Picture
 from study.rendering.style import ERROR_COLOURS
 from study.rendering.summary import flatten, summarise
+from study.rendering.terminal import known_errors
 from study.rendering.units import Unit, unit_of
 from study.rendering.words import (
     FAULT_WORDS,
     TaskRows,
+    counted,
     damage_words,
     group_title,
     interval_of,
@@ -67,9 +70,13 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters.update(
+        counted=counted,
         damage=damage_words,
+        generated=generation_number,
         fault=FAULT_WORDS.__getitem__,
         interval=interval_of,
+        known=_known,
+        known_errors=known_errors,
         mark=mark_of,
         number=number_of,
         size=size_words,
@@ -93,6 +100,7 @@ def render_page(
         "learning_curves": _of_families(to_rows(results.learning_curves), tasks),
         "knees": knee_rows(results.knees),
         "per_class": class_tables(results.per_class),
+        "generation": generation_rows(results.generation),
         "cross_entropy": to_rows(results.cross_entropy),
         "ensembles": split_by_task(to_rows(results.ensembles)),
         "cross_validation": split_by_task(to_rows(results.cross_validation)),
@@ -110,6 +118,7 @@ def render_page(
         findings=findings,
         notes=results.notes,
         faults=FAULTS,
+        generation_unit=GENERATION_UNIT,
         error_colours=ERROR_COLOURS,
         errors=ERRORS,
         nominal_errors=NOMINAL_ERRORS,
@@ -117,7 +126,8 @@ def render_page(
         has_several_tasks=len(split_by_task(rows)) > 1,
         best=_of_families(to_rows(results.best_in_class), tasks),
         is_ideal_known=any(row["ideal_risk"] is not None for row in rows),
-        num_cells=len(by_cell),
+        num_tested=sum(row["significant"] is not None for row in by_cell),
+        num_untested=sum(row["significant"] is None for row in by_cell),
         num_significant=sum(row["significant"] or 0 for row in by_cell),
         pictures=pictures,
         references=REFERENCES,
@@ -141,6 +151,11 @@ def _without_floor(rows: Sequence[Row]) -> list[tuple[TaskRows, list[str]]]:
     return [(task, names) for task, names in found if names]
 
 
+def _known(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """Return the columns that any row knows: a column of dashes only is not shown."""
+    return [name for name in names if any(row[name] is not None for row in rows)]
+
+
 def _subscripts(text: str) -> Markup:
     """Escape a text and set the symbols in it as symbols: U_H, U_A, R_n."""
     return Markup(re.sub(r"\b(U|R)_(H|A|n)\b", r"\1<sub>\2</sub>", str(escape(text))))
@@ -160,6 +175,7 @@ def _sections(
         ("sizes", "Sample size", lists["learning_curves"]),
         ("latent_dims", "Latent dimension", lists["knees"]),
         ("per_class", "By class", lists["per_class"]),
+        ("generation", "Generated", lists["generation"]),
         ("cross_entropy", "Cross-entropy", lists["cross_entropy"]),
         ("ensembles", "Votes", lists["ensembles"]),
         ("cross_validation", "Cross-validation", lists["cross_validation"]),

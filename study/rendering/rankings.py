@@ -1,7 +1,7 @@
 """Which family errs less over all cells of a population, in words."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from study.analysis.comparisons import POPULATION
 from study.analysis.frames import Row, to_rows
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, listed, short_names, split_by_task, told
+from study.rendering.words import TaskRows, counted, listed, short_names, split_by_task, told
 
 _MOST_PAIRS = 6  # told one by one; of more, the number
 
@@ -27,7 +27,13 @@ class Ranking:
     details: str
 
 
-def rankings(comparisons: pd.DataFrame, populations: Sequence[str]) -> list[Ranking]:
+def rankings(
+    comparisons: pd.DataFrame,
+    populations: Sequence[str],
+    *,
+    resplit: Collection[str] = (),
+    has_decisions: bool = True,
+) -> list[Ranking]:
     """Return one ranking for each task and population in which two families or more meet.
 
     Of the rows of scope "population" only: means over all cells in which both families are,
@@ -36,6 +42,8 @@ def rankings(comparisons: pd.DataFrame, populations: Sequence[str]) -> list[Rank
     Args:
         comparisons: of study.analysis.comparisons.build_comparisons.
         populations: in the order in which they are told.
+        resplit: those whose examples every seed divides anew.
+        has_decisions: whether the rules' decisions are there.
     """
     short = short_names(populations)
     rows = [row for row in to_rows(comparisons) if row["scope"] == POPULATION]
@@ -45,12 +53,28 @@ def rankings(comparisons: pd.DataFrame, populations: Sequence[str]) -> list[Rank
         for row in task.rows:
             groups[row["population"]].append(row)
         found += [
-            _ranking(task, short[name], groups[name]) for name in populations if name in groups
+            _ranking(task, short[name], groups[name], _why(groups[name], resplit, has_decisions))
+            for name in populations
+            if name in groups
         ]
     return found
 
 
-def _ranking(task: TaskRows, short: str, rows: Sequence[Row]) -> Ranking:
+def _why(rows: Sequence[Row], resplit: Collection[str], has_decisions: bool) -> str:
+    """Say why no difference of a population has an interval, if none has."""
+    if all(row["num_pairs"] == 1 for row in rows):
+        return "there is a single seed"
+    if rows[0]["population"] in resplit:
+        return (
+            "every seed divides this set anew, and differences by example need evaluation "
+            "examples that all seeds share"
+        )
+    if not has_decisions:
+        return "the rules’ decisions (decisions/) are not there"
+    return "decisions of some of their trials are missing or unusable"
+
+
+def _ranking(task: TaskRows, short: str, rows: Sequence[Row], why: str) -> Ranking:
     """Say who errs least, else the clearest difference, else that there is none.
 
     Least errs who is significantly below every other family: all its rows are significant and in
@@ -59,10 +83,12 @@ def _ranking(task: TaskRows, short: str, rows: Sequence[Row]) -> Ranking:
     where = f"over all cells of {task.title}{short}"
     known = [row for row in rows if row["significant"] is not None]
     if not known:
-        text = f"{where} it is not known whether families differ, since intervals are not"
+        text = f"{where} it was not tested whether families differ: {why}"
         return Ranking(headline=text, details=text)
     sure = sorted((row for row in known if row["significant"]), key=_distance, reverse=True)
-    count = f"{len(sure)} of {len(rows)} pairs differ"
+    count = (
+        f"{len(sure)} of {counted(len(rows), 'pair')} {'differs' if len(rows) == 1 else 'differ'}"
+    )
     if not sure:
         text = f"{where} no family differs significantly from another ({count})"
         return Ranking(headline=text, details=text)

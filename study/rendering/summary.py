@@ -12,6 +12,7 @@ from study.analysis.reading import Study, codes_of
 from study.analysis.results import Results
 from study.analysis.table import Levels
 from study.rendering.faults import distinct_cells
+from study.rendering.words import counted
 
 
 def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
@@ -36,9 +37,11 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
         ),
     ]
     if off_grid := sum(row["level"] is None for row in trials):
-        summary.append(("left out", f"{off_grid} trials at severities the study does not list"))
+        summary.append(
+            ("left out", f"{counted(off_grid, 'trial')} at severities the study does not list")
+        )
     if results.num_superseded:
-        text = f"{results.num_superseded} trials with superseded hyperparameters"
+        text = f"{counted(results.num_superseded, 'trial')} with superseded hyperparameters"
         summary.append(("left out", text))
     if text := _codes_text(study.trials):
         summary.append(("code", text))
@@ -83,7 +86,7 @@ def _codes_text(trials: pd.DataFrame) -> str:
         counts = ", ".join(f"{number} under {code}" for code, number in codes.items())
         told.append(f"trials ran under {len(codes)} versions of the code: {counts}")
     if unknown:
-        told.append(f"the code that ran {unknown} trials is not known")
+        told.append(f"the code that ran {counted(unknown, 'trial')} is not known")
     return "; ".join(told)
 
 

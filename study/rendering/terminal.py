@@ -16,10 +16,11 @@ from rich.table import Table
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
 from study.rendering.units import UNKNOWN, Unit
-from study.rendering.words import group_title, half_length, listed, mark_of, split_by_task
+from study.rendering.words import TaskRows, group_title, half_length, listed, mark_of, split_by_task
 from study.trials.schema import ERRORS
 
 WIDTH = 100
+RISK = "R_n(T)"
 NEW_LINE = "\n"
 MARKS = {  # of what stands before or after a number, where any row has it
     "≤": "at most: U_H may fall further",
@@ -44,10 +45,15 @@ class _Layout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Columns:
-    """The errors that a task's tables show, and in what."""
+    """The errors that a task's tables show, and in what.
+
+    Attributes:
+        has_risk: R_n(T) is shown too, since not every row knows a total.
+    """
 
     errors: Sequence[str]
     unit: Unit
+    has_risk: bool
 
 
 SHORT = {"approximation": "approx.", "estimation": "estim.", "optimization": "optim."}
@@ -90,7 +96,7 @@ def render_landscape_text(landscape: pd.DataFrame, width: int = WIDTH) -> str:
         groups: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
         for row in task.rows:
             groups[row["population"], row["distortion"], row["num_train"]].append(row)
-        tabular = _Columns(errors=_known_errors(task.rows), unit=task.unit)
+        tabular = _columns(task)
         layout = next(
             (one for one in _LAYOUTS if _fits(groups.values(), tabular, one, console)),
             _LAYOUTS[-1],
@@ -108,7 +114,12 @@ def render_landscape_text(landscape: pd.DataFrame, width: int = WIDTH) -> str:
     return text.getvalue().rstrip() + "\n"
 
 
-def _known_errors(rows: Sequence[Row]) -> list[str]:
+def _columns(task: TaskRows) -> _Columns:
+    lacks_total = any(row["total"] is None and row["risk"] is not None for row in task.rows)
+    return _Columns(errors=known_errors(task.rows), unit=task.unit, has_risk=lacks_total)
+
+
+def known_errors(rows: Sequence[Row]) -> list[str]:
     """Return the errors that any row knows; all of them where none is known."""
     return [name for name in ERRORS if any(row[name] is not None for row in rows)] or list(ERRORS)
 
@@ -123,6 +134,7 @@ def _legend(rows: Sequence[Row], title: str, columns: _Columns, layout: _Layout,
     if _knows_slack(rows):
         sign = "(number)" if layout.is_stacked else "slack"
         told.append(f"{sign}: as much of approximation may be the search’s for U_H")
+    told += ["R_n(T): risk at the end of the budget"] if columns.has_risk else []
     told += [f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in used]
     lacking = [name for name in ERRORS if name not in columns.errors]
     told += [f"unknown: {listed(lacking)}"] if lacking else []
@@ -148,10 +160,11 @@ def _table(rows: Sequence[Row], columns: _Columns, layout: _Layout) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=padding)
     table.add_column("family", overflow="fold")
     names, unit = [*columns.errors], columns.unit
+    risk = [RISK] * columns.has_risk
     if _knows_slack(rows) and not layout.is_stacked:
         names.insert(names.index("approximation") + 1, "slack")
     has_k = _knows_k(rows)
-    for name in ("d", *["k"] * has_k, "sev.", *names):
+    for name in ("d", *["k"] * has_k, "sev.", *risk, *names):
         head = SHORT.get(name, name) if layout.is_stacked else name
         table.add_column(head, justify="right", overflow="fold")
     shape: tuple[str, ...] | None = None
@@ -160,7 +173,9 @@ def _table(rows: Sequence[Row], columns: _Columns, layout: _Layout) -> Table:
         shown = ("",) * len(named) if named == shape else named
         shape = named
         severity = f"{row['severity']:g}{'*' if row['num_missing'] else ''}"
-        table.add_row(*shown, severity, *(_number(row, name, unit, layout) for name in names))
+        numbers = [unit.show(row["risk"], layout.places) for _ in risk]
+        numbers += [_number(row, name, unit, layout) for name in names]
+        table.add_row(*shown, severity, *numbers)
     return table
 
 

@@ -94,6 +94,11 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Count things: 1 trial, 2 trials."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def group_title(rows: Sequence[Row]) -> str:
     """Name rows of one task, population, distortion and n; and that R* is unknown, where it is."""
     first = rows[0]

@@ -354,6 +354,17 @@ LATENT_PLANE_COLUMNS = (
     *_interval_columns("continuity", PROBABILITY, "those near before are near in the plane"),
 )
 
+GENERATION_NUMBERS = ("mmd2", "frechet_distance", "precision", "recall")
+GENERATION_COLUMNS = (
+    *_cell_columns("task", "level"),
+    Column("num_seeds", "Int64", COUNT, "seeds in the means"),
+    *_interval_columns("mmd2", "squared MMD", "of generated examples to the law; over seeds"),
+    *_interval_columns("frechet_distance", "squared feature", "generated to real images"),
+    Column("frechet_distance_real", "Float64", "squared feature", "of as many real ones to them"),
+    *_interval_columns("precision", PROBABILITY, "generated images near real ones, by features"),
+    *_interval_columns("recall", PROBABILITY, "real images near generated ones, by features"),
+)
+
 LATENT_DIM_COLUMNS = (
     *_cell_columns("task", "level"),
     Column("num_seeds", "Int64", COUNT, "seeds measured at every latent dimension of the curve"),

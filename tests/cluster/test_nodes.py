@@ -67,7 +67,7 @@ def test_a_worker_that_the_system_kills_is_a_failed_row_in_the_end(tmp_path: Pat
         printed = process.printed()
         assert process.wait() == 3, printed
     assert "Traceback" not in printed
-    assert "1 trials failed" in printed
+    assert "1 trial failed" in printed
     records = {record["role"]: record for record in records_of(study)}
     lost = records["best_in_class"]
     assert len(killed) == 4

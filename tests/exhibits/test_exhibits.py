@@ -9,8 +9,11 @@ import torch
 from classcomp.exhibits.decisions import GRID
 from classcomp.experiment import Experiment
 from classcomp.features import linear_cka
+from classcomp.models import FAMILIES
 from classcomp.trial import STREAMS, Trial
 from search_spaces import SPACES
+from study.analysis.exhibits import read_exhibit
+from tests.small_trial import experiment_of, finish
 
 POINTS = ("two_gaussians", {"delta": 2.0})
 DIGITS = ("digits", {"classes": [3, 8]})
@@ -122,3 +125,26 @@ def test_looking_changes_nothing() -> None:
     assert after["metrics"] == state["metrics"]
     assert torch.equal(after["now"]["head_noise"], state["now"]["head_noise"])
     assert torch.equal(after["now"]["trainer"]["noise"], state["now"]["trainer"]["noise"])
+
+
+# resnet18_pretrained is resnet18 with weights that are downloaded
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"resnet18_pretrained"}))
+def test_what_a_trial_of_any_family_leaves_is_read(family: str, tmp_path) -> None:
+    """All exhibits of a trial lie in one file: no two lengths of theirs share a letter."""
+    kind = "points" if SPACES[family].takes == "points" else "images"
+    name, parameters = {"points": POINTS, "images": DIGITS}[kind]
+    task = FAMILIES[family].task
+    experiment = experiment_of(
+        family=family,
+        population_name=name,
+        population_parameters=parameters,
+        distortion="feature_noise" if task == "denoising" else "none",
+        severity=0.5 if task == "denoising" else 0.0,
+        budget=2,
+        most=2,
+        hyperparameters={**SPACES[family].defaults, "batch_size": 32},
+    )
+    arrays = finish(experiment).exhibits()
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, **arrays)
+    assert read_exhibit(path).keys() == arrays.keys() != set()

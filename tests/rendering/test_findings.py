@@ -7,7 +7,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+<<<<<<< HEAD
 from classcomp.models import widths
+=======
+from study.analysis.decisions import Decisions
+>>>>>>> mend_r
 from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results
 from study.analysis.table import build_trials
@@ -103,7 +107,7 @@ def test_what_is_all_null_is_said_to_be_unknown() -> None:
         "Families are not compared: no two of them share a cell.",
     )
     assert (found.answers, found.changes, found.rankings, found.caveats) == ((), (), (), ())
-    assert found.stopping == ""
+    assert found.stopping == ()
     assert found_in(landscape_frame()).headline == found.headline
 
 
@@ -225,7 +229,8 @@ def test_stopping_at_the_budget_is_counted_by_cell_once() -> None:
     helps = known("b", optimization=(-0.02, -0.03, -0.01))
     neither = known("c", optimization=(0.0, -0.01, 0.01))
     found = found_in(landscape_frame(known("a"), shown_twice, helps, neither))
-    assert found.stopping.startswith(
+    (sentence,) = found.stopping
+    assert sentence.startswith(
         "Stopping at T instead of training on until settled costs in 1 and helps in 1 of 3 cells"
     )
 
@@ -233,8 +238,12 @@ def test_stopping_at_the_budget_is_counted_by_cell_once() -> None:
 def test_stopping_is_counted_for_each_task_apart() -> None:
     other = known("b", task="reconstruction", optimization=(-0.02, -0.03, -0.01))
     found = found_in(landscape_frame(known("a"), other))
-    assert "costs in 1 and helps in 0 of 1 cells" in found.stopping
-    assert "costs in 0 and helps in 1 of 1 cells" in found.stopping
+    first, second = found.stopping
+    assert "costs in 1 and helps in 0 of 1 cells" in first
+    assert "costs in 0 and helps in 1 of 1 cells" in second
+    assert [f"  {first}", f"  {second}"] == [
+        line for line in findings_text(found).splitlines() if "stopping at T" in line
+    ]
 
 
 class TestRankings:
@@ -281,7 +290,25 @@ class TestRankings:
         (found,) = rankings(comparison_frame(self.pair("a", "b", 0.02, 0.06)), [XOR])
         assert "no family differs significantly" in found.headline
         (found,) = rankings(comparison_frame(self.pair("a", "b", 0.02, None)), [XOR])
-        assert found.headline.endswith("not known whether families differ, since intervals are not")
+        assert found.headline.endswith(
+            "it was not tested whether families differ: decisions of some of their trials are "
+            "missing or unusable"
+        )
+
+    @pytest.mark.parametrize(
+        ("changes", "told", "why"),
+        [
+            ({"num_pairs": 1}, {}, "there is a single seed"),
+            ({"num_pairs": 3}, {"resplit": {XOR}}, "every seed divides this set anew"),
+            ({"num_pairs": 3}, {"has_decisions": False}, "the rules’ decisions (decisions/) are"),
+        ],
+    )
+    def test_what_was_not_tested_says_why(
+        self, changes: Record, told: dict[str, Any], why: str
+    ) -> None:
+        row = self.pair("a", "b", 0.02, None) | changes
+        (found,) = rankings(comparison_frame(row), [XOR], **told)
+        assert f"was not tested whether families differ: {why}" in found.details
 
     def test_rows_of_single_cells_do_not_count(self) -> None:
         row = self.pair("a", "b", 0.02, 0.001) | {"scope": "cell"}
@@ -294,6 +321,34 @@ class TestCaveats:
     def test_a_real_population_has_no_floor(self) -> None:
         (text, *_) = caveats(*_parts(landscape_frame(real("vgg"))))
         assert text.startswith("No Bayes risk is known for digits: total, approximation and")
+
+    def test_one_restart_is_why_estimation_has_no_interval(self) -> None:
+        bare = {"estimation": (0.09, None, None), "limit_restarts": 1, "num_seeds": 5}
+        study, results = _parts(landscape_frame(real("a", **bare), real("b", **bare), real("c")))
+        kept = replace(study, decisions=Decisions(Path("none")))
+        (text,) = [line for line in caveats(kept, results) if "intervals are unknown" in line]
+        assert text == (
+            "In 2 of 3 cells intervals are unknown, since U_A is of a single restart "
+            "(limit.restarts = 1): estimation."
+        )
+
+    def test_cells_with_several_reasons_have_them_told_apart(self) -> None:
+        bare = {"estimation": (0.09, None, None), "num_seeds": 5}
+        one, two = real("a", **bare, limit_restarts=1), real("b", **bare, limit_restarts=2)
+        study, results = _parts(landscape_frame(one, two))
+        kept = replace(study, decisions=Decisions(Path("none")))
+        (text,) = [line for line in caveats(kept, results) if "intervals are unknown" in line]
+        assert "in 1, since U_A is of a single restart" in text
+        assert "in 1, since decisions of some of their trials are missing or unusable." in text
+
+    def test_the_first_failure_is_told_and_one_is_one(self) -> None:
+        failed = make_record("measure", status="failed", error="ValueError: no batch\n  at step 12")
+        found = found_in(landscape_frame(), records=[failed])
+        assert found.headline[0] == (
+            "Nothing is known: the only trial failed. The first: ValueError: no batch"
+        )
+        text = "".join(caveats(*_parts(landscape_frame(known("a")), records=[failed])))
+        assert "1 trial failed: see “Failed”. The first: ValueError: no batch" in text
 
     def test_what_has_settled_is_counted(self) -> None:
         landscape = landscape_frame(known("a"), known("b", share_converged=0.8))
@@ -363,6 +418,41 @@ def test_faults_that_were_put_in_are_found(tmp_path: Path) -> None:
         for text in found.changes[0].sentences
     )
     assert "unknown" not in "".join(found.caveats)
+
+
+def test_the_axis_that_verdicts_differ_along_is_named() -> None:
+    tied = {"optimization": (0.085, 0.075, 0.095)}
+    dims = [known("vgg", latent_dim=2), known("vgg", latent_dim=4, **tied)]
+    depths = [known("vgg", depth=1), known("vgg", depth=2, **tied)]
+    for rows, axis in (
+        (dims, "latent dimension"),
+        (depths, "depth"),
+        ([*dims, *(row | {"depth": 7} for row in dims)], "depth and latent dimension"),
+    ):
+        assert (
+            found_in(landscape_frame(*rows))
+            .headline[0]
+            .endswith(f"which part is the largest cannot be told at every {axis} for vgg.")
+        )
+
+
+@pytest.mark.parametrize(
+    ("optimization", "is_named"),
+    [
+        ((0.0, -0.9, 0.9), False),
+        ((0.02, -0.01, 0.05), False),
+        ((-0.02, None, None), False),
+        ((0.02, 0.01, 0.03), True),
+        ((0.02, None, None), True),
+    ],
+)
+def test_the_largest_of_what_is_known_is_named_above_zero_only(
+    optimization: tuple[float, float | None, float | None], is_named: bool
+) -> None:
+    (answer,) = answers(landscape_frame(cell_row("gan", total=TOTAL, optimization=optimization)))
+    fault = "not known, since approximation, objective and estimation are not"
+    named = f"{fault} (largest known estimate: the optimizer’s)"
+    assert answer.lines[0].fault == (named if is_named else fault)
 
 
 def test_a_part_that_could_be_known_and_is_not_leaves_it_open() -> None:

@@ -44,6 +44,16 @@ def every_error(**changes: Any) -> Record:
     return cell_row("vae_kmeans", **(numbers | changes))
 
 
+def test_where_no_total_is_known_the_risk_itself_is_shown() -> None:
+    real = cell_row("ae", bayes_risk=None, optimization=(0.01, 0.0, 0.02)) | {"risk": 0.3125}
+    text = render_landscape_text(landscape_frame(real), 100)
+    assert "R_n(T)" in text.split("sev.")[2].split("\n")[0]
+    assert "31.25" in text
+    whole = render_landscape_text(landscape_frame(every_error(risk=0.3125)), 100)
+    assert "R_n(T)" not in whole
+    assert "31.25" not in whole
+
+
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_every_error_its_interval_and_its_marks_are_there(width: int) -> None:
     row = every_error(approximation_is_bound=True, share_converged=0.8, slack=0.0123)
