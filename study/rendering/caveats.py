@@ -1,12 +1,7 @@
 """What a reader must know before believing a study's numbers: a line for each, where it holds."""
 
-<<<<<<< HEAD
-from collections import defaultdict
-from collections.abc import Sequence
-=======
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence, Set
->>>>>>> mend_r
 
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
@@ -39,14 +34,9 @@ def caveats(study: Study, results: Results) -> list[str]:
         _limit(rows),
         *_undone(rows),
         _search(trials),
-<<<<<<< HEAD
         _above_budget(trials),
-        f"{missing} rows of the study are missing: see “Missing”." if missing else "",
-        f"{failed} trials failed: see “Failed”." if failed else "",
-=======
         _missing(len(results.missing)),
         _failed(trials),
->>>>>>> mend_r
     ]
     return [line for line in lines if line]
 

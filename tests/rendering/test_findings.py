@@ -7,11 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-<<<<<<< HEAD
 from classcomp.models import widths
-=======
 from study.analysis.decisions import Decisions
->>>>>>> mend_r
 from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results
 from study.analysis.table import build_trials
