@@ -32,6 +32,7 @@ def experiment_of(family: str, role: str, **hyperparameters: Any) -> Experiment:
             severity=0.2,
         ),
         device="cpu",
+        is_pretrained=False,  # a law has no other classes to be pretrained on
     )
 
 
