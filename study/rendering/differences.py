@@ -10,7 +10,7 @@ from study.analysis.frames import Row, to_rows
 from study.rendering.faults import is_undamaged
 from study.rendering.lines import Line, LineGrid, LinePanel
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, damage_words, size_words, split_by_task
+from study.rendering.words import TaskRows, damage_words, listed, size_words, split_by_task
 
 PANEL = ("task", "population", "distortion", "severity")
 
@@ -79,18 +79,40 @@ def _label(row: Row) -> str:
 
 
 def crossover_sentences(crossovers: pd.DataFrame) -> list[str]:
-    """Say of every two families on undamaged data where the lead of the one at small n is over."""
-    rows = [row for row in to_rows(crossovers) if row["is_over"]]
-    return [_sentence(row) for row in rows if is_undamaged(row)]
+    """Say of every two families on undamaged data where the lead of the one at small n is over.
+
+    Leads that hold at every n are one sentence of a population, depth and k.
+    """
+    rows = [row for row in to_rows(crossovers) if is_undamaged(row) and row["ahead"] is not None]
+    held: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["open_from"] is None:
+            held[row["population"], size_words(row)].append(row)
+    lasting = []
+    for (population, size), leads in held.items():
+        behind: dict[str, list[str]] = defaultdict(list)
+        for row in leads:
+            behind[row["ahead"]].append(_other(row))
+        told = [f"{name} errs less than {listed(others)}" for name, others in behind.items()]
+        lasting.append(
+            f"At every n up to {leads[0]['ahead_until']} {'; '.join(told)} ({population}, "
+            f"depth {size}; 95% intervals of paired differences)."
+        )
+    return [*(_sentence(row) for row in rows if row["is_over"]), *lasting]
+
+
+def _other(row: Row) -> str:
+    """Who is behind."""
+    name: str = row["second"] if row["ahead"] == row["first"] else row["first"]
+    return name
 
 
 def _sentence(row: Row) -> str:
-    other = row["second"] if row["ahead"] == row["first"] else row["first"]
     until, after = row["ahead_until"], row["open_from"]
     reverse = row["behind_from"]
-    then = "" if reverse is None else f", and from n = {reverse} on {other} errs less"
+    then = "" if reverse is None else f", and from n = {reverse} on {_other(row)} errs less"
     return (
-        f"{row['ahead']} errs less than {other} up to n = {until}; at n = {after} that is no "
+        f"{row['ahead']} errs less than {_other(row)} up to n = {until}; at n = {after} that is no "
         f"longer shown{then} ({row['population']}, depth {size_words(row)}; 95% intervals of "
         "paired differences)."
     )

@@ -48,7 +48,10 @@ def test_latent_dimensions_have_panels_and_sentences_of_their_own() -> None:
     assert [panel.title for panel in grid.panels[0]] == sizes
     assert {line.x for panel in grid.panels[0] for line in panel.lines} == {(250, 1_000)}
     sentences = crossover_sentences(build_crossovers(table(rows)))
-    assert [one.partition("(p, ")[2].partition(";")[0] for one in sentences] == sizes
+    assert [one.partition("(p, ")[2].partition(";")[0] for one in sentences] == [
+        *sizes,
+        "depth 2 k=5",  # where the lead holds
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,4 +89,6 @@ def test_a_sentence_says_between_which_sizes() -> None:
         "(p, depth 2; 95% intervals of paired differences).",
         "b errs less than a up to n = 250; at n = 1000 that is no longer shown, and from n = 1000 "
         "on a errs less (p, depth 4; 95% intervals of paired differences).",
+        "At every n up to 1000 a errs less than c (p, depth 2; 95% intervals of paired "
+        "differences).",
     ]
