@@ -5,9 +5,8 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-# Three workers on two cores: tests of clusters mostly wait. A file stays with one of them, with what
-# its tests share.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Two workers; a file stays with one of them, with what its tests share.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help study check test test-all prometheus lint format clean
 
