@@ -47,8 +47,7 @@ class Experiment:
             trial: what is asked.
             data_dir: where real images are looked for first.
             device: a torch device; None takes a GPU where one is visible.
-            is_pretrained: False leaves a pretrained family at the weights that are drawn, where
-                nothing but time is of interest.
+            is_pretrained: False starts a pretrained family at weights that are drawn.
 
         Raises:
             ValueError: the trial asks for something that does not exist.

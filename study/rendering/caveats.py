@@ -16,7 +16,7 @@ from study.rendering.words import (
 )
 from study.trials.schema import ERRORS
 from study.trials.seeds import decode_search_seed
-from study.trials.tasks import CLASSIFICATION, task_of
+from study.trials.tasks import CLASSIFICATION, Task, task_of
 
 
 def caveats(study: Study, results: Results) -> list[str]:
@@ -55,10 +55,14 @@ def _no_floor(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
+def _tasks_that_know(rows: Sequence[Row], error: str) -> list[Task]:
+    return [held.task for held in split_by_task([row for row in rows if row[error] is not None])]
+
+
 def _no_best_rule(rows: Sequence[Row]) -> str:
     """Where R* is known and U_H is not looked for, the two parts that U_H divides are null."""
-    known = split_by_task([row for row in rows if row["total"] is not None])
-    names = [words_of(held.task.name) for held in known if not held.task.seeks_best_rule]
+    tasks = _tasks_that_know(rows, "total")
+    names = [words_of(task.name) for task in tasks if not task.seeks_best_rule]
     if not names:
         return ""
     return (
@@ -172,8 +176,8 @@ def _slack(rows: Sequence[Row]) -> str:
 
 def _no_teachers(rows: Sequence[Row]) -> str:
     """Where no network can be a law, nothing tells what the search for U_H leaves."""
-    known = split_by_task([row for row in rows if row["approximation"] is not None])
-    names = [words_of(held.task.name) for held in known if not held.task.has_teachers]
+    tasks = _tasks_that_know(rows, "approximation")
+    names = [words_of(task.name) for task in tasks if not task.has_teachers]
     if not names:
         return ""
     return (
