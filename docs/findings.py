@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
+from study.analysis.columns import ERRORS
 from study.analysis.joined import join, trial_errors
 from study.analysis.reading import read_study
 from study.analysis.results import build_results
-from study.trials.schema import ERRORS
 
 CELL = ("num_train", "family", "depth")
 

@@ -1,4 +1,5 @@
-"""docs/tables.md: every column of every table a study writes, as study/trials/schema.py has it.
+"""docs/tables.md: every column of every table a study writes, as study/trials/schema.py and
+study/analysis/columns.py have it.
 
     python docs/tables.py      # writes it
 
@@ -8,6 +9,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from study.analysis import columns
 from study.trials import schema
 from study.trials.schema import Column
 
@@ -15,21 +17,24 @@ PAGE = Path(__file__).with_suffix(".md")
 TABLES = {
     "trials": ("one row per trial; `hp_<name>` columns besides", schema.TRIAL_COLUMNS),
     "curves": ("one row per trial and pass", schema.CURVE_COLUMNS),
-    "landscape": ("one row per cell: errors with intervals", schema.LANDSCAPE_COLUMNS),
-    "best_in_class": ("one row per law, family, depth and m", schema.BEST_IN_CLASS_COLUMNS),
-    "comparisons": ("one row per pair of families", schema.COMPARISON_COLUMNS),
-    "crossovers": ("one row per pair of families, over n", schema.CROSSOVER_COLUMNS),
-    "learning_curves": ("one row per law, family and depth", schema.LEARNING_CURVE_COLUMNS),
-    "cross_entropy": ("one row per cell, in nats", schema.CROSS_ENTROPY_COLUMNS),
-    "ensembles": ("one row per cell: the seeds' vote", schema.ENSEMBLE_COLUMNS),
-    "cross_validation": ("one row per cell: its winner's k folds", schema.CROSS_VALIDATION_COLUMNS),
-    "latent_planes": ("one row per cell, and of its law", schema.LATENT_PLANE_COLUMNS),
-    "latent_dims": ("one row per point of a curve over k", schema.LATENT_DIM_COLUMNS),
-    "knees": ("one row per curve over the latent dimension k", schema.KNEE_COLUMNS),
-    "per_class": ("one row per cell and class: squared errors", schema.PER_CLASS_COLUMNS),
-    "generation": ("one row per cell that generates", schema.GENERATION_COLUMNS),
-    "variance": ("one row per cell, quantity and component", schema.VARIANCE_COLUMNS),
-    "winners": ("one row per search; `hp_<name>` columns besides", schema.WINNER_COLUMNS),
+    "landscape": ("one row per cell: errors with intervals", columns.LANDSCAPE_COLUMNS),
+    "best_in_class": ("one row per law, family, depth and m", columns.BEST_IN_CLASS_COLUMNS),
+    "comparisons": ("one row per pair of families", columns.COMPARISON_COLUMNS),
+    "crossovers": ("one row per pair of families, over n", columns.CROSSOVER_COLUMNS),
+    "learning_curves": ("one row per law, family and depth", columns.LEARNING_CURVE_COLUMNS),
+    "cross_entropy": ("one row per cell, in nats", columns.CROSS_ENTROPY_COLUMNS),
+    "ensembles": ("one row per cell: the seeds' vote", columns.ENSEMBLE_COLUMNS),
+    "cross_validation": (
+        "one row per cell: its winner's k folds",
+        columns.CROSS_VALIDATION_COLUMNS,
+    ),
+    "latent_planes": ("one row per cell, and of its law", columns.LATENT_PLANE_COLUMNS),
+    "latent_dims": ("one row per point of a curve over k", columns.LATENT_DIM_COLUMNS),
+    "knees": ("one row per curve over the latent dimension k", columns.KNEE_COLUMNS),
+    "per_class": ("one row per cell and class: squared errors", columns.PER_CLASS_COLUMNS),
+    "generation": ("one row per cell that generates", columns.GENERATION_COLUMNS),
+    "variance": ("one row per cell, quantity and component", columns.VARIANCE_COLUMNS),
+    "winners": ("one row per search; `hp_<name>` columns besides", columns.WINNER_COLUMNS),
 }
 
 
@@ -44,9 +49,9 @@ def page() -> str:
     )
 
 
-def _rows(columns: Sequence[Column]) -> str:
+def _rows(held: Sequence[Column]) -> str:
     lines = ["| column | dtype | unit | meaning |", "|---|---|---|---|"]
-    for column in columns:
+    for column in held:
         meaning = column.meaning.replace("|", "\\|")
         lines.append(f"| `{column.name}` | {column.dtype} | {column.unit} | {meaning} |")
     return "\n".join(lines) + "\n"

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import scipy.optimize
 
+from study.analysis.columns import COMPARISON_COLUMNS
 from study.analysis.crossed import Crossed, combine, symmetric, t_quantile
 from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import clopper_pearson, holm, mean_known
 from study.analysis.joined import Joined
 from study.analysis.moderated import Array, fit_prior
 from study.analysis.moments import Part, crossed_parts
-from study.trials.schema import COMPARISON_COLUMNS
 from study.trials.trial import Cell
 
 LEVEL = 0.05

@@ -13,11 +13,12 @@ from itertools import product
 import pandas as pd
 
 from study.analysis.candidates import any_size
+from study.analysis.columns import MISSING_COLUMNS
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
 from study.analysis.table import Levels
 from study.trials.roles import ROLES, Role, Scope
-from study.trials.schema import MISSING_COLUMNS, NEUTRAL_SEVERITY
+from study.trials.schema import NEUTRAL_SEVERITY
 from study.trials.tasks import task_of
 from study.trials.trial import UNDISTORTED, Cell, law_of
 

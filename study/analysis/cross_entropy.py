@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp, xlogy
 
+from study.analysis.columns import CROSS_ENTROPY_COLUMNS
 from study.analysis.crossed import Crossed, crossed_mean
 from study.analysis.decisions import BUDGET, CONVERGED
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
-from study.trials.schema import CROSS_ENTROPY_COLUMNS
 from study.trials.trial import Cell
 
 LOWEST_LOG = float(np.log(1e-7))

@@ -14,11 +14,11 @@ from dataclasses import asdict
 import pandas as pd
 
 from study.analysis.candidates import done
+from study.analysis.columns import CROSS_VALIDATION_COLUMNS
 from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import Interval, clopper_pearson, mean, mean_known
 from study.analysis.joined import Joined
 from study.analysis.resampling import resampled_interval
-from study.trials.schema import CROSS_VALIDATION_COLUMNS
 from study.trials.tasks import Task, task_of
 from study.trials.trial import Cell
 

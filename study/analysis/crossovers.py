@@ -4,9 +4,9 @@ from collections import defaultdict
 
 import pandas as pd
 
+from study.analysis.columns import CROSSOVER_COLUMNS
 from study.analysis.comparisons import CELL
 from study.analysis.frames import Row, to_rows, typed_frame
-from study.trials.schema import CROSSOVER_COLUMNS
 from study.trials.trial import CELL_NAMES
 
 _LAW = ("population", "distortion", "severity")

@@ -16,10 +16,10 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from study.analysis.columns import ENSEMBLE_COLUMNS
 from study.analysis.crossed import crossed_mean
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
-from study.trials.schema import ENSEMBLE_COLUMNS
 from study.trials.trial import Cell
 
 MIN_SEEDS = 3  # two never outvote each other

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from study.analysis.candidates import Rule
+from study.analysis.columns import ERRORS, NOMINAL_ERRORS
 from study.analysis.crossed import Crossed, combine, crossed_mean, known, rows_component
 from study.analysis.decisions import BUDGET, CONVERGED, Decisions
 from study.analysis.frames import Row
 from study.analysis.intervals import UNKNOWN, Estimate, Z, mean
 from study.analysis.resampling import resampled_interval, room_for_none
-from study.trials.schema import ERRORS, NOMINAL_ERRORS
 from study.trials.tasks import Task
 from study.trials.trial import CELL_NAMES
 

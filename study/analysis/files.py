@@ -15,13 +15,7 @@ from study.analysis.frames import TableError
 from study.analysis.table import Levels, column_order
 from study.analysis.validation import validate_trials
 from study.storage.store import write_whole
-from study.trials.schema import (
-    CURVE_COLUMNS,
-    REQUIRED_NAMES,
-    TABLE_VERSION,
-    TRIAL_COLUMNS,
-    Column,
-)
+from study.trials.schema import CURVE_COLUMNS, REQUIRED_NAMES, TABLE_VERSION, TRIAL_COLUMNS, Column
 
 LEVELS_KEY = b"classcomp.levels"
 STOPPING_KEY = b"classcomp.stopping"

@@ -8,13 +8,13 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from study.analysis.columns import GENERATION_COLUMNS, GENERATION_NUMBERS
 from study.analysis.completeness import shown_as
 from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import mean, mean_known
 from study.analysis.joined import Joined
 from study.analysis.resampling import seeds_interval
 from study.analysis.table import Levels
-from study.trials.schema import GENERATION_COLUMNS, GENERATION_NUMBERS
 
 _LEAST = {"frechet_distance": 0.0, "precision": 0.0, "recall": 0.0}
 _MOST = {"precision": 1.0, "recall": 1.0}

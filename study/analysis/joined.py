@@ -18,11 +18,12 @@ from study.analysis.candidates import (
     slacks,
     stream_rows,
 )
+from study.analysis.columns import BEST_IN_CLASS_COLUMNS, SEED_ERROR_COLUMNS
 from study.analysis.decisions import Decisions
 from study.analysis.estimates import seed_errors
 from study.analysis.frames import Row, to_rows, typed_frame
 from study.trials.roles import RETIRED, ROLES, Role, Scope
-from study.trials.schema import BEST_IN_CLASS_COLUMNS, SEED_ERROR_COLUMNS, Column
+from study.trials.schema import Column
 from study.trials.seeds import decode_search_seed
 from study.trials.tasks import task_of
 from study.trials.trial import Cell, cell_of, law_of

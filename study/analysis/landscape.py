@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.candidates import any_size, bound_has_settled, excess_limit
+from study.analysis.columns import LANDSCAPE_COLUMNS
 from study.analysis.completeness import shown_as, study_grid, study_seeds
 from study.analysis.estimates import (
     Measured,
@@ -21,7 +22,6 @@ from study.analysis.intervals import mean_known
 from study.analysis.joined import Joined
 from study.analysis.skewness import pooled_skewness
 from study.analysis.table import Levels
-from study.trials.schema import LANDSCAPE_COLUMNS
 from study.trials.tasks import task_of
 from study.trials.trial import Cell, law_of
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.columns import KNEE_COLUMNS, LATENT_DIM_COLUMNS
 from study.analysis.completeness import shown_as
 from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import CONFIDENCE
@@ -20,7 +21,6 @@ from study.analysis.knee import find_knee
 from study.analysis.moments import Part, crossed_parts, half_widths
 from study.analysis.resampling import resampled_factor
 from study.analysis.table import Levels
-from study.trials.schema import KNEE_COLUMNS, LATENT_DIM_COLUMNS
 from study.trials.trial import Cell
 
 MIN_SEEDS = 3

@@ -9,13 +9,13 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from study.analysis.columns import LATENT_PLANE_COLUMNS, PLANE_NUMBERS
 from study.analysis.exhibits import Arrays
 from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import mean
 from study.analysis.joined import Joined
 from study.analysis.resampling import seeds_interval
 from study.trials.exhibits import law_exhibit
-from study.trials.schema import LATENT_PLANE_COLUMNS, PLANE_NUMBERS
 from study.trials.trial import law_of
 
 REFERENCES = ("pca", "tsne")

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
+from study.analysis.columns import LEARNING_CURVE_COLUMNS
 from study.analysis.completeness import shown_as
 from study.analysis.decisions import BUDGET, CONVERGED
 from study.analysis.frames import Row, typed_frame
@@ -31,7 +32,6 @@ from study.analysis.power_law import (
     with_exact_zero,
 )
 from study.analysis.table import Levels
-from study.trials.schema import LEARNING_CURVE_COLUMNS
 from study.trials.tasks import task_of
 from study.trials.trial import Cell
 

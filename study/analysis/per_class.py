@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.columns import PER_CLASS_COLUMNS
 from study.analysis.completeness import shown_as
 from study.analysis.decisions import Labelled
 from study.analysis.frames import Row, typed_frame
@@ -24,7 +25,6 @@ from study.analysis.joined import Joined
 from study.analysis.latent_dims import resampled_parts
 from study.analysis.moments import Part, crossed_parts, half_widths
 from study.analysis.table import Levels
-from study.trials.schema import PER_CLASS_COLUMNS
 from study.trials.tasks import SQUARED_INPUT, task_of
 from study.trials.trial import Cell
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.columns import VARIANCE_COLUMNS
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
-from study.trials.schema import VARIANCE_COLUMNS
 from study.trials.seeds import VARIANCE_FACTORS, decode_variance_seed
 
 QUANTITIES = ("risk", "converged_risk")

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from study.analysis.columns import WINNER_COLUMNS
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
-from study.trials.schema import WINNER_COLUMNS
 from study.trials.seeds import decode_search_seed
 from study.trials.selection import best_row
 from study.trials.trial import Cell

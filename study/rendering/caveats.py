@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence, Set
 
+from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
@@ -14,7 +15,6 @@ from study.rendering.words import (
     split_by_task,
     words_of,
 )
-from study.trials.schema import ERRORS
 from study.trials.seeds import decode_search_seed
 from study.trials.tasks import CLASSIFICATION, Task, task_of
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import Change, change, plainest, populations_of
 from study.rendering.units import Unit
@@ -25,7 +26,6 @@ from study.rendering.words import (
     told,
     words_of,
 )
-from study.trials.schema import ERRORS
 
 Key = Callable[[Row], Any]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from study.analysis.columns import PLANE_NUMBERS
 from study.analysis.exhibits import Arrays, cka_matrix
 from study.analysis.frames import Row
 from study.rendering.confusion import Confusions, confusion_words, confusions, draw_confusions
@@ -48,7 +49,6 @@ from study.rendering.samples import (
 from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, network_words, size_words
 from study.trials.exhibits import law_exhibit
-from study.trials.schema import PLANE_NUMBERS
 from study.trials.trial import cell_of
 
 MAX_PICTURES = 24

@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of, shape_of
 from study.rendering.style import COLOUR_MAP, STYLE, hatched, new_figure, panel_grid, wrapped
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, mark_of, network_words, split_by_task, words_of
-from study.trials.schema import ERRORS
 
 _WRAP = 46  # characters of a panel's title
 

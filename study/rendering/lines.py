@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
 from study.rendering.style import (
@@ -23,7 +24,6 @@ from study.rendering.style import (
 )
 from study.rendering.units import Unit
 from study.rendering.words import split_by_task, words_of
-from study.trials.schema import ERRORS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from study.analysis.columns import ERRORS, NOMINAL_ERRORS
 from study.analysis.comparisons import CELL, POPULATION
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
@@ -39,7 +40,6 @@ from study.rendering.words import (
     value_of,
     words_of,
 )
-from study.trials.schema import ERRORS, NOMINAL_ERRORS
 from study.trials.tasks import CLASSIFICATION
 
 TEMPLATES = Path(__file__).parent / "templates"

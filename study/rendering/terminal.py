@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
 from study.rendering.units import UNKNOWN, Unit
 from study.rendering.words import TaskRows, group_title, half_length, listed, mark_of, split_by_task
-from study.trials.schema import ERRORS
 
 WIDTH = 100
 RISK = "R_n(T)"

@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from study.analysis.columns import COMPARISON_COLUMNS
 from study.analysis.crossovers import build_crossovers, over_sizes
 from study.analysis.frames import to_rows, typed_frame
-from study.trials.schema import COMPARISON_COLUMNS
 
 SIZES = (250, 1_000, 4_000, 16_000)
 FIRST, SECOND, NEITHER, UNKNOWN = (-0.03, -0.01), (0.01, 0.03), (-0.01, 0.02), (None, None)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from study.analysis.columns import ERRORS, LANDSCAPE_COLUMNS, SEED_ERROR_COLUMNS
 from study.analysis.completeness import missing_rows, study_grid
 from study.analysis.frames import to_rows
 from study.analysis.joined import Joined, join, trial_errors
 from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
-from study.trials.schema import ERRORS, LANDSCAPE_COLUMNS, SEED_ERROR_COLUMNS
 
 Record = dict[str, Any]
 Make = Callable[..., Record]

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from study.analysis.columns import WINNER_COLUMNS
 from study.analysis.frames import to_rows
 from study.analysis.joined import Joined, build_best_in_class, join
 from study.analysis.landscape import build_landscape
@@ -14,7 +15,6 @@ from study.analysis.reading import codes_of
 from study.analysis.results import build_results, write_results
 from study.analysis.table import build_trials
 from study.analysis.winners import build_winners
-from study.trials.schema import WINNER_COLUMNS
 from study.trials.trial import cell_of
 
 Record = dict[str, Any]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from study.analysis.columns import PLANE_NUMBERS
 from study.analysis.frames import to_rows
 from study.analysis.results import build_results
 from study.analysis.table import build_trials
 from study.trials.exhibits import law_exhibit
-from study.trials.schema import PLANE_NUMBERS
 from study.trials.trial import cell_of
 from tests.analysis.conftest import make_record
 

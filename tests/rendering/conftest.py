@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.columns import COMPARISON_COLUMNS, LANDSCAPE_COLUMNS
 from study.analysis.frames import to_rows, typed_frame
 from study.analysis.joined import join
 from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
-from study.trials.schema import COMPARISON_COLUMNS, LANDSCAPE_COLUMNS
 from tests.analysis.conftest import levels, make, make_record, records
 
 __all__ = [

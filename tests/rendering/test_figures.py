@@ -5,11 +5,11 @@ from typing import Any
 
 from matplotlib.colors import to_hex
 
+from study.analysis.columns import ERRORS
 from study.analysis.frames import to_rows
 from study.rendering.heat_maps import draw_heat_maps, heat_maps
 from study.rendering.lines import draw_line_grid, error_lines
 from study.rendering.style import ERROR_COLOURS, write_figure
-from study.trials.schema import ERRORS
 from tests.rendering.conftest import cell_row, landscape_frame, landscape_of
 
 Record = dict[str, Any]

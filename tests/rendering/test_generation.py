@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from study.analysis.columns import CROSS_VALIDATION_COLUMNS
 from study.analysis.frames import typed_frame
 from study.rendering.cross_validation import cross_validation_lines
 from study.report import write_report
-from study.trials.schema import CROSS_VALIDATION_COLUMNS
 from tests.analysis.test_generation import made
 from tests.rendering.test_report import Page, make_folder
 

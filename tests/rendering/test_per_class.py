@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.columns import KNEE_COLUMNS
 from study.analysis.frames import to_rows, typed_frame
 from study.analysis.per_class import build_per_class
 from study.rendering.per_class import class_lines
-from study.trials.schema import KNEE_COLUMNS
 from tests.analysis.decided import Array
 from tests.analysis.test_per_class import LABELS, Held, drawn, written
 

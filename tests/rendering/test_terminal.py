@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from study.analysis.columns import ERRORS
 from study.analysis.frames import to_rows
 from study.rendering.terminal import SHORT, WIDTH, render_landscape_text
-from study.trials.schema import ERRORS
 from tests.rendering.conftest import cell_row, landscape_frame, landscape_of
 
 Record = dict[str, Any]

@@ -8,7 +8,8 @@ from sklearn.manifold import trustworthiness
 from classcomp.scores import score_columns
 from classcomp.tasks.base import NUM_IN_PLANE
 from search_spaces import SPACES
-from study.trials.schema import METRIC_COLUMNS, PLANE_NUMBERS
+from study.analysis.columns import PLANE_NUMBERS
+from study.trials.schema import METRIC_COLUMNS
 from tests.small_trial import experiment_of, finish
 
 IMAGES = {"mu0": 0.0, "mu1": 1.0, "sigma0": 1.0, "sigma1": 1.0, "size": 4}

@@ -25,13 +25,13 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from study.analysis.columns import ERRORS, NOMINAL_ERRORS
 from study.analysis.decisions import Decisions
 from study.analysis.frames import Row, to_rows
 from study.analysis.joined import join
 from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
 from study.trials.decisions import law_key, pack
-from study.trials.schema import ERRORS, NOMINAL_ERRORS
 from study.trials.trial import IDENTITY_VERSION, cell_of
 
 Array = np.ndarray[Any, np.dtype[Any]]

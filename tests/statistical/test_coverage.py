@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.trials.schema import ERRORS, NOMINAL_ERRORS
+from study.analysis.columns import ERRORS, NOMINAL_ERRORS
 from tests.statistical.coverage_studies import LAWS, MIXTURES, coverage, truths
 
 CELLS = 1_000

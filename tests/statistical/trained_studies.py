@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from study.analysis.columns import ERRORS, NOMINAL_ERRORS
 from study.analysis.frames import Row, to_rows
 from study.analysis.landscape import build_landscape
 from study.planning.plan import next_trials, seeds_by_cell
 from study.request.reading import parse_spec
 from study.request.spec import StudySpec
-from study.trials.schema import ERRORS, NOMINAL_ERRORS
 from tests.statistical.studies import Record, joined, run_trials
 
 EVERY = (*ERRORS, *NOMINAL_ERRORS)
