@@ -249,18 +249,28 @@ def _decode(name: str, sources: tuple[Path, ...]) -> Arrays:
 
 def _lay_out(folder: Path, reader: str, sources: tuple[Path, ...]) -> None:
     """Put the files where torchvision's reader expects them: unpacked, in a folder of its own."""
-    if sources[0].name == _CIFAR_ARCHIVE:
-        with tarfile.open(sources[0]) as archive:
-            archive.extractall(folder, filter="data")
-        return
     inner = folder / (_CIFAR_FOLDER if reader == "CIFAR10" else f"{reader}/raw")
     inner.mkdir(parents=True)
+    if sources[0].name == _CIFAR_ARCHIVE:
+        _unpack(sources[0], inner)
+        return
     for source in sources:
         if source.suffix == ".gz":
             with gzip.open(source) as packed, (inner / source.stem).open("wb") as out:
                 shutil.copyfileobj(packed, out)
         else:
             (inner / source.name).symlink_to(source.resolve())
+
+
+def _unpack(packed: Path, inner: Path) -> None:
+    """Copy the batches out of an archive, which names no place to write to (`extractall` would)."""
+    with tarfile.open(packed) as archive:
+        for member in archive:
+            if member.isfile() and Path(member.name).parent.name == _CIFAR_FOLDER:
+                held = archive.extractfile(member)
+                assert held is not None, "a file has content"
+                with held, (inner / Path(member.name).name).open("wb") as out:
+                    shutil.copyfileobj(held, out)
 
 
 def _channels_first(images: np.ndarray) -> np.ndarray:
