@@ -341,6 +341,17 @@ class DrawsLatents(Decodes, Protocol):
 
 
 @runtime_checkable
+class Quantises(Protocol):
+    """Says an example in symbols, and what these take in bits."""
+
+    def codes(self, inputs: Float[Tensor, " batch *shape"]) -> Int64[Tensor, "batch places"]:
+        """Return the codes of each input, from 0."""
+
+    def code_bits(self, codes: Int64[Tensor, "batch places"]) -> Float64[Tensor, " batch"]:
+        """Return the bits of each input's codes, by a prior fitted on the training sample."""
+
+
+@runtime_checkable
 class Generates(Protocol):
     """Makes examples out of nothing but noise."""
 

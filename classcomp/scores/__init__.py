@@ -1,6 +1,14 @@
 """Further columns of the trial table: one literal registry of scores."""
 
-from classcomp.models.base import Competes, Decides, Decodes, Generates, HasDensity, Reconstructs
+from classcomp.models.base import (
+    Competes,
+    Decides,
+    Decodes,
+    Generates,
+    HasDensity,
+    Quantises,
+    Reconstructs,
+)
 from classcomp.scores.base import Score
 from classcomp.scores.classes import (
     balanced_columns,
@@ -9,6 +17,7 @@ from classcomp.scores.classes import (
     cross_entropy_columns,
     noisy_columns,
 )
+from classcomp.scores.codes import code_columns
 from classcomp.scores.divergence import divergence_columns
 from classcomp.scores.generation import (
     adversarial_columns,
@@ -29,6 +38,7 @@ SCORES: dict[str, Score] = {
     "noisy": Score(needs=Decides, compute=noisy_columns),
     "reconstruction": Score(needs=Reconstructs, compute=reconstruction_columns),
     "divergence": Score(needs=HasDensity, compute=divergence_columns),
+    "codes": Score(needs=Quantises, compute=code_columns),
     "latent_plane": Score(needs=Decodes, compute=latent_plane_columns),
     "discrepancy": Score(needs=Generates, compute=discrepancy_columns),
     "features": Score(needs=Generates, compute=feature_columns),
