@@ -107,10 +107,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "beta_vae": Family(config=beta_vae.Config, module=beta_vae.BetaVAE, task="reconstruction"),
     "robust_vae": Family(
-        config=robust_vae.Config,
-        module=robust_vae.RobustVAE,
-        task="reconstruction",
-        width=robust_vae.network_width,
+        config=robust_vae.Config, module=robust_vae.RobustVAE, task="reconstruction"
     ),
     "vq_vae": Family(config=vq_vae.Config, module=vq_vae.VQVAE, task="reconstruction"),
     "autoencoder_classifier": Family(

@@ -47,6 +47,11 @@ class ArchitectureConfig:
                 f"got {self.input_shape!r}"
             )
 
+    @property
+    def counted(self) -> "ArchitectureConfig":
+        """The architecture whose parameters a budget counts: this one."""
+        return self
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageConfig(ArchitectureConfig):

@@ -10,11 +10,10 @@ from torch.nn import functional as F
 
 from classcomp.models.augmentation import turned_at_random
 from classcomp.models.autoencoder import Autoencoder
-from classcomp.models.base import ArchitectureConfig, Batch, Model, check_real
+from classcomp.models.base import Batch, check_real
 from classcomp.models.convolutional_coders import CoderConfig, weight_penalty
 from classcomp.models.gaussian_latents import LOG_VARIANCES, draw_normal, gaussian_kl
 from classcomp.models.robust_loss import ALPHAS, robust_loss, robust_nll
-from classcomp.models.widths import matched_width
 
 ADAPTIVE = "adaptive"
 LOSSES = (*ALPHAS, ADAPTIVE)
@@ -47,6 +46,11 @@ class Config(CoderConfig):
             raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
         check_real("scale", self.scale, 0.0, above=True)
         check_real("beta", self.beta, 0.0)
+
+    @property
+    def counted(self) -> CoderConfig:
+        """This one without what is learnt of the loss: all losses have the same network."""
+        return replace(self, loss="l2")
 
 
 class FixedLoss(nn.Module):
@@ -162,12 +166,3 @@ class RobustVAE(Autoencoder):
         if self.beta == 0:
             return mean
         return mean + (0.5 * logvar).exp() * draw_normal(tuple(mean.shape), mean, generator)
-
-
-def network_width(module: type[Model], config: ArchitectureConfig) -> float:
-    """Return the width at which the network alone meets its depth's budget.
-
-    What is learnt of the loss itself is not the network's, so that all losses have the same one.
-    """
-    assert isinstance(config, Config)
-    return matched_width(module, replace(config, loss="l2"))

@@ -121,7 +121,7 @@ class VQVAE(Model):
     ) -> Int64[Tensor, "batch places"]:
         """Return each cell's code, row by row."""
         points = self._encoded(inputs)
-        return self.quantiser.nearest(points.flatten(0, 1)).unflatten(0, points.shape[:2])
+        return self.quantiser.nearest(points.flatten(0, 1)).view(points.shape[:2])
 
     def code_bits(self, codes: Int64[Tensor, "batch places"]) -> Float64[Tensor, " batch"]:
         """Return how many bits each map of codes takes by the prior of the training sample's."""
