@@ -357,6 +357,14 @@ class Quantises(Protocol):
 
 
 @runtime_checkable
+class HasRobustLoss(Protocol):
+    """Is trained by Barron's loss, whose shape may be learned."""
+
+    def loss_shapes(self) -> tuple[Float[Tensor, " pixels"], Float[Tensor, " pixels"]] | None:
+        """Return each pixel's alpha and c; None where they are not learned."""
+
+
+@runtime_checkable
 class Generates(Protocol):
     """Makes examples out of nothing but noise."""
 

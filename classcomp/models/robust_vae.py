@@ -19,7 +19,7 @@ ADAPTIVE = "adaptive"
 LOSSES = (*ALPHAS, ADAPTIVE)
 ALPHA_ENDS = (0.001, 1.999)
 SMALLEST_SCALE = 1e-5
-"""Of a learnt c, in units of `scale`. Both as in Barron's own code."""
+"""Of a learned c, in units of `scale`. Both as in Barron's own code."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ class Config(CoderConfig):
     Attributes:
         loss: one of `LOSSES`.
         scale: c, in the input's unit: residuals below it count by their squares. Where c is
-            learnt, what it starts from.
+            learned, what it starts from.
         beta: weight of the KL term; 1 is the evidence lower bound where there is one.
 
     Raises:
@@ -49,7 +49,7 @@ class Config(CoderConfig):
 
     @property
     def counted(self) -> CoderConfig:
-        """This one without what is learnt of the loss: all losses have the same network."""
+        """This one without what is learned of the loss: all losses have the same network."""
         return replace(self, loss="l2")
 
 
@@ -66,7 +66,7 @@ class FixedLoss(nn.Module):
 
 
 class AdaptiveLoss(nn.Module):
-    """-log p(e; alpha, c) in nats, alpha and c learnt for every pixel: Barron (2019), sec. 3.1.
+    """-log p(e; alpha, c) in nats, alpha and c learned for every pixel: Barron (2019), sec. 3.1.
 
     alpha is a sigmoid between `ALPHA_ENDS`, c a softplus; they start at 1 and at `scale`. The
     density's normalisation is what keeps them from where every residual is forgiven.
@@ -110,9 +110,10 @@ class RobustVAE(Autoencoder):
     rho weighs as much as one nat of KL. Near 0 every rho is (e / c)^2 / 2, so that at one c the
     losses differ in what they make of large residuals and in nothing else.
 
-    The objective is given in the risk's unit: times 2 c^2 / d, with c = `scale` where it is learnt.
-    A constant factor moves no minimum; so l2 without KL is the mean squared error, and penalties on
-    the weights mean what they mean in `autoencoder`. At beta = 0 z is the mean, as in `beta_vae`.
+    The objective is given in the risk's unit: times 2 c^2 / d, c being `scale` also where another
+    one is learned. A constant factor moves no minimum; so l2 without KL is the mean squared error,
+    and penalties on the weights mean what they mean in `autoencoder`. At beta = 0 z is the mean, as
+    in `beta_vae`.
     """
 
     def __init__(self, config: Config, width: float) -> None:
@@ -145,6 +146,12 @@ class RobustVAE(Autoencoder):
         """Return what `num` draws of the prior N(0, I) stand for."""
         latents = draw_normal((num, self.latent_dim), self.latent.weight, generator)
         return self.decode(latents)
+
+    def loss_shapes(self) -> tuple[Float[Tensor, " pixels"], Float[Tensor, " pixels"]] | None:
+        """Return each pixel's alpha and c, the latter in the input's unit; None: not learned."""
+        if isinstance(self.observation, AdaptiveLoss):
+            return self.observation.alphas, self.observation.scales
+        return None
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return rho, the weighted KL and the penalties, in squared input units."""

@@ -6,6 +6,7 @@ from classcomp.models.base import (
     Decodes,
     Generates,
     HasDensity,
+    HasRobustLoss,
     Quantises,
     Reconstructs,
 )
@@ -25,7 +26,7 @@ from classcomp.scores.generation import (
     feature_columns,
 )
 from classcomp.scores.latent_plane import latent_plane_columns
-from classcomp.scores.reconstruction import reconstruction_columns
+from classcomp.scores.reconstruction import loss_shape_columns, reconstruction_columns
 from classcomp.tasks import Evaluation
 
 __all__ = ["SCORES", "Score", "score_columns"]
@@ -37,6 +38,7 @@ SCORES: dict[str, Score] = {
     "balanced": Score(needs=Decides, compute=balanced_columns),
     "noisy": Score(needs=Decides, compute=noisy_columns),
     "reconstruction": Score(needs=Reconstructs, compute=reconstruction_columns),
+    "loss_shape": Score(needs=HasRobustLoss, compute=loss_shape_columns),
     "divergence": Score(needs=HasDensity, compute=divergence_columns),
     "codes": Score(needs=Quantises, compute=code_columns),
     "latent_plane": Score(needs=Decodes, compute=latent_plane_columns),

@@ -5,10 +5,14 @@ import pytest
 import torch
 from torch.distributions import Cauchy, Normal, kl_divergence
 
+from classcomp.draws import Examples
 from classcomp.models import FAMILIES, count_parameters
 from classcomp.models.base import Generates, HasDensity
 from classcomp.models.robust_loss import ALPHAS
 from classcomp.models.robust_vae import ADAPTIVE, ALPHA_ENDS, LOSSES, AdaptiveLoss
+from classcomp.populations import make as make_population
+from classcomp.scores.reconstruction import loss_shape_columns
+from classcomp.tasks import Evaluation
 from classcomp.testing import ReconstructionContract, batch_of, fit, generator, make, random_batch
 from search_spaces.family import ROBUST_LOSSES
 
@@ -38,7 +42,7 @@ class TestRobustVAE(ReconstructionContract):
 
 
 class TestAdaptive(ReconstructionContract):
-    """What is learnt of the loss is no part of the network's budget: at 64x64 it exceeds it."""
+    """What is learned of the loss is no part of the network's budget: at 64x64 it exceeds it."""
 
     family = "robust_vae"
     hyperparameters: ClassVar = {"loss": ADAPTIVE}
@@ -140,20 +144,33 @@ def test_an_adaptive_loss_starts_as_charbonnier_s_likelihood():
     assert sum(ALPHA_ENDS) / 2 == 1
 
 
+def test_shapes_are_told_where_they_are_learned():
+    model = make("robust_vae", 1, SHAPE, 2, loss=ADAPTIVE, scale=C)
+    examples = Examples(inputs=BATCH.inputs, labels=BATCH.labels)
+    asked = {"examples": examples, "population": make_population("two_gaussians", delta=2.0)}
+    with torch.no_grad():
+        model.observation.raw_alpha[:32] = 50.0
+        model.observation.raw_scale[:32] = 50.0  # a softplus is a line there
+    found = loss_shape_columns(Evaluation(model=model, **asked))
+    assert found["mean_alpha"] == pytest.approx((1 + ALPHA_ENDS[1]) / 2, rel=1e-5)
+    assert found["mean_scale"] == pytest.approx(C * (1 + 50 + math.log(math.e - 1)) / 2, rel=1e-4)
+    assert loss_shape_columns(Evaluation(model=make("robust_vae", 1, SHAPE, 2), **asked)) == {}
+
+
 def test_adaptive_learns_which_pixels_have_outliers_and_how_large_errors_are():
     """Half of the pixels are N(0, .2^2), half of Cauchy's law of scale .05."""
     draws = generator(1)
     light = 0.2 * torch.randn(2_048, 8, generator=draws)
     heavy = 0.05 * torch.tan(math.pi * (torch.rand(2_048, 8, generator=draws) - 0.5))
-    learnt = AdaptiveLoss(C, 16)
-    learnt.reset()
-    optimizer = torch.optim.Adam(learnt.parameters(), lr=0.1)
+    learned = AdaptiveLoss(C, 16)
+    learned.reset()
+    optimizer = torch.optim.Adam(learned.parameters(), lr=0.1)
     for _ in range(300):
         optimizer.zero_grad()
-        learnt(torch.cat([light, heavy], dim=1)).sum(dim=1).mean().backward()
+        learned(torch.cat([light, heavy], dim=1)).sum(dim=1).mean().backward()
         optimizer.step()
     with torch.no_grad():
-        alphas, scales = learnt.alphas.unflatten(0, (2, 8)), learnt.scales.unflatten(0, (2, 8))
+        alphas, scales = learned.alphas.unflatten(0, (2, 8)), learned.scales.unflatten(0, (2, 8))
     assert (alphas[0] > 1.6).all()
     assert (alphas[1] < 0.3).all()
     assert scales[0].mean().item() == pytest.approx(0.2, rel=0.1)
