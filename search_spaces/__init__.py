@@ -16,11 +16,13 @@ from search_spaces import (
     resnet,
     resnet18,
     resnet18_pretrained,
+    robust_vae,
     unet,
     unet_pretrained,
     vae_kmeans,
     vae_svm,
     vgg,
+    vq_vae,
 )
 from search_spaces.domains import Categorical, Domain, Float, Int, Value
 from search_spaces.family import FREE_WIDTH, LIMITS, MOST_DEPTH, FamilySpace, Words
@@ -105,6 +107,10 @@ SPACES: dict[str, FamilySpace] = {
     "beta_vae": _family(
         beta_vae, takes="images", task="reconstruction", optional=("grid",), teaches=False
     ),
+    "robust_vae": _family(
+        robust_vae, takes="images", task="reconstruction", optional=("grid",), teaches=False
+    ),
+    "vq_vae": _family(vq_vae, takes="images", task="reconstruction", teaches=False),
     "autoencoder_classifier": _family(
         autoencoder_classifier,
         takes="images",

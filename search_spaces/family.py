@@ -91,6 +91,8 @@ def is_content(value: Any) -> bool:
 OTHER_CLASSES, IMAGENET = "other_classes", "imagenet"
 PRETRAINED_WEIGHTS = Words(words=(OTHER_CLASSES, IMAGENET), file=True)
 
+ROBUST_LOSSES = ("l2", "charbonnier", "cauchy", "geman_mcclure", "welsch", "adaptive")
+
 LIMITS: dict[str, Limits | Truth | Words] = {
     "learning_rate": Limits(low=0, above=True),
     "weight_decay": Limits(low=0),
@@ -98,6 +100,10 @@ LIMITS: dict[str, Limits | Truth | Words] = {
     "latent_dim": Limits(low=1, high=4097, whole=True),
     "noise_dim": Limits(low=1, high=4097, whole=True),
     "beta": Limits(low=0),
+    "loss": Words(words=ROBUST_LOSSES),
+    "scale": Limits(low=0, above=True),
+    "codes": Limits(low=2, high=1_025, whole=True),
+    "code_dim": Limits(low=1, high=257, whole=True),
     "svm_c": Limits(low=0, above=True),
     "clusters_per_class": Limits(low=1, whole=True),
     "dropout": Limits(low=0, high=1),

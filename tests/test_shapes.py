@@ -22,8 +22,8 @@ POINTS = ("two_gaussians", {"delta": 2.0, "rendering": "none"})  # posterior and
 FAMILIES = (
     *("autoencoder", "autoencoder_classifier", "beta_vae", "denoising_autoencoder", "gan"),
     *("gaussian_generator", "linear", "linear_autoencoder", "linear_denoiser", "resnet"),
-    *("resnet18", "resnet18_pretrained", "unet", "unet_pretrained", "vae_kmeans", "vae_svm"),
-    "vgg",
+    *("resnet18", "resnet18_pretrained", "robust_vae", "unet", "unet_pretrained", "vae_kmeans"),
+    *("vae_svm", "vgg", "vq_vae"),
 )
 ON_POINTS = (
     *("forest", "gaussian_generator", "linear", "linear_autoencoder", "linear_denoiser", "mynet"),

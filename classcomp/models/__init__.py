@@ -20,11 +20,13 @@ from classcomp.models import (
     resnet,
     resnet18,
     resnet18_pretrained,
+    robust_vae,
     unet,
     unet_pretrained,
     vae_kmeans,
     vae_svm,
     vgg,
+    vq_vae,
 )
 from classcomp.models.base import (
     ArchitectureConfig,
@@ -104,6 +106,10 @@ FAMILIES: dict[str, Family] = {
         task="reconstruction",
     ),
     "beta_vae": Family(config=beta_vae.Config, module=beta_vae.BetaVAE, task="reconstruction"),
+    "robust_vae": Family(
+        config=robust_vae.Config, module=robust_vae.RobustVAE, task="reconstruction"
+    ),
+    "vq_vae": Family(config=vq_vae.Config, module=vq_vae.VQVAE, task="reconstruction"),
     "autoencoder_classifier": Family(
         config=autoencoder_classifier.Config, module=autoencoder_classifier.AutoencoderClassifier
     ),

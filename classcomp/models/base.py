@@ -47,6 +47,11 @@ class ArchitectureConfig:
                 f"got {self.input_shape!r}"
             )
 
+    @property
+    def counted(self) -> "ArchitectureConfig":
+        """The architecture whose parameters a budget counts: this one."""
+        return self
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageConfig(ArchitectureConfig):
@@ -338,6 +343,25 @@ class DrawsLatents(Decodes, Protocol):
         self, inputs: Float[Tensor, " batch *shape"], generator: torch.Generator
     ) -> Float[Tensor, "batch latents"]:
         """Return a draw for each input, as training has them."""
+
+
+@runtime_checkable
+class Quantises(Protocol):
+    """Says an example in symbols, and what these take in bits."""
+
+    def codes(self, inputs: Float[Tensor, " batch *shape"]) -> Int64[Tensor, "batch places"]:
+        """Return the codes of each input, from 0."""
+
+    def code_bits(self, codes: Int64[Tensor, "batch places"]) -> Float64[Tensor, " batch"]:
+        """Return the bits of each input's codes, by a prior fitted on the training sample."""
+
+
+@runtime_checkable
+class HasRobustLoss(Protocol):
+    """Is trained by Barron's loss, whose shape may be learned."""
+
+    def loss_shapes(self) -> tuple[Float[Tensor, " pixels"], Float[Tensor, " pixels"]] | None:
+        """Return each pixel's alpha and c; None where they are not learned."""
 
 
 @runtime_checkable

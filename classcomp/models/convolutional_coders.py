@@ -1,7 +1,7 @@
-"""Images to a few numbers and back: the coders of `autoencoder` and `beta_vae`."""
+"""Images to a few numbers and back: the coders of the convolutional autoencoders."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -126,13 +126,8 @@ class ConvolutionalDecoder(nn.Module):
         self.hidden = DenseReLU(config.latent_dim, num_hidden)
         self.dense = DenseReLU(num_hidden, math.prod(self.shape))
         self.dropout = config.dropout
-        outs = (config.input_shape[0], *widths[:-1])
-        levels: list[nn.Module] = []
-        for i in reversed(range(config.depth)):
-            kind = nn.ConvTranspose2d if i > 0 else ToPixels
-            levels.append(transposed(kind, widths[i], outs[i], encoder.sizes[i]))
-            if i > 0:
-                levels += finish(outs[i], config.batch_norm)
+        channels, batch_norm = config.input_shape[0], config.batch_norm
+        levels = mirrored(widths, channels, encoder.sizes, batch_norm=batch_norm)
         self.levels = nn.Sequential(*levels)
 
     def forward(
@@ -145,6 +140,27 @@ class ConvolutionalDecoder(nn.Module):
             hidden = F.interpolate(hidden, size=self.out_size, mode="nearest")
         images: Tensor = self.levels(hidden)
         return images
+
+
+def mirrored(
+    widths: Sequence[int], channels: int, sizes: Sequence[Size], *, batch_norm: bool
+) -> list[nn.Module]:
+    """Return what leads back from the last of an encoder's maps to pixels, the last map first.
+
+    Args:
+        widths: of the maps that each transposed convolution starts from, the first block's first.
+        channels: of the images.
+        sizes: of the encoder's maps before pooling.
+        batch_norm: whether maps are normalised.
+    """
+    outs = (channels, *widths[:-1])
+    levels: list[nn.Module] = []
+    for i in reversed(range(len(widths))):
+        kind = nn.ConvTranspose2d if i > 0 else ToPixels
+        levels.append(transposed(kind, widths[i], outs[i], sizes[i]))
+        if i > 0:
+            levels += finish(outs[i], batch_norm)
+    return levels
 
 
 def convolution_block(in_channels: int, out_channels: int, *, batch_norm: bool) -> nn.Module:

@@ -81,7 +81,7 @@ def least_size(asked: Mapping[str, Any]) -> tuple[int, int] | None:
     depth, shape = asked["depth"], tuple(asked["input_shape"])
     config = family.config(depth=depth, input_shape=shape, num_classes=asked["num_classes"], **own)
     with torch.device("meta"):
-        smallest = family.module(config, 1.0)
+        smallest = family.module(config.counted, 1.0)
     if meets_budget(smallest, depth) or count_parameters(smallest) < parameter_budget(depth):
         return None
     return count_parameters(smallest), parameter_budget(depth)

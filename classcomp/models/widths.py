@@ -49,7 +49,7 @@ def decoder_channels(width: float, depth: int) -> tuple[int, ...]:
 def matched_width(
     make: Callable[[ArchitectureConfig, float], nn.Module], config: ArchitectureConfig
 ) -> float:
-    """Return the width at which `make(config, width)` comes nearest to its depth's budget.
+    """Return the width at which `make(config.counted, width)` comes nearest to its depth's budget.
 
     Networks are built on the meta device, where they have shapes and no storage.
 
@@ -63,7 +63,7 @@ def matched_width(
 
     def count(width: float) -> int:
         with torch.device("meta"):
-            return count_parameters(make(config, width))
+            return count_parameters(make(config.counted, width))
 
     name = getattr(make, "__name__", repr(make))
     return nearest_width(count, parameter_budget(config.depth), name=name)

@@ -1,6 +1,15 @@
 """Further columns of the trial table: one literal registry of scores."""
 
-from classcomp.models.base import Competes, Decides, Decodes, Generates, HasDensity, Reconstructs
+from classcomp.models.base import (
+    Competes,
+    Decides,
+    Decodes,
+    Generates,
+    HasDensity,
+    HasRobustLoss,
+    Quantises,
+    Reconstructs,
+)
 from classcomp.scores.base import Score
 from classcomp.scores.classes import (
     balanced_columns,
@@ -9,6 +18,7 @@ from classcomp.scores.classes import (
     cross_entropy_columns,
     noisy_columns,
 )
+from classcomp.scores.codes import code_columns
 from classcomp.scores.divergence import divergence_columns
 from classcomp.scores.generation import (
     adversarial_columns,
@@ -16,7 +26,7 @@ from classcomp.scores.generation import (
     feature_columns,
 )
 from classcomp.scores.latent_plane import latent_plane_columns
-from classcomp.scores.reconstruction import reconstruction_columns
+from classcomp.scores.reconstruction import loss_shape_columns, reconstruction_columns
 from classcomp.tasks import Evaluation
 
 __all__ = ["SCORES", "Score", "score_columns"]
@@ -28,7 +38,9 @@ SCORES: dict[str, Score] = {
     "balanced": Score(needs=Decides, compute=balanced_columns),
     "noisy": Score(needs=Decides, compute=noisy_columns),
     "reconstruction": Score(needs=Reconstructs, compute=reconstruction_columns),
+    "loss_shape": Score(needs=HasRobustLoss, compute=loss_shape_columns),
     "divergence": Score(needs=HasDensity, compute=divergence_columns),
+    "codes": Score(needs=Quantises, compute=code_columns),
     "latent_plane": Score(needs=Decodes, compute=latent_plane_columns),
     "discrepancy": Score(needs=Generates, compute=discrepancy_columns),
     "features": Score(needs=Generates, compute=feature_columns),

@@ -1,7 +1,10 @@
-"""How far reconstructed examples lie from the examples themselves."""
+"""How far reconstructed examples lie from the examples themselves, and by which loss."""
 
 import math
 
+import torch
+
+from classcomp.models.base import HasRobustLoss
 from classcomp.tasks import Evaluation
 
 
@@ -16,6 +19,16 @@ def reconstruction_columns(evaluation: Evaluation) -> dict[str, float]:
     if is_image and mse > 0:
         found["psnr_db"] = psnr_db(mse)
     return found
+
+
+@torch.no_grad()
+def loss_shape_columns(evaluation: Evaluation) -> dict[str, float]:
+    """`mean_alpha` and `mean_scale`, over pixels, of a robust loss whose shape is learned."""
+    assert isinstance(evaluation.model, HasRobustLoss)
+    shapes = evaluation.model.loss_shapes()
+    if shapes is None:
+        return {}
+    return {"mean_alpha": float(shapes[0].mean()), "mean_scale": float(shapes[1].mean())}
 
 
 def psnr_db(mse: float, peak: float = 1.0) -> float:

@@ -54,7 +54,7 @@ class ReconstructionContract(ModelContract[Model]):
             assert found.shape == inputs.shape, case
             assert found.dtype == torch.float32, case
             assert torch.isfinite(found).all(), case
-            assert latents.shape == (12, 8), case
+            assert latents.shape == (12, self.num_latents(depth, shape)), case
 
     def test_what_comes_back_is_decoded_from_the_features(self) -> None:
         for depth, shape, classes in self.grid:
@@ -97,6 +97,10 @@ class ReconstructionContract(ModelContract[Model]):
                 if error < 0.1:
                     break
             assert error < 0.1, depth
+
+    def num_latents(self, depth: int, shape: tuple[int, ...]) -> int:
+        """Return how many numbers the bottleneck holds by default."""
+        return 8
 
     def learning_hyperparameters(self) -> dict[str, Any]:
         """Return hyperparameters that let the family learn a plane."""

@@ -100,6 +100,12 @@ METRIC_COLUMNS = (
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
     Column("reconstruction_mse", "Float64", "squared input", "of what gives its inputs back"),
     Column("psnr_db", "Float64", "dB", "peak signal to noise of these, of images in [0, 1]"),
+    Column(
+        "mean_alpha", "Float64", "", "of a robust loss, learned by pixel: 2 squares, 0 Cauchy's"
+    ),
+    Column("mean_scale", "Float64", "input", "of its c: residuals below it count by their squares"),
+    Column("code_bits", "Float64", "bits", "an example's codes, by the training codes' prior"),
+    Column("code_perplexity", "Float64", COUNT, "exp of the codes' entropy: how many are in use"),
     Column("knn_accuracy", "Float64", PROBABILITY, "of 15 neighbours in a plane of two latents"),
     Column("trustworthiness", "Float64", PROBABILITY, "of neighbours in that plane"),
     Column("continuity", "Float64", PROBABILITY, "of neighbours of x, in that plane"),

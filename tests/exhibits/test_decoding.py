@@ -82,7 +82,9 @@ def test_a_variational_one_is_shown_from_a_draw_too(beta: float) -> None:
     assert is_drawn == (beta > 0)
 
 
-@pytest.mark.parametrize("family", ["autoencoder", "beta_vae", "linear_autoencoder", "vae_svm"])
+@pytest.mark.parametrize(
+    "family", ["autoencoder", "beta_vae", "linear_autoencoder", "robust_vae", "vae_svm"]
+)
 def test_a_way_along_a_latent_passes_the_example_s_own_reconstruction(family: str) -> None:
     experiment, found = shown(family, latent_dim=3)
     inputs, latents = experiment.design.evaluation.inputs, latents_of(experiment).double().numpy()

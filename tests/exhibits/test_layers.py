@@ -36,7 +36,7 @@ def images(num: int = 5) -> torch.Tensor:
     return torch.randn(num, 1, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("family", ["autoencoder", "beta_vae", "vgg"])
+@pytest.mark.parametrize("family", ["autoencoder", "beta_vae", "robust_vae", "vgg"])
 def test_filters_are_the_weights_and_maps_what_they_give(family: str) -> None:
     model, inputs = make(family, 2, (1, 8, 8), 3), images()
     found = found_of(model, inputs)

@@ -12,7 +12,7 @@ from classcomp.testing import (
 )
 
 SHAPE = (1, 8, 8)
-IMAGE_FAMILIES = ["autoencoder", "beta_vae"]
+IMAGE_FAMILIES = ["autoencoder", "beta_vae", "robust_vae"]
 BATCH = batch_of(*random_batch(12, SHAPE, 2))
 
 

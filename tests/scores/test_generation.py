@@ -140,6 +140,8 @@ def test_real_images_against_themselves_and_against_noise():
         ("gan", DISCREPANCY | NEARNESS | LOSSES),  # of 299 images no Frechet distance
         ("gaussian_generator", DISCREPANCY | NEARNESS),
         ("beta_vae", DISCREPANCY | NEARNESS),
+        ("robust_vae", DISCREPANCY | NEARNESS),
+        ("vq_vae", DISCREPANCY | NEARNESS),
         ("autoencoder", set()),
     ],
 )

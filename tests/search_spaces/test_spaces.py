@@ -84,7 +84,7 @@ def test_order_of_proposals(family):
 
 def test_what_would_run_to_its_end_is_not_searched():
     """Of two latent dimensions the larger reconstructs better, of two betas the smaller."""
-    for family in ("autoencoder", "linear_autoencoder", "beta_vae"):
+    for family in ("autoencoder", "linear_autoencoder", "beta_vae", "robust_vae"):
         known = SPACES[family]
         assert known.defaults["latent_dim"] == 8
         assert tuple(known.space) == TRAINING_HYPERPARAMETERS
@@ -97,6 +97,16 @@ def test_a_denoiser_s_defaults_are_the_autoencoder_s_around_a_wider_bottleneck()
     found, plain = SPACES["denoising_autoencoder"], SPACES["autoencoder"]
     assert found.defaults == plain.defaults | {"latent_dim": 16}
     assert (found.space, found.limits) == (plain.space, plain.limits)
+
+
+def test_a_loss_is_one_of_the_words():
+    known = SPACES["robust_vae"]
+    assert restricted(known, {"loss": "welsch"}, "robust_vae").defaults["loss"] == "welsch"
+    asked = restricted(known, {"loss": ["l2", "adaptive"]}, "robust_vae").space["loss"]
+    assert asked == Categorical(choices=("l2", "adaptive"), default="l2")
+    for wrong in ("huber", 2, True, ["l2", "l1"]):
+        with pytest.raises(ValueError, match=r"^hyperparameters.robust_vae.loss.*one of l2, charb"):
+            restricted(known, {"loss": wrong}, "robust_vae")
 
 
 def test_a_truth_is_no_number():

@@ -23,7 +23,9 @@ IMAGES: dict[str, Any] = {
     "population_parameters": {"mu0": 0.0, "mu1": 1.0, "sigma0": 1.0, "sigma1": 1.0, "size": 4},
 }
 POPULATIONS = pytest.mark.parametrize("population", [DIGITS, IMAGES], ids=["digits", "images"])
-FAMILIES = pytest.mark.parametrize("family", ["autoencoder", "linear_autoencoder", "beta_vae"])
+FAMILIES = pytest.mark.parametrize(
+    "family", ["autoencoder", "linear_autoencoder", "beta_vae", "robust_vae", "vq_vae"]
+)
 
 
 class Halving(Model):
