@@ -1,4 +1,7 @@
-"""The ways in which a population is damaged, each with its exact range of severities."""
+"""The four ways in which a population is damaged, each with its exact range of severities.
+
+And those in which images of its training samples are corrupted (`classcomp.corruption`).
+"""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,8 +15,12 @@ from classcomp.populations.base import (
     check_overlap,
 )
 
-DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap", *CORRUPTIONS)
-NEUTRAL = {name: 0.5 if name == "imbalance" else 0.0 for name in DISTORTIONS}
+DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap")
+"""Of a population; `CORRUPTIONS` are of its training samples alone."""
+NEUTRAL = {
+    **{"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0},
+    **dict.fromkeys(CORRUPTIONS, 0.0),
+}
 
 
 def check_severity(name: str, severity: float) -> None:
@@ -50,10 +57,10 @@ def distort(population: Population, name: str, severity: float) -> Population:
     if name == "none":
         return population
     check_severity(name, severity)
+    if severity == NEUTRAL[name]:
+        return population
     if name in CORRUPTIONS:
         check_pixels(name, population)
-        return population
-    if severity == NEUTRAL[name]:
         return population
     if name == "label_noise":
         return population.with_label_noise(severity)
@@ -96,4 +103,4 @@ def noisy_risk(risk: float, rho: float, num_classes: int) -> float:
 
 
 def _names() -> str:
-    return ", ".join(DISTORTIONS)
+    return ", ".join(NEUTRAL)

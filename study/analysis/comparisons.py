@@ -89,7 +89,7 @@ def moderated_tests(
         samples: (k,) a test's values by seed, two or more.
         noises: the examples' parts of study.analysis.moments.crossed_parts.
         sizes: (G,) n of the tests.
-        worth: of the tests, how many independent values their seeds are worth; None: k, all of them.
+        worth: of the tests, as how many independent values their seeds count; None: as k.
     """
     counts = np.array([len(values) for values in samples], dtype=np.float64)
     variances = np.array([values.var(ddof=1) for values in samples])

@@ -29,7 +29,7 @@ RISK, CORRUPTED_RISK, RESTORED_MSE, ACCURACY = MEASURES = (
 )
 """What families are compared by."""
 NO_EXAMPLES = Part(covariance=np.zeros((1, 1)), degrees_of_freedom=np.inf)
-"""What examples add to the variance where that is nothing, or nobody kept what each of them adds."""
+"""Of a variance to which examples add nothing, or nobody kept what each of them adds."""
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

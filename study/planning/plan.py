@@ -334,7 +334,8 @@ def _damage(cell: Cell) -> float:
 def _corruptions(spec: StudySpec, cell: Cell) -> tuple[str, ...]:
     """Under which its rules are scored too: their own; of undistorted data all of the study's."""
     asked = CORRUPTIONS if cell.is_undistorted else (cell.distortion,)
-    return tuple(name for name in spec.distortions if name in CORRUPTIONS and name in asked)
+    corrupted = (name for name, shares in spec.distortions.items() if any(shares))
+    return tuple(name for name in corrupted if name in CORRUPTIONS and name in asked)
 
 
 def _cell_by_cell(trials: Sequence[TrialSpec], cells: Sequence[Cell]) -> list[TrialSpec]:

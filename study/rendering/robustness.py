@@ -9,6 +9,7 @@ from study.analysis.frames import Row, to_rows
 from study.rendering.units import UNKNOWN, Unit, unit_of
 from study.rendering.words import counted, split_by_task, words_of
 from study.trials.tasks import CLASSIFICATION
+from study.trials.trial import KEEPING_THE_IMAGE
 
 MEASURE_WORDS = {
     "risk": "risk on clean images",
@@ -23,13 +24,14 @@ def robustness_lines(robustness: pd.DataFrame) -> list[str]:
     """Return one line for each task, population, distortion and measure: the families in turn.
 
     A cell counts where the 95% interval of its difference lies on one side of zero; each interval
-    is its own.
+    is its own. That outliers are given back well is neither good nor bad: the table alone has it.
     """
     lines = []
     for task in split_by_task(to_rows(robustness)):
         groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
         for row in task.rows:
-            groups[row["population"], row["distortion"], row["measure"]].append(row)
+            if row["measure"] != "corrupted_risk" or row["distortion"] in KEEPING_THE_IMAGE:
+                groups[row["population"], row["distortion"], row["measure"]].append(row)
         for population, distortion, measure in sorted(groups, key=_order):
             rows = groups[population, distortion, measure]
             unit = unit_of(CLASSIFICATION.name) if measure in MORE_IS_BETTER else task.unit

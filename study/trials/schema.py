@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from study.trials.roles import ROLES
 from study.trials.tasks import PROBABILITY
-from study.trials.trial import CORRUPTIONS, OF_A_SAMPLE
+from study.trials.trial import CORRUPTIONS, KEEPING_THE_IMAGE, OF_A_SAMPLE
 
 TABLE_VERSION = 4
 """Of what a table holds. Tables of an older version are read: a column that they lack is null."""
@@ -51,7 +51,7 @@ def _corrupted_columns() -> Iterator[Column]:
         words = f"under {kind.replace('_', ' ')}"
         yield Column(under(kind), "Float64", RISK, f"R_n(T) {words} of all evaluation images")
         yield Column(under(kind, "risk_se"), "Float64", STANDARD_ERROR, f"of {under(kind)}")
-        if kind != "outliers":  # of the image whose place it takes an outlier has nothing
+        if kind in KEEPING_THE_IMAGE:
             told = f"of what is given back {words}, against the clean image"
             yield Column(under(kind, "restored_mse"), "Float64", "squared input", told)
 

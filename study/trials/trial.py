@@ -15,8 +15,9 @@ of a table is no reason for one (see `study.trials.schema.TABLE_VERSION`)."""
 UNDISTORTED = "none"
 # Repeated from classcomp.corruption, which this side of the wall may not import; a test holds the
 # two together.
-CORRUPTIONS = ("outliers", "pixel_noise", "salt_and_pepper", "occlusion")
-"""Distortions that corrupt a share of the training images."""
+KEEPING_THE_IMAGE = ("pixel_noise", "salt_and_pepper", "occlusion")
+CORRUPTIONS = ("outliers", *KEEPING_THE_IMAGE)
+"""Distortions that corrupt a share of the training images. An outlier has nothing of the image."""
 OF_A_SAMPLE = ("label_noise", *CORRUPTIONS)
 """Distortions of a training sample, which leave the law as it is."""
 DATA_STREAMS = (
