@@ -423,7 +423,7 @@ def test_a_linear_autoencoder_learns_the_second_moment_of_the_contaminated_law()
     off = left @ (mean - clean_mean)
     wanted = (np.trace(left @ clean @ left) + off @ off) / 64
     best = np.sort(np.linalg.eigvalsh(clean))[:-1].sum() / 64
-    assert wanted > 5 * best, "otherwise nothing would be told"
+    assert wanted > 2.5 * best, "otherwise nothing would be told"
     trained = finish(
         experiment_of(
             "limit",
@@ -441,7 +441,7 @@ def test_a_linear_autoencoder_learns_the_second_moment_of_the_contaminated_law()
             },
         )
     )
-    assert trained.outcome.metrics["risk"] == pytest.approx(wanted, rel=0.05)
+    assert trained.outcome.metrics["risk"] == pytest.approx(wanted, rel=0.02)
 
 
 def test_examples_to_score_on_are_replaced_and_nothing_else() -> None:
