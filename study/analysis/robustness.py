@@ -55,7 +55,8 @@ class _Test:
 
     def noise(self, joined: Joined) -> Part | None:
         """The examples' part of the variance; None: it is unknown, and the interval with it."""
-        if self.is_resplit or self.column not in (RISK, under(self.kind or "")):
+        has_terms = self.column == RISK or (self.kind and self.column == under(self.kind))
+        if self.is_resplit or not has_terms:
             return NO_EXAMPLES
         terms = difference_terms(joined, self.meeting, self.seeds, self.kind)
         parts = None if terms is None else crossed_parts([terms[None]])
