@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from classcomp.corruption import corruption_of
 from classcomp.designs import Design, Training, design, population_of
 from classcomp.draws import Draws, Presenter
 from classcomp.models import TRAINING_HYPERPARAMETERS, Model, build, family_of
@@ -75,6 +76,7 @@ def assembled(
         present=Presenter(population=population, takes_images=takes_images, device=device),
         device=device,
         streams=trial.streams,
+        corruption=corruption_of(trial.distortion, trial.severity),
     )
     names = TRAINING_HYPERPARAMETERS if model.objectives() else ()
     optimizer = {name: trial.hyperparameters[name] for name in names}

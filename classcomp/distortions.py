@@ -1,8 +1,12 @@
-"""The four ways in which a population is damaged, each with its exact range of severities."""
+"""The four ways in which a population is damaged, each with its exact range of severities.
+
+And those in which images of its training samples are corrupted (`classcomp.corruption`).
+"""
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from classcomp.corruption import CORRUPTIONS, check_pixels
 from classcomp.populations.base import (
     Population,
     check_feature_noise,
@@ -12,13 +16,18 @@ from classcomp.populations.base import (
 )
 
 DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap")
-NEUTRAL = {"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0}
+"""Of a population; `CORRUPTIONS` are of its training samples alone."""
+NEUTRAL = {
+    **{"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0},
+    **dict.fromkeys(CORRUPTIONS, 0.0),
+}
 
 
 def check_severity(name: str, severity: float) -> None:
     """Raise ValueError, in one line, unless `name` is a distortion and takes this severity.
 
-    label_noise in [0, 1/2), feature_noise >= 0, imbalance in (0, 1), overlap in [0, 1).
+    label_noise in [0, 1/2), feature_noise >= 0, imbalance in (0, 1), overlap in [0, 1); of what
+    corrupts training images the share of these, in [0, 1).
     """
     if name == "label_noise":
         check_label_noise(severity)
@@ -28,6 +37,8 @@ def check_severity(name: str, severity: float) -> None:
         check_number("imbalance", severity, low=0, high=1)
     elif name == "overlap":
         check_overlap(severity)
+    elif name in CORRUPTIONS:
+        check_number(name, severity, low=0, high=1, closed_low=True)
     else:
         raise ValueError(f"distortion {name!r} is unknown: must be one of {_names()}")
 
@@ -36,15 +47,20 @@ def distort(population: Population, name: str, severity: float) -> Population:
     """The population under one distortion; "none" and neutral severities return it unchanged.
 
     Imbalance pi multiplies the prior odds of class 1 against every other class by pi/(1-pi): in a
-    balanced two-class law, pi is the prior of class 1.
+    balanced two-class law, pi is the prior of class 1. What corrupts training images
+    (`classcomp.corruption`) damages no law.
 
     Raises:
-        ValueError: the name is unknown or the severity is out of its range.
+        ValueError: the name is unknown, the severity is out of its range, or it corrupts images
+            and there are none.
     """
     if name == "none":
         return population
     check_severity(name, severity)
     if severity == NEUTRAL[name]:
+        return population
+    if name in CORRUPTIONS:
+        check_pixels(name, population)
         return population
     if name == "label_noise":
         return population.with_label_noise(severity)
@@ -87,4 +103,4 @@ def noisy_risk(risk: float, rho: float, num_classes: int) -> float:
 
 
 def _names() -> str:
-    return ", ".join(DISTORTIONS)
+    return ", ".join(NEUTRAL)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
+from classcomp.corruption import Corruption
 from classcomp.distortions import flip_labels, noisy_posterior
 from classcomp.populations import Population
 from classcomp.populations.base import Damage
@@ -127,25 +128,27 @@ class Draws:
         present: how the family sees them, on `device`.
         device: where labels go.
         streams: seeds by name.
+        corruption: of images to train and to validate on; None: they are as the law has them.
     """
 
     population: Population
     present: Presenter
     device: torch.device
     streams: Mapping[str, int]
+    corruption: Corruption | None = None
 
     def training(self, num: int) -> Examples:
-        """`num` training examples with the population's label noise."""
+        """`num` training examples with the population's label noise, corrupted ones among them."""
         sample = self.population.sample(num, self._rng("data"), split="train")
         labels = self._flipped(sample.labels, self._rng("noise"))
-        inputs, noisy = self._tensors(sample.x, labels)
+        inputs, noisy = self._tensors(self._corrupted(sample.x, "corruption"), labels)
         return Examples(inputs=inputs, labels=noisy)
 
     def renewal(self, num: int, *, stream: str = "data", split: str = "train") -> Renewal | None:
         """How the sample that a stream begins with looks at every visit.
 
         That is the sample of `training`; of another stream that of `more`, given a new generator of
-        it. None where it always looks the same.
+        it. None where it always looks the same, as do corrupted images.
         """
         damage = self.population.sample(num, self._rng(stream), split=split).damage
         if damage is None:
@@ -167,18 +170,21 @@ class Draws:
     ]:
         """`num` training examples, all drawn from `rng`, with or without label noise.
 
-        With them, where the law is known and `is_soft`, the probabilities of their labels given
-        x, noise included where it is in the labels.
+        And with corrupted images, or without. With them, where the law is known and `is_soft`, the
+        probabilities of their labels given x, noise included where it is in the labels; nobody
+        knows them given what may be a corrupted x.
         """
         sample = self.population.sample(num, rng, split=split)
         labels = self._flipped(sample.labels, rng) if noisy else sample.labels
-        posterior = self.population.posterior(sample.x) if is_soft else None
+        is_corrupted = noisy and self.corruption is not None
+        x = self._corrupted(sample.x, rng) if is_corrupted else sample.x
+        posterior = self.population.posterior(x) if is_soft and not is_corrupted else None
         targets = None
         if posterior is not None:
             rho = self.population.label_noise if noisy else 0.0
             wanted = noisy_posterior(posterior, rho)
             targets = torch.from_numpy(wanted.astype(np.float32)).to(self.device)
-        return *self._tensors(sample.x, labels), targets
+        return *self._tensors(x, labels), targets
 
     def validation(self, num: int) -> Examples:
         """What a search scores proposals on: as noisy as what a practitioner would hold out.
@@ -188,7 +194,8 @@ class Draws:
         num = self._num_held_out(num)
         sample = self.population.sample(num, self._rng("validation"), split="validation")
         labels = self._flipped(sample.labels, self._rng("validation_noise"))
-        inputs, noisy = self._tensors(sample.x, labels)
+        x = self._corrupted(sample.x, "validation_corruption")
+        inputs, noisy = self._tensors(x, labels)
         return Examples(inputs=inputs, labels=noisy)
 
     def evaluation(self) -> Examples:
@@ -214,6 +221,16 @@ class Draws:
         inputs, labels = self._tensors(sample.x, sample.labels)
         return Examples(inputs=inputs, labels=labels, posterior=self.population.posterior(sample.x))
 
+    def corrupted(self, examples: Examples, kind: str) -> Examples:
+        """The same examples, every image corrupted in one way; they are its targets."""
+        assert self.population.image_shape is not None
+        x = examples.inputs.cpu().numpy().reshape(-1, *self.population.image_shape)
+        whole, rng = Corruption(kind=kind, share=1.0), self._rng("evaluation_corruption")
+        targets = examples.inputs if examples.targets is None else examples.targets
+        return replace(
+            examples, inputs=self.present(whole(x, self.population, rng)), targets=targets
+        )
+
     @property
     def is_law_known(self) -> bool:
         """Whether examples can be drawn without end."""
@@ -225,6 +242,13 @@ class Draws:
 
     def _rng(self, stream: str) -> np.random.Generator:
         return np.random.default_rng(self.streams[stream])
+
+    def _corrupted(self, x: np.ndarray, drawn: str | np.random.Generator) -> np.ndarray:
+        """`drawn`: from a stream of this name, or from a generator."""
+        if self.corruption is None:
+            return x
+        rng = self._rng(drawn) if isinstance(drawn, str) else drawn
+        return self.corruption(x, self.population, rng)
 
     def _flipped(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return flip_labels(labels, self.population.label_noise, self.population.num_classes, rng)

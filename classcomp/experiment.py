@@ -75,7 +75,9 @@ class Experiment:
             "num_parameters": count_parameters(self.model) or None,
             **setting.parts,
         }
-        self._scorer = Scorer(self.model, self.task, self.design, self._evaluation)
+        self._scorer = Scorer(
+            self.model, self.task, self.design, self._evaluation, trial.scored_under
+        )
         self._fork: dict[str, Any] | None = None
         self._enter_phase()
         self.finished = False
@@ -122,13 +124,9 @@ class Experiment:
     def outcome(self) -> Outcome:
         """Scores so far; complete once `finished`."""
         wall_s, cpu_s = self._clock()
-        costs = {
-            "steps": self._steps,
-            "examples_seen": self._seen,
-            "wall_s": wall_s,
-            "cpu_s": cpu_s,
-        }
-        return Outcome(metrics={**self._metrics, **costs}, curves=tuple(self._curves))
+        costs = {"steps": self._steps, "examples_seen": self._seen, "wall_s": wall_s}
+        metrics = {**self._metrics, **costs, "cpu_s": cpu_s}
+        return Outcome(metrics=metrics, curves=tuple(self._curves))
 
     @property
     def decisions(self) -> dict[str, np.ndarray]:
@@ -340,12 +338,13 @@ class Experiment:
         if self.design.evaluation is not None and is_watched(self.model):
             self._looks[self._step] = look(self._evaluation())
 
-    def _evaluation(self) -> Evaluation:
+    def _evaluation(self, corrupted: str | None = None) -> Evaluation:
         """The model as it is now; what scores draw is theirs and that of all trials."""
-        assert self.design.evaluation is not None
+        examples = self.design.evaluation
+        assert examples is not None
         return Evaluation(
             model=self.model,
-            examples=self.design.evaluation,
+            examples=examples if corrupted is None else self._draws.corrupted(examples, corrupted),
             population=self.population,
             seed=self.trial.streams["evaluation"],
             present=self._draws.present,

@@ -24,7 +24,7 @@ class NoisyDraws(Draws):
 
     def training(self, num: int) -> Examples:
         """`num` training examples, with the noise of a first look."""
-        return self._pairs(num, self._rng("data"), "train")
+        return self._pairs(num, self._rng("data"), "train", "corruption")
 
     def renewal(self, num: int, *, stream: str = "data", split: str = "train") -> Renewal | None:
         """How the sample that a stream begins with looks at every visit; see `Draws.renewal`."""
@@ -50,15 +50,22 @@ class NoisyDraws(Draws):
     ) -> tuple[
         Float32[Tensor, " num *shape"], Int64[Tensor, " num"], Float32[Tensor, " num *shape"]
     ]:
-        """`num` examples, all drawn from `rng`; their targets' means if that is to be and known."""
-        is_known = is_soft and self.is_law_known
-        found = self._restored(num, rng) if is_known else self._pairs(num, rng, split)
+        """`num` examples, all drawn from `rng`; their targets' means if that is to be and known.
+
+        Nobody knows them of images of which some are corrupted.
+        """
+        is_corrupted = noisy and self.corruption is not None
+        if is_soft and self.is_law_known and not is_corrupted:
+            found = self._restored(num, rng)
+        else:
+            found = self._pairs(num, rng, split, rng if is_corrupted else None)
         assert found.targets is not None
         return found.inputs, found.labels, found.targets
 
     def validation(self, num: int) -> Examples:
         """What a search scores proposals on; of real images as many as are held out for it."""
-        return self._pairs(self._num_held_out(num), self._rng("validation"), "validation")
+        num = self._num_held_out(num)
+        return self._pairs(num, self._rng("validation"), "validation", "validation_corruption")
 
     def evaluation(self) -> Examples:
         """A fresh draw of the noisy law, or the whole test split of real images with its noise."""
@@ -76,13 +83,18 @@ class NoisyDraws(Draws):
     def _clean(self, num: int, rng: np.random.Generator, split: str) -> Sample:
         return self.population.without_feature_noise().sample(num, rng, split=split)
 
-    def _pairs(self, num: int, rng: np.random.Generator, split: str) -> Examples:
-        """Clean examples, then their noise."""
+    def _pairs(
+        self,
+        num: int,
+        rng: np.random.Generator,
+        split: str,
+        corrupted: str | np.random.Generator | None = None,
+    ) -> Examples:
+        """Clean examples, then their noise; what is corrupted is, as what is to be restored."""
         sample = self._clean(num, rng, split)
-        inputs, labels = self._tensors(
-            noised(sample.x, self.population.feature_noise, rng), sample.labels
-        )
-        return Examples(inputs=inputs, labels=labels, targets=self.present(sample.x))
+        x = sample.x if corrupted is None else self._corrupted(sample.x, corrupted)
+        inputs, labels = self._tensors(noised(x, self.population.feature_noise, rng), sample.labels)
+        return Examples(inputs=inputs, labels=labels, targets=self.present(x))
 
     def _restored(self, num: int, rng: np.random.Generator) -> Examples:
         """Noisy examples of a law that is known, and what they say of the clean ones."""

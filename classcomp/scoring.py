@@ -1,15 +1,17 @@
 """What a trial's rules score: at the end of its budget, and where it has settled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from classcomp.corruption import keeps_image
 from classcomp.designs import Design
 from classcomp.draws import Examples
 from classcomp.models import Model
 from classcomp.populations import Population, RealData
 from classcomp.scores import score_columns
 from classcomp.tasks import Evaluation, Task
+from classcomp.tasks.base import rounded_terms
 
 CONVERGED = (
     *("risk", "excess_risk", "excess_risk_se"),
@@ -28,11 +30,24 @@ class Scorer:
     """
 
     def __init__(
-        self, model: Model, task: Task, design: Design, evaluation: Callable[[], Evaluation]
+        self,
+        model: Model,
+        task: Task,
+        design: Design,
+        evaluation: Callable[[str | None], Evaluation],
+        corruptions: Sequence[str] = (),
     ) -> None:
-        """Binds the scorer to a model; `evaluation` puts it in front of the evaluation sample."""
+        """Binds the scorer to a model.
+
+        Args:
+            model: what is scored.
+            task: what it is for.
+            design: what it is scored on.
+            evaluation: puts it in front of the evaluation sample, as it is (None) or corrupted.
+            corruptions: kinds under which the rule of T is scored too.
+        """
         self._model, self._task, self._design = model, task, design
-        self._evaluation = evaluation
+        self._evaluation, self._corruptions = evaluation, corruptions
         self.kept: dict[str, np.ndarray] = {}
 
     def at_budget(self) -> Metrics:
@@ -44,6 +59,8 @@ class Scorer:
             found["selection_risk"] = self._risk_on("selection")
         if self._design.evaluation is not None:
             found |= self._columns("budget")
+            for kind in self._corruptions:
+                found |= self._under(kind)
         return found
 
     def at_end(self) -> Metrics:
@@ -59,10 +76,30 @@ class Scorer:
 
     def _columns(self, branch: str) -> Metrics:
         """The task's and the scores'; what the task keeps of the rule is kept."""
-        evaluation = self._evaluation()
+        evaluation = self._evaluation(None)
         assessment = self._task.assess(evaluation)
         self.kept |= self._task.kept(evaluation, assessment, branch)
         return {**assessment.columns, **score_columns(evaluation)}
+
+    def _under(self, kind: str) -> Metrics:
+        """The task's risk where every evaluation image is corrupted, and its terms, which are kept.
+
+        An outlier has neither the class nor the looks of the image whose place it takes: there is
+        an answer to it only where that is the input itself. What is given back is held against the
+        clean image, too.
+        """
+        asks_for = self._task.asks_for
+        if asks_for == "nothing" or (asks_for == "origin" and not keeps_image(kind)):
+            return {}
+        evaluation = self._evaluation(kind)
+        assessment = self._task.assess(evaluation)
+        risk, terms = assessment.risk, assessment.terms
+        # Terms of an excess have another mean, by what all rules share.
+        self.kept[f"{kind}_terms"] = rounded_terms(terms + (risk.value - terms.mean()))
+        found: Metrics = {f"{kind}_risk": risk.value, f"{kind}_risk_se": risk.standard_error}
+        if asks_for == "input" and keeps_image(kind):
+            found[f"{kind}_restored_mse"] = float(evaluation.restoration_errors.double().mean())
+        return found
 
 
 def law_of(examples: Examples, population: Population) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 STREAMS = (
     *("data", "noise", "damage", "split", "head_examples", "validation", "validation_noise"),
     *("evaluation", "selection", "init", "head", "teacher", "order", "loss", "folds"),
+    *("corruption", "validation_corruption", "evaluation_corruption"),
 )
 """Names of the streams of random numbers that a trial is given seeds for."""
 
@@ -46,6 +47,8 @@ class Trial:
         fold: (number, of how many) of the part of the sample that is left out and scored on; None
             where none is.
         network: where the family is a user's own.
+        scored_under: kinds of corruption (`classcomp.corruption.CORRUPTIONS`) under which the
+            rule of T is scored too.
         weights: the file that a hyperparameter of this name is the content of; None where it is a
             word, or a file's name itself.
     """
@@ -66,6 +69,7 @@ class Trial:
     num_validation: int | None = None
     fold: tuple[int, int] | None = None
     network: Network | None = None
+    scored_under: tuple[str, ...] = ()
     weights: str | None = None
 
 

@@ -20,6 +20,7 @@ TABLES = {
     "landscape": ("one row per cell: errors with intervals", columns.LANDSCAPE_COLUMNS),
     "best_in_class": ("one row per law, family, depth and m", columns.BEST_IN_CLASS_COLUMNS),
     "comparisons": ("one row per pair of families", columns.COMPARISON_COLUMNS),
+    "robustness": ("one row per cell, family and measure", columns.ROBUSTNESS_COLUMNS),
     "crossovers": ("one row per pair of families, over n", columns.CROSSOVER_COLUMNS),
     "learning_curves": ("one row per law, family and depth", columns.LEARNING_CURVE_COLUMNS),
     "cross_entropy": ("one row per cell, in nats", columns.CROSS_ENTROPY_COLUMNS),

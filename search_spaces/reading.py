@@ -27,10 +27,13 @@ LOG_SPAN = 100.0
 RESERVED = ("input_shape", "num_classes", "depth")  # what every torch constructor is given
 
 
-def restricted(space: FamilySpace, wishes: Mapping[str, Any], family: str) -> FamilySpace:
+def restricted(
+    space: FamilySpace, wishes: Mapping[str, Any], family: str, *, place: str | None = None
+) -> FamilySpace:
     """Return a family's space as a study file's `[hyperparameters.<family>]` wishes it.
 
-    A fixed value leaves the space and enters the defaults; a range replaces the domain.
+    A fixed value leaves the space and enters the defaults; a range replaces the domain. `place` is
+    where the wishes stand, if not there.
 
     Raises:
         ValueError: an unknown name, a wrong type, or a value the network cannot take.
@@ -38,7 +41,7 @@ def restricted(space: FamilySpace, wishes: Mapping[str, Any], family: str) -> Fa
     domains, defaults = dict(space.space), dict(space.defaults)
     allowed = (*defaults, *(name for name in space.limits if name not in defaults))
     for name, written in wishes.items():
-        key = f"hyperparameters.{family}.{name}"
+        key = f"{place or f'hyperparameters.{family}'}.{name}"
         if name not in allowed:
             raise ValueError(f"{key}: {family} has none of that name; it has {', '.join(allowed)}")
         wish = read(

@@ -49,7 +49,12 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     first_stage = None if study.stopping is None else study.stopping.first_seeds
     laws, unread = _read_laws(study)
     results = build_results(
-        study.trials, study.levels, study.decisions, first_stage=first_stage, laws=laws
+        study.trials,
+        study.levels,
+        study.decisions,
+        first_stage=first_stage,
+        laws=laws,
+        families=study.families,
     )
     write_results(results, target, study.levels)
     figures = target / "report" / "figures"

@@ -204,7 +204,13 @@ def _conclude(
     store, directory = place.store, place.directory
     levels = levels_of(spec.distortions, records)
     trials = build_trials(records, levels)
-    write_table(trials, directory / "trials", levels=levels, stopping=_stopping(spec))
+    write_table(
+        trials,
+        directory / "trials",
+        levels=levels,
+        stopping=_stopping(spec),
+        families=spec.families,
+    )
     write_table(build_curves(records), directory / "curves")
     if isinstance(ending, Interrupted):
         print(f"interrupted: {len(records)} finished trials are kept in {store.shown}")

@@ -120,6 +120,14 @@ class Population(Protocol):
     def has_unit_pixels(self) -> bool:
         """Whether pixels of `images` lie in [0, 1] for certain, so that they have a peak, 1."""
 
+    @property
+    def has_pixels(self) -> bool:
+        """Whether examples are images themselves, in x too: not points, rendered or not."""
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        """What counts as black and as white, of examples that have pixels."""
+
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         """Draw `num` examples; synthetic laws ignore `split`, real ones draw without replacement.
 

@@ -74,6 +74,18 @@ class GaussianImages:
     def has_unit_pixels(self) -> bool:
         return False
 
+    @property
+    def has_pixels(self) -> bool:
+        return True
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        """Two standard deviations beyond the means: in the undistorted law 95% of a class's."""
+        law = self.undistorted
+        classes = list(zip(law.means, law.variances, strict=True))
+        black = min(mean - 2 * math.sqrt(variance) for mean, variance in classes)
+        return black, max(mean + 2 * math.sqrt(variance) for mean, variance in classes)
+
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         check_split(split)
         check_num(num)

@@ -80,6 +80,14 @@ class GaussianMixture:
         return self.rendering == "bump"
 
     @property
+    def has_pixels(self) -> bool:
+        return False
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        raise ValueError(f"{self.label}: points have no pixels")
+
+    @property
     def frame(self) -> tuple[tuple[float, float], ...]:
         """What a bump picture shows: all but 1e-6 of the mass of the law as distorted."""
         return frame(self.law)

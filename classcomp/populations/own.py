@@ -55,6 +55,13 @@ class OwnSource:
     def white(self) -> int:
         return 255
 
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        images = self.arrays().train_images
+        if images.dtype == np.uint8:
+            return 0.0, 1.0
+        return float(images.min()), float(images.max())
+
     def arrays(self) -> Arrays:
         source, data = _read(self.path, *_stamp(self.path))
         if source.name != self.name:

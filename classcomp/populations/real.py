@@ -70,6 +70,10 @@ class DataSource(Protocol):
         """The value of a uint8 pixel that becomes 1.0."""
 
     @property
+    def pixel_range(self) -> tuple[float, float]:
+        """Black and white of images: of uint8 ones 0 and 1, else the least and the largest."""
+
+    @property
     def has_test(self) -> bool:
         """Whether the data came with a test part, which is then never mixed with the rest."""
 
@@ -103,6 +107,10 @@ class NamedSource:
     @property
     def white(self) -> int:
         return DATA_SETS[self.name].white
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        return 0.0, 1.0
 
     @property
     def has_test(self) -> bool:
@@ -177,6 +185,14 @@ class RealData:
             images.dtype == np.uint8 or (images.min() >= 0 and images.max() <= 1)
             for images in (arrays.train_images, arrays.test_images)
         )
+
+    @property
+    def has_pixels(self) -> bool:
+        return self.image_shape is not None
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        return self.source.pixel_range
 
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         check_num(num)

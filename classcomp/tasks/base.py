@@ -88,10 +88,23 @@ class Evaluation:
         return decide(self.model, self.examples.inputs)
 
     @cached_property
+    def reconstructions(self) -> tuple[Float[Tensor, " batch *shape"], ...]:
+        """What the model gives back, `RECONSTRUCTION_BATCH` examples at once."""
+        assert isinstance(self.model, Reconstructs)
+        batches = self.examples.inputs.split(RECONSTRUCTION_BATCH)
+        with torch.no_grad():
+            return tuple(self.model.reconstruct(batch) for batch in batches)
+
+    @cached_property
     def reconstruction_errors(self) -> Float[Tensor, " n"]:
         """Each example's mean squared error over coordinates, in the input's units squared."""
-        assert isinstance(self.model, Reconstructs)
-        return reconstruction_errors(self.model, self.examples.inputs)
+        return self._errors_against(self.examples.inputs)
+
+    @cached_property
+    def restoration_errors(self) -> Float[Tensor, " n"]:
+        """The same of what is given back against the examples' targets."""
+        assert self.examples.targets is not None
+        return self._errors_against(self.examples.targets)
 
     @cached_property
     def features(self) -> Float[Tensor, "n features"]:
@@ -114,6 +127,10 @@ class Evaluation:
         """The examples' own, as an array."""
         return self.examples.labels.cpu().numpy()
 
+    def _errors_against(self, wanted: Float[Tensor, " n *shape"]) -> Float[Tensor, " n"]:
+        pairs = zip(wanted.split(RECONSTRUCTION_BATCH), self.reconstructions, strict=True)
+        return torch.cat([squared_errors(batch, given) for batch, given in pairs])
+
     def generator(self) -> torch.Generator:
         """The same draws for every score and every model: a new CPU generator."""
         return torch.Generator().manual_seed(self.seed)
@@ -127,6 +144,9 @@ class Task(Protocol):
     needs: type  # the capability that its models have
     has_best_rule: bool  # whether a posterior says what the best rule of an architecture is
     draws: type[Draws]  # what its models are shown
+    # What is to be said of an input: "input", itself; "origin", its class or what it was before it
+    # was damaged; "nothing": no input is shown.
+    asks_for: str
 
     def risk(self, model: Model, examples: Examples) -> float:
         """The risk alone, on whatever examples: while training, and where a rule is chosen."""

@@ -34,6 +34,7 @@ class Classification:
     needs: type = Decides
     has_best_rule = True
     draws: type[Draws] = Draws
+    asks_for = "origin"
 
     def risk(self, model: Model, examples: Examples) -> float:
         """Share of wrong classes, weighted by the posterior where it is known."""

@@ -33,6 +33,7 @@ class Denoising:
     needs: type = Denoises
     has_best_rule = True
     draws: type[Draws] = NoisyDraws
+    asks_for = "origin"
 
     def risk(self, model: Model, examples: Examples) -> float:
         """Mean squared error over examples and coordinates, against targets or their means."""

@@ -31,6 +31,7 @@ class Generation:
     needs: type = Generates
     has_best_rule = False
     draws: type[Draws] = Draws
+    asks_for = "nothing"
 
     def risk(self, model: Model, examples: Examples) -> float:
         """The unbiased estimate from the examples themselves and as many generated ones.

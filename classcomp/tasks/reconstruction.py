@@ -26,6 +26,7 @@ class Reconstruction:
     needs: type = Reconstructs
     has_best_rule = False  # no posterior tells a network what to give back
     draws: type[Draws] = Draws
+    asks_for = "input"
 
     def risk(self, model: Model, examples: Examples) -> float:
         """Mean squared error over examples and coordinates."""

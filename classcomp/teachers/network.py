@@ -62,6 +62,16 @@ class Network:
         """Whether inputs as images lie in [0, 1] by construction."""
         return self.trained_on is not None and self.trained_on.has_unit_pixels
 
+    @property
+    def has_pixels(self) -> bool:
+        """Whether inputs are images themselves."""
+        return self.trained_on is None or self.trained_on.has_pixels
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        """Black and white: of N(0, 1) two standard deviations off."""
+        return (-2.0, 2.0) if self.trained_on is None else self.trained_on.pixel_range
+
     def inputs(self, num: int, rng: np.random.Generator) -> Float[np.ndarray, " num *shape"]:
         """Draw inputs in the law's coordinates."""
         if self.trained_on is not None:

@@ -81,6 +81,14 @@ class Teacher:
     def has_unit_pixels(self) -> bool:
         return self.network.has_unit_pixels
 
+    @property
+    def has_pixels(self) -> bool:
+        return self.network.has_pixels
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        return self.network.pixel_range
+
     def sample(self, num: int, rng: np.random.Generator, *, split: str = "test") -> Sample:
         """Draw inputs, then labels; under imbalance classes are kept as often as they should be."""
         check_split(split)

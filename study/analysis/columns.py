@@ -125,6 +125,21 @@ COMPARISON_COLUMNS = (
     Column("significant", "boolean", "", "p_holm below 0.05"),
 )
 
+ROBUSTNESS_COLUMNS = (
+    *_cell_columns("task", "level"),
+    Column("reference", "string", "", "the family of the task that the study names first"),
+    Column(
+        "measure",
+        "string",
+        "",
+        "risk, on clean images; corrupted_risk, where all of them are corrupted in this way; "
+        "restored_mse, of what is then given back, against the clean; knn_accuracy",
+    ),
+    Column("num_pairs", "Int64", COUNT, "seeds that both have"),
+    Column("value", "Float64", "of the measure", "at T, mean over these seeds"),
+    *_interval_columns("difference", "of the measure", "family minus reference, paired by seed"),
+)
+
 CROSSOVER_COLUMNS = (
     *(column for column in _cell_columns("task", without="family") if column.name != "num_train"),
     Column("first", "string", "", "a family"),

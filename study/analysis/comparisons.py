@@ -31,7 +31,7 @@ CELL, POPULATION = "cell", "population"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Meeting:
+class Meeting:
     """Two families of a task in one cell.
 
     Attributes:
@@ -49,9 +49,9 @@ class _Meeting:
     def names(self) -> Row:
         return {"task": self.task, "first": self.first, "second": self.second}
 
-    def differences(self, seeds: Sequence[int]) -> Array:
-        """Risk of the first minus the second, by seed."""
-        return np.array([self.rows[s][0]["risk"] - self.rows[s][1]["risk"] for s in seeds])
+    def differences(self, seeds: Sequence[int], measure: str = "risk") -> Array:
+        """Risk of the first minus the second, or another column, by seed."""
+        return np.array([self.rows[s][0][measure] - self.rows[s][1][measure] for s in seeds])
 
 
 def build_comparisons(joined: Joined) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def build_comparisons(joined: Joined) -> pd.DataFrame:
     intervals and p-values (`moderated_tests`). An undistorted cell is one row, however many
     distortions show it. Holm's (1979) correction runs over all rows of a task and a scope.
     """
-    meetings = _meetings(joined)
+    meetings = meetings_of(joined)
     rows = _population_rows(joined, meetings)
     for task in sorted({meeting.task for meeting in meetings}, key=str):
         rows += _cell_rows(joined, [m for m in meetings if m.task == task])
@@ -74,7 +74,12 @@ def build_comparisons(joined: Joined) -> pd.DataFrame:
     return typed_frame(rows, COMPARISON_COLUMNS)
 
 
-def moderated_tests(samples: Sequence[Array], noises: Sequence[Part], sizes: Array) -> list[Row]:
+def moderated_tests(
+    samples: Sequence[Array],
+    noises: Sequence[Part],
+    sizes: Array,
+    worth: Sequence[float] | None = None,
+) -> list[Row]:
     """Means over few seeds, tested with variances that are shrunk over all of them.
 
     Smyth's (2004) moderated t over the seeds, its prior linear in log n, and beside it the
@@ -84,6 +89,7 @@ def moderated_tests(samples: Sequence[Array], noises: Sequence[Part], sizes: Arr
         samples: (k,) a test's values by seed, two or more.
         noises: the examples' parts of study.analysis.moments.crossed_parts.
         sizes: (G,) n of the tests.
+        worth: of the tests, as how many independent values their seeds count; None: as k.
     """
     counts = np.array([len(values) for values in samples], dtype=np.float64)
     variances = np.array([values.var(ddof=1) for values in samples])
@@ -92,15 +98,18 @@ def moderated_tests(samples: Sequence[Array], noises: Sequence[Part], sizes: Arr
     return [
         _test_columns(
             float(values.mean()),
-            float(moderated) / len(values),
+            float(moderated) / num,
             prior.degrees_of_freedom + len(values) - 1,
             examples,
         )
-        for values, examples, moderated in zip(samples, noises, shrunk, strict=True)
+        for values, examples, moderated, num in zip(
+            samples, noises, shrunk, counts if worth is None else worth, strict=True
+        )
     ]
 
 
-def _meetings(joined: Joined) -> list[_Meeting]:
+def meetings_of(joined: Joined) -> list[Meeting]:
+    """Every two families of a task in every cell that both are measured in."""
     measured: dict[Cell, dict[str, dict[int, Row]]] = defaultdict(dict)
     for cell in joined.current["measure"]:
         by_seed = {row["seed"]: row for row in joined.measured(cell)}
@@ -111,12 +120,12 @@ def _meetings(joined: Joined) -> list[_Meeting]:
             of_first, of_second, task = families[first], families[second], joined.tasks[first]
             rows = {s: (of_first[s], of_second[s]) for s in sorted(of_first) if s in of_second}
             if rows and task == joined.tasks[second]:
-                found.append(_Meeting(task=task, first=first, second=second, cell=cell, rows=rows))
+                found.append(Meeting(task=task, first=first, second=second, cell=cell, rows=rows))
     return found
 
 
-def _population_rows(joined: Joined, meetings: Sequence[_Meeting]) -> list[Row]:
-    groups: dict[tuple[str, ...], list[_Meeting]] = defaultdict(list)
+def _population_rows(joined: Joined, meetings: Sequence[Meeting]) -> list[Row]:
+    groups: dict[tuple[str, ...], list[Meeting]] = defaultdict(list)
     for meeting in meetings:
         key = (str(meeting.task), meeting.cell.population, meeting.first, meeting.second)
         groups[key].append(meeting)
@@ -140,7 +149,7 @@ def _population_rows(joined: Joined, meetings: Sequence[_Meeting]) -> list[Row]:
     return rows
 
 
-def _mean_terms(joined: Joined, meetings: Sequence[_Meeting], seeds: Sequence[int]) -> Array | None:
+def _mean_terms(joined: Joined, meetings: Sequence[Meeting], seeds: Sequence[int]) -> Array | None:
     """The mean over cells of the differences (k, N); None where one of them lacks decisions.
 
     Laws of a population are drawn from one stream, so that example i of one goes with example i
@@ -148,27 +157,34 @@ def _mean_terms(joined: Joined, meetings: Sequence[_Meeting], seeds: Sequence[in
     """
     total: Array | None = None
     for meeting in meetings:
-        terms = _terms(joined, meeting, seeds)
+        terms = difference_terms(joined, meeting, seeds)
         if terms is None or (total is not None and total.shape != terms.shape):
             return None
         total = terms if total is None else total + terms
     return None if total is None else total / len(meetings)
 
 
-def _terms(joined: Joined, meeting: _Meeting, seeds: Sequence[int]) -> Array | None:
-    """Differences (k, N) of the losses; None without decisions of every rule."""
+def difference_terms(
+    joined: Joined, meeting: Meeting, seeds: Sequence[int], kind: str | None = None
+) -> Array | None:
+    """Differences (k, N) of the losses, under a corruption or none; None without every rule's."""
     if joined.decisions is None:
         return None
     rows = []
-    for first, second in (meeting.rows[seed] for seed in seeds):
-        losses = joined.decisions.losses(first), joined.decisions.losses(second)
+    for held in (meeting.rows[seed] for seed in seeds):
+        losses = [
+            joined.decisions.losses(row)
+            if kind is None
+            else joined.decisions.losses_under(row, kind)
+            for row in held
+        ]
         if losses[0] is None or losses[1] is None:
             return None
         rows.append(losses[0] - losses[1])
     return np.array(rows)
 
 
-def _agreement(joined: Joined, meeting: _Meeting) -> float | None:
+def _agreement(joined: Joined, meeting: Meeting) -> float | None:
     """On how many of the examples both decide the same; mean over seeds."""
     if joined.decisions is None:
         return None
@@ -180,7 +196,7 @@ def _agreement(joined: Joined, meeting: _Meeting) -> float | None:
     return mean_known(shares)
 
 
-def _cell_rows(joined: Joined, meetings: Sequence[_Meeting]) -> list[Row]:
+def _cell_rows(joined: Joined, meetings: Sequence[Meeting]) -> list[Row]:
     """The rows of one task's cells."""
     rows, tested, samples, noises = [], [], [], []
     for meeting in meetings:
@@ -189,7 +205,7 @@ def _cell_rows(joined: Joined, meetings: Sequence[_Meeting]) -> list[Row]:
         row = asdict(meeting.cell) | meeting.names | {"scope": CELL, "num_cells": 1}
         row |= _seed_columns(differences) | {"agreement": _agreement(joined, meeting)}
         rows.append(row)
-        terms = _terms(joined, meeting, seeds)
+        terms = difference_terms(joined, meeting, seeds)
         parts = None if terms is None else crossed_parts([terms[None]])
         if parts is not None:
             tested.append(row)

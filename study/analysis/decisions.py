@@ -6,6 +6,7 @@ are read with suspicion, since they may come from anywhere. A file that is not t
 table may travel alone.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from study.analysis.exhibits import read_arrays
 from study.analysis.frames import Row, TableError, is_null
 from study.trials.decisions import FOLDER, law_key, terms_name, unpack
+from study.trials.schema import under
 from study.trials.tasks import task_of
 from study.trials.trial import Cell, cell_of
 
@@ -106,6 +108,19 @@ class Decisions:
         """
         return None if row["is_resplit"] else self._losses(row, branch)
 
+    def losses_under(self, row: Row, kind: str) -> Array | None:
+        """The terms (N,) whose mean is a rule's risk with every image corrupted; as `losses`."""
+        kept = self._rule(row["trial_id"]).get(terms_name(kind))
+        if row["is_resplit"] or kept is None or (row["trial_id"], kind) in self._refused:
+            return None
+        try:
+            terms = _whole(kept, None)
+            _check_rounded_mean(terms, under(kind), row)
+        except ValueError as error:
+            self._refuse(row, kind, error)
+            return None
+        return terms
+
     def labelled(self, row: Row) -> Labelled | None:
         """The terms at T with the examples' classes, on whatever sample the rule was scored.
 
@@ -133,9 +148,12 @@ class Decisions:
         try:
             return self._decided(row, branch) if task.keeps_decisions else self._kept(row, branch)
         except ValueError as error:
-            self._refused.add((row["trial_id"], branch))
-            self.skipped.append(f"{self._folder / row['trial_id']}.npz: {branch}: {error}")
+            self._refuse(row, branch, error)
             return None
+
+    def _refuse(self, row: Row, what: str, error: ValueError) -> None:
+        self._refused.add((row["trial_id"], what))
+        self.skipped.append(f"{self._folder / row['trial_id']}.npz: {what}: {error}")
 
     def terms(self, row: Row, branch: str = BUDGET) -> Array | None:
         """The terms (N,) that differences between rules are made of.
@@ -267,21 +285,31 @@ def _check_mean(losses: Array, law: _Law, row: Row, branch: str) -> None:
 
 
 def _checked_terms(kept: Array, num: int | None, row: Row, branch: str) -> Array:
-    """Refuses terms that are none of the task, or of another rule or sample than the table's.
+    """Refuses terms that are none of the task, or of another rule or sample than the table's."""
+    task, (risk, excess) = task_of(row["task"]), COLUMNS[branch]
+    terms = _whole(kept, num, least=task.least, most=task.most)
+    _check_rounded_mean(terms, risk if row[excess] is None else excess, row)
+    return terms
 
-    The table's mean, of the excess risk where that is known, is of terms that were not rounded yet,
-    possibly in float32.
-    """
+
+def _whole(
+    kept: Array, num: int | None, *, least: float = -math.inf, most: float = math.inf
+) -> Array:
+    """Terms within their limits, of as many examples as there are; None: that nobody knows."""
     if kept.ndim != 1 or kept.dtype.kind != "f" or len(kept) != (num or len(kept)) or not kept.size:
         wanted = "(N,)" if num is None else f"({num},)"
         raise ValueError(f"terms are of shape {kept.shape} and type {kept.dtype}, not {wanted}")
     terms = kept.astype(np.float64)
-    task = task_of(row["task"])
-    if not np.isfinite(terms).all() or (terms < task.least).any() or (terms > task.most).any():
-        raise ValueError(f"terms hold what is no finite number of at least {task.least:g}")
-    risk, excess = COLUMNS[branch]
-    name, found = risk if row[excess] is None else excess, float(terms.mean())
-    told, size = row[name], float(np.abs(terms).mean())
+    if not np.isfinite(terms).all() or (terms < least).any() or (terms > most).any():
+        raise ValueError(f"terms hold what is no finite number of at least {least:g}")
+    return terms
+
+
+def _check_rounded_mean(terms: Array, name: str, row: Row) -> None:
+    """Refuses terms of another mean than the table's.
+
+    That is of terms that were not rounded yet, possibly in float32.
+    """
+    found, told, size = float(terms.mean()), row[name], float(np.abs(terms).mean())
     if is_null(told) or abs(told - found) > (HALF_PRECISION + TOLERANCE) * size + 2.0**-25:
         raise ValueError(f"{name} is {told} in the table and {found:.6g} by the terms")
-    return terms

@@ -19,6 +19,7 @@ from study.trials.schema import CURVE_COLUMNS, REQUIRED_NAMES, TABLE_VERSION, TR
 
 LEVELS_KEY = b"classcomp.levels"
 STOPPING_KEY = b"classcomp.stopping"
+FAMILIES_KEY = b"classcomp.families"
 VERSION_KEY = b"classcomp.schema"
 
 
@@ -44,6 +45,7 @@ def write_table(
     *,
     levels: Levels | None = None,
     stopping: Stopping | None = None,
+    families: Sequence[str] = (),
 ) -> Path:
     """Writes `stem`.parquet and `stem`.csv, each whole or not at all; returns the parquet's path.
 
@@ -52,6 +54,7 @@ def write_table(
         stem: path without suffix.
         levels: the study's distortions, kept in the parquet's schema metadata.
         stopping: kept beside them; None where the number of seeds was fixed.
+        families: in the study's order, kept beside them; empty: nobody says.
     """
     kept = {name: [float(value) for value in values] for name, values in (levels or {}).items()}
     table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -59,6 +62,8 @@ def write_table(
     metadata[LEVELS_KEY] = json.dumps(kept).encode()
     if stopping is not None:
         metadata[STOPPING_KEY] = json.dumps(asdict(stopping)).encode()
+    if families:
+        metadata[FAMILIES_KEY] = json.dumps(list(families)).encode()
     metadata[VERSION_KEY] = str(TABLE_VERSION).encode()
     table = table.replace_schema_metadata(metadata)
     parquet = stem.with_name(stem.name + ".parquet")
@@ -127,6 +132,22 @@ def read_stopping(path: Path) -> Stopping | None:
     if found is None or not (is_rule and 2 <= found.first_seeds <= found.max_seeds):
         raise TableError(f"{path}: the stopping rule in its metadata cannot be read")
     return found
+
+
+def read_families(path: Path) -> tuple[str, ...]:
+    """The families of a trials table in the study's order; none where it does not say.
+
+    Raises:
+        TableError: the file is missing or is no parquet file, or says it in no known way.
+    """
+    text = (_read_parquet(path).schema.metadata or {}).get(FAMILIES_KEY, b"[]")
+    try:
+        held = json.loads(text)
+    except ValueError:
+        held = None
+    if not isinstance(held, list) or not all(isinstance(name, str) for name in held):
+        raise TableError(f"{path}: the families in its metadata cannot be read")
+    return tuple(held)
 
 
 def read_curves(path: Path) -> pd.DataFrame:

@@ -10,7 +10,13 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.decisions import Decisions, open_decisions
-from study.analysis.files import Stopping, read_curves, read_stopping, read_trials
+from study.analysis.files import (
+    Stopping,
+    read_curves,
+    read_families,
+    read_stopping,
+    read_trials,
+)
 from study.analysis.frames import TableError
 from study.analysis.table import Levels
 
@@ -24,6 +30,7 @@ class Study:
         provenance: of the runs; empty where there is a trials table alone.
         decisions: of the rules; None where the folder has none, or there is a table alone.
         stopping: how the number of its seeds was found; None: it was fixed.
+        families: in the order in which the study names them; empty: its tables do not say.
     """
 
     name: str
@@ -34,6 +41,7 @@ class Study:
     provenance: Mapping[str, Any]
     decisions: Decisions | None = None
     stopping: Stopping | None = None
+    families: tuple[str, ...] = ()
 
 
 def read_study(path: Path) -> Study:
@@ -59,6 +67,7 @@ def read_study(path: Path) -> Study:
         provenance=provenance,
         decisions=open_decisions(folder),
         stopping=read_stopping(trials_path),
+        families=read_families(trials_path),
     )
 
 

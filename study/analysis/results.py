@@ -22,6 +22,7 @@ from study.analysis.latent_dims import build_latent_dims
 from study.analysis.latent_planes import build_latent_planes
 from study.analysis.learning_curves import build_learning_curves
 from study.analysis.per_class import build_per_class
+from study.analysis.robustness import build_robustness
 from study.analysis.table import Levels
 from study.analysis.variance import build_variance
 from study.analysis.winners import build_winners
@@ -29,7 +30,7 @@ from study.analysis.winners import build_winners
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
     *("cross_entropy", "ensembles", "cross_validation", "latent_planes"),
-    *("latent_dims", "knees", "per_class", "generation"),
+    *("latent_dims", "knees", "per_class", "generation", "robustness"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -61,6 +62,7 @@ class Results:
     knees: pd.DataFrame
     per_class: pd.DataFrame
     generation: pd.DataFrame
+    robustness: pd.DataFrame
     missing: pd.DataFrame
     num_superseded: int
     notes: Sequence[str] = ()
@@ -73,6 +75,7 @@ def build_results(
     *,
     first_stage: int | None = None,
     laws: Mapping[str, Arrays] | None = None,
+    families: Sequence[str] = (),
 ) -> Results:
     """Every table of a study.
 
@@ -83,6 +86,7 @@ def build_results(
         first_stage: the number of seeds that a cell starts with, where it is measured until its
             interval is short enough; None where every cell has as many seeds.
         laws: the exhibits of laws, by name.
+        families: in the order in which the study names them; empty: nobody says.
     """
     joined = join(trials, decisions, first_stage=first_stage)
     latent_dims, knees = build_latent_dims(joined, levels)
@@ -103,6 +107,7 @@ def build_results(
         knees=knees,
         per_class=build_per_class(joined, levels),
         generation=build_generation(joined, levels),
+        robustness=build_robustness(joined, levels, families),
         missing=missing_rows(joined, levels),
         num_superseded=joined.num_superseded,
         notes=(WITHOUT_DECISIONS,) if decisions is None else tuple(decisions.skipped),

@@ -5,7 +5,8 @@ from pathlib import Path
 from classcomp.populations import carried
 from classcomp.sources import content_of
 from search_spaces.family import CONTENT
-from study.request.spec import NetworkSection, PopulationSection, StudySpec
+from study.request.entries import NetworkSection, PopulationSection
+from study.request.spec import StudySpec
 from study.storage.store import CARRIED, Store, write_whole
 
 LARGEST_BYTES = 256 * 2**20

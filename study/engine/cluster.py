@@ -24,7 +24,8 @@ import search_spaces
 import study
 from classcomp.populations import make
 from study.engine.handover import parameters_on_this_node
-from study.request.spec import PopulationSection, StudySpec
+from study.request.entries import PopulationSection
+from study.request.spec import StudySpec
 from study.storage.opening import store_at
 from study.storage.store import StorageError, Store, first_line
 

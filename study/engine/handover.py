@@ -26,7 +26,7 @@ def to_trial(spec: TrialSpec, address: str) -> Trial:
     assert spec.hyperparameters is not None, "a trial runs with hyperparameters"
     return Trial(
         role=spec.role,
-        family=spec.cell.family,
+        family=spec.network_family,
         depth=spec.cell.depth,
         population_name=spec.population_name,
         population_parameters=parameters_on_this_node(spec.population_parameters, address),
@@ -41,6 +41,7 @@ def to_trial(spec: TrialSpec, address: str) -> Trial:
         hyperparameters=spec.hyperparameters,
         streams=spec.streams,
         network=network,
+        scored_under=spec.scored_under,
         weights=None if spec.weights is None else _on_this_node(spec.weights, address),
     )
 

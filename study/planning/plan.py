@@ -10,14 +10,15 @@ from itertools import product
 from typing import Any
 
 from study.planning.precision import first_totals, seeds_asked
-from study.request.spec import PopulationSection, StudySpec
+from study.request.entries import PopulationSection
+from study.request.spec import StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import NEUTRAL_SEVERITY
 from study.trials.seeds import decode_search_seed
 from study.trials.selection import Search, search_of, winner
 from study.trials.tasks import task_of
-from study.trials.trial import UNDISTORTED, Cell, TrialSpec, cell_of, law_of
+from study.trials.trial import CORRUPTIONS, UNDISTORTED, Cell, TrialSpec, cell_of, law_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,8 +59,7 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
     A family in which everything is fixed has nothing to search. The best rule of an architecture
     is looked for by gradients under a law that is known, for a task that has one to look for, and
     nowhere else; not every family can be the teacher of another law. Several cells share a level or
-    a law: the one with the least label noise, and of those the one with the largest sample, serves
-    it.
+    a law: the one whose sample is damaged least, and of those the one with the largest, serves it.
     """
     if role.is_searched:
         cells = [cell for cell in cells if spec.space_at(cell).space]
@@ -73,7 +73,7 @@ def places_of(role: Role, cells: Sequence[Cell], spec: StudySpec) -> list[Place]
         cells = [cell for cell in cells if spec.space_of(cell.family).teaches]
     shared = law_of if role.scope is Scope.LAW else _itself
     serving: dict[Cell, Cell] = {}
-    for cell in sorted(cells, key=lambda c: (_label_noise(c), -c.num_train)):
+    for cell in sorted(cells, key=lambda c: (_damage(c), -c.num_train)):
         serving.setdefault(replace(shared(cell), num_train=0), cell)
     return [
         Place(cell=replace(about, num_train=size), served_by=cell)
@@ -272,6 +272,8 @@ class _State:
             num_validation=validation_size if role.is_searched else None,
             num_folds=None if role.folds is None else role.folds(self.spec),
             network=self.spec.network_of(cell.family),
+            variant_of=self.spec.variant_of(cell.family),
+            scored_under=_corruptions(self.spec, cell) if role.is_measured else (),
             weights=self.spec.weights_of(cell.family),
         )
 
@@ -324,8 +326,16 @@ def _laws(spec: StudySpec) -> list[tuple[str, float]]:
     return list(dict.fromkeys(pairs))
 
 
-def _label_noise(cell: Cell) -> float:
+def _damage(cell: Cell) -> float:
+    """How much is done to the cell's samples and not to its law."""
     return cell.severity if law_of(cell) != cell else 0.0
+
+
+def _corruptions(spec: StudySpec, cell: Cell) -> tuple[str, ...]:
+    """Under which its rules are scored too: their own; of undistorted data all of the study's."""
+    asked = CORRUPTIONS if cell.is_undistorted else (cell.distortion,)
+    corrupted = (name for name, shares in spec.distortions.items() if any(shares))
+    return tuple(name for name in corrupted if name in CORRUPTIONS and name in asked)
 
 
 def _cell_by_cell(trials: Sequence[TrialSpec], cells: Sequence[Cell]) -> list[TrialSpec]:

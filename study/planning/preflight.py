@@ -11,8 +11,9 @@ from classcomp.sources import imagenet_file
 from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, Categorical, FamilySpace, examples
 from search_spaces.family import IMAGENET, OTHER_CLASSES
 from study.planning.plan import enumerate_cells, places_of, total_by_role, with_most_seeds
+from study.request.entries import NetworkSection
 from study.request.reading import SpecError, first_error
-from study.request.spec import NetworkSection, StudySpec
+from study.request.spec import StudySpec
 from study.trials.roles import ROLES
 
 MOST_TRIALS = 10_000_000
@@ -112,7 +113,12 @@ def _check_weights(spec: StudySpec, populations: Mapping[str, Population]) -> No
     try:
         check_weights(
             [
-                {"family": family, "path": path, "depth": depth, "width": width}
+                {
+                    "family": spec.network_family(family),
+                    "path": path,
+                    "depth": depth,
+                    "width": width,
+                }
                 for family, path in asked
                 for depth in spec.depths
                 for width in [spec.space_of(family).defaults.get("width")]

@@ -67,7 +67,7 @@ def _asked(spec: StudySpec, data_dir: str | None) -> list[dict[str, Any]]:
                     continue
                 asked += [
                     {
-                        "family": family,
+                        "family": spec.network_family(family),
                         "depth": depth,
                         "input_shape": list(shape),
                         "num_classes": population.num_classes,

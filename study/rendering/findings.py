@@ -15,6 +15,7 @@ from study.rendering.generation import generation_lines
 from study.rendering.latent_dims import knee_lines
 from study.rendering.per_class import class_lines
 from study.rendering.rankings import rankings
+from study.rendering.robustness import robustness_lines
 from study.rendering.words import split_by_task
 
 _MOST_CLAUSES = 3  # populations in a sentence of the headline
@@ -23,6 +24,7 @@ KNEES_TITLE = "Knee of the risk against the latent dimension k [95% interval]"
 CLASSES_TITLE = "Reconstruction by class: mean squared error [95% interval]"
 FOLDS_TITLE = "Cross-validation of the winners [95% interval]"
 GENERATED_TITLE = "What was generated, at T: means over seeds [95% interval]"
+ROBUSTNESS_TITLE = "Is it always better, with a share of the training images corrupted?"
 CHANGES_TITLE = "What changes the errors (told where the two intervals do not meet)"
 
 
@@ -38,6 +40,7 @@ class Findings:
         knees: of the risk against the latent dimension.
         classes: the easiest and the hardest to reconstruct.
         generated: what generated examples are like, by population.
+        robustness: families beside the one named first, where training images are corrupted.
         cross_validation: of the winners, by cell.
         rankings: families over all cells of a population, and by sample size.
         caveats: what limits all this.
@@ -50,6 +53,7 @@ class Findings:
     knees: tuple[str, ...]
     classes: tuple[str, ...]
     generated: tuple[str, ...]
+    robustness: tuple[str, ...]
     cross_validation: tuple[str, ...]
     rankings: tuple[str, ...]
     caveats: tuple[str, ...]
@@ -79,6 +83,7 @@ def find(study: Study, results: Results) -> Findings:
         knees=tuple(knee_lines(results.knees)),
         classes=tuple(class_lines(results.per_class, results.knees)),
         generated=tuple(generation_lines(results.generation)),
+        robustness=tuple(robustness_lines(results.robustness)),
         cross_validation=tuple(cross_validation_lines(results.cross_validation)),
         rankings=(
             *(_sentence([one.details]) for one in ranked),
@@ -139,6 +144,7 @@ def findings_text(found: Findings) -> str:
         (KNEES_TITLE, found.knees),
         (CLASSES_TITLE, found.classes),
         (GENERATED_TITLE, found.generated),
+        (ROBUSTNESS_TITLE, found.robustness),
         (FOLDS_TITLE, found.cross_validation),
         ("Families compared", found.rankings),
         ("Before you believe it", found.caveats),

@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from study.request.entries import PopulationSection
 from study.request.reading import SpecError, read_spec
-from study.request.spec import PopulationSection, StudySpec
+from study.request.spec import StudySpec
 from study.trials.trial import IDENTITY_VERSION
 
 # Their trials would not be trials of the same study. What is left out may change: `resources` and
@@ -49,6 +50,7 @@ def extend(
         *_seeds(asked, there),
         *_latent_dims(asked, there),
         *_networks(asked, records),
+        *_variants(asked, there),
         *_hyperparameters(asked, there),
         *_populations(asked, records),
         *_streams(asked, there),
@@ -165,6 +167,18 @@ def _networks(asked: StudySpec, records: Sequence[Mapping[str, Any]]) -> list[st
         f"networks: the source of {family} is {network.source} (there: {', '.join(sorted(old))})"
         for family, old in sorted(ran.items())
         if (network := asked.network_of(family)) is not None and old != {network.source}
+    ]
+
+
+def _variants(asked: StudySpec, there: StudySpec) -> list[str]:
+    """Names that stand for a variant of another family, or for a variant here and no variant there.
+
+    What a variant's hyperparameters are is told with the families'.
+    """
+    return [
+        f"variants: {name} is of {_said(new)} (there: {_said(old)})"
+        for name in sorted(set(asked.families) & set(there.families))
+        if (new := asked.variant_of(name)) != (old := there.variant_of(name))
     ]
 
 

@@ -2,17 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from classcomp.distortions import NEUTRAL, distort
-from classcomp.populations import RealData, make
-from classcomp.sources import content_of, source_of
+from classcomp.populations import make
+from classcomp.sources import content_of
 from search_spaces import FREE_WIDTH, SPACES, TRAINING_HYPERPARAMETERS, FamilySpace
 from search_spaces.family import is_weights_file
-from search_spaces.reading import own_space, read_space, restricted
+from search_spaces.reading import restricted
+from study.request.entries import (
+    NetworkSection,
+    PopulationSection,
+    VariantSection,
+    out_of_range,
+)
 from study.request.sections import (
     LARGEST,
     BestInClassSection,
@@ -39,88 +44,6 @@ FEWEST_FIRST = 5
 """Seeds from which a spread may be judged that decides how many more there are."""
 
 
-class PopulationSection(BaseModel):
-    """A population's name and its own parameters, checked by the population itself."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    name: str
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return dict(self.model_extra or {})
-
-    @cached_property
-    def label(self) -> str:
-        return str(make(self.name, **self.parameters).label)
-
-    @cached_property
-    def is_law_known(self) -> bool:
-        """Whether there is a posterior, and examples without end."""
-        return not isinstance(make(self.name, **self.parameters), RealData)
-
-    @cached_property
-    def is_resplit(self) -> bool:
-        """Whether every seed divides the examples anew into those to train on and to test on."""
-        population = make(self.name, **self.parameters)
-        return isinstance(population, RealData) and population.is_resplit
-
-    @model_validator(mode="after")
-    def _exists(self) -> "PopulationSection":
-        try:
-            make(self.name, **self.parameters)
-        except ArithmeticError as error:
-            raise ValueError(f"{self.name}: {_out_of_range(self.parameters, error)}") from None
-        return self
-
-
-class NetworkSection(Section):
-    """A network of the user's own: a torch module's class, or a scikit-learn classifier's.
-
-    `kind` and `takes` are found when the network is built before anything starts
-    (`study.planning.preflight`), and written into the study's own file.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
-    path: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    space: dict[str, Any] = Field(default_factory=dict)
-    kind: Literal["torch", "sklearn"] | None = None
-    takes: Literal["vectors", "images", "any"] | None = None
-
-    @field_validator("name")
-    @classmethod
-    def _is_free(cls, name: str) -> str:
-        if name in SPACES:
-            raise ValueError(f"{name!r} is taken by a family of ours: {', '.join(SPACES)}")
-        return name
-
-    @cached_property
-    def network(self) -> UserNetwork:
-        return UserNetwork(path=self.path, source=source_of(self.path))
-
-    @field_validator("parameters", "space")
-    @classmethod
-    def _numbers_are_finite(cls, values: dict[str, Any]) -> dict[str, Any]:
-        finite(values)
-        return values
-
-    @model_validator(mode="after")
-    def _can_be_found(self) -> "NetworkSection":
-        assert self.network.source  # a ValueError where there is none
-        assert self.family_space.space is not None
-        return self
-
-    @cached_property
-    def family_space(self) -> FamilySpace:
-        return own_space(
-            self.name,
-            parameters=self.parameters,
-            searched=read_space(self.name, self.parameters, self.space),
-            kind=self.kind,
-            takes=self.takes or "any",
-        )
-
-
 class StudySpec(Section):
     """A study file, validated."""
 
@@ -137,6 +60,7 @@ class StudySpec(Section):
     num_train: Annotated[tuple[Number, ...], Field(min_length=1)]
     populations: Annotated[tuple[PopulationSection, ...], Field(min_length=1)]
     networks: tuple[NetworkSection, ...] = ()
+    variants: tuple[VariantSection, ...] = ()
     distortions: dict[str, Annotated[tuple[float, ...], AfterValidator(unique)]] = Field(
         default_factory=dict
     )
@@ -151,11 +75,11 @@ class StudySpec(Section):
 
     _no_value_twice = field_validator("families", "depths", "latent_dims", "num_train")(unique)
 
-    @field_validator("networks")
+    @field_validator("networks", "variants")
     @classmethod
-    def _no_name_twice(cls, networks: tuple[NetworkSection, ...]) -> tuple[NetworkSection, ...]:
-        unique([network.name for network in networks])
-        return networks
+    def _no_name_twice(cls, named: tuple[Any, ...]) -> tuple[Any, ...]:
+        unique([one.name for one in named])
+        return named
 
     @field_validator("distortions")
     @classmethod
@@ -203,12 +127,19 @@ class StudySpec(Section):
 
     @model_validator(mode="after")
     def _families_exist(self) -> "StudySpec":
-        known = [*SPACES, *(network.name for network in self.networks)]
-        for key, names in (("families", self.families), ("hyperparameters", self.hyperparameters)):
+        ours = [*SPACES, *self.own]
+        known = [*ours, *self.variant]
+        for name in self.variant:
+            if name in self.own:
+                raise ValueError(f"variants: {name!r} is taken by a network of yours")
+        for key, names, allowed in (
+            ("families", self.families, known),
+            ("hyperparameters", self.hyperparameters, ours),
+        ):
             for name in names:
-                if name not in known:
-                    allowed = ", ".join(known)
-                    raise ValueError(f"{key}: {name!r} is no family; allowed are {allowed}")
+                if name not in allowed:
+                    listed = ", ".join(allowed)
+                    raise ValueError(f"{key}: {name!r} is no family; allowed are {listed}")
         for name in known:
             self.space_of(name)
         for name in self.families:
@@ -239,10 +170,10 @@ class StudySpec(Section):
                 f"{shown(self.families)} has a latent dimension; allowed with one of {able}"
             )
         for family in having if self.latent_dims else ():
-            if LATENT_DIM in self.hyperparameters.get(family, {}):
+            if LATENT_DIM in self.wishes_of(family):
                 raise ValueError(
                     f"hyperparameters.{family}.{LATENT_DIM} = "
-                    f"{shown(self.hyperparameters[family][LATENT_DIM])}: allowed is it or "
+                    f"{shown(self.wishes_of(family)[LATENT_DIM])}: allowed is it or "
                     f"latent_dims = {list(self.latent_dims)}, not both"
                 )
             for latent_dim in self.latent_dims:
@@ -265,7 +196,7 @@ class StudySpec(Section):
                     except ValueError as error:
                         raise ValueError(f"distortions.{name}: {error}") from None
                     except ArithmeticError as error:
-                        what = _out_of_range(severity, error)
+                        what = out_of_range(severity, error)
                         raise ValueError(f"distortions.{name}: {what}") from None
         return self
 
@@ -297,6 +228,19 @@ class StudySpec(Section):
         """The user's own networks by name."""
         return {network.name: network for network in self.networks}
 
+    @property
+    def variant(self) -> Mapping[str, VariantSection]:
+        """Variants of families by name."""
+        return {variant.name: variant for variant in self.variants}
+
+    def variant_of(self, family: str) -> str | None:
+        """The family of ours that a variant is of; None for what is none."""
+        return self.variant[family].family if family in self.variant else None
+
+    def network_family(self, family: str) -> str:
+        """The family whose network is trained: a variant's is its family's."""
+        return self.variant_of(family) or family
+
     def network_of(self, family: str) -> UserNetwork | None:
         """The user's own network of this name; None for a family of ours."""
         return self.own[family].network if family in self.own else None
@@ -305,7 +249,9 @@ class StudySpec(Section):
         """Whether a family is fitted at once, and has no gradient."""
         if family in self.own:
             return self.own[family].kind == "sklearn"
-        return not set(TRAINING_HYPERPARAMETERS) <= set(SPACES[family].defaults)
+        return not set(TRAINING_HYPERPARAMETERS) <= set(
+            SPACES[self.network_family(family)].defaults
+        )
 
     def latent_dims_of(self, family: str) -> tuple[int | None, ...]:
         """Where a family stands on the axis: everywhere, or once where it has no such dimension."""
@@ -320,20 +266,24 @@ class StudySpec(Section):
         """What is searched in a family and what is fixed, the user's wishes heeded.
 
         Args:
-            family: one of ours, or the name of a network.
+            family: one of ours, or the name of a network or variant.
             latent_dim: where the family stands on that axis; None: on none.
 
         Raises:
             ValueError: the family does not have what the user wishes.
         """
-        wishes = self.hyperparameters.get(family, {})
+        of = self.network_family(family)
+        wishes = self.hyperparameters.get(of, {})
         if latent_dim is not None:
             wishes = {**wishes, LATENT_DIM: latent_dim}
         if family in self.own:
             return restricted(self.own[family].family_space, wishes, family)
         if not self.match_parameters:
             wishes = {"width": FREE_WIDTH, **wishes}
-        space = restricted(SPACES[family], wishes, family)
+        space = restricted(SPACES[of], wishes, of)
+        if family in self.variant:
+            place = f"variants.{family}.parameters"
+            space = restricted(space, self.variant[family].parameters, family, place=place)
         choices = getattr(space.space.get("weights"), "choices", ())
         if any(map(is_weights_file, choices)):
             raise ValueError(
@@ -350,9 +300,10 @@ class StudySpec(Section):
 
         A trial's hyperparameters have its content in its place.
         """
-        written = self.hyperparameters.get(family, {}).get("weights")
+        written = self.wishes_of(family).get("weights")
         return written if family not in self.own and is_weights_file(written) else None
 
-
-def _out_of_range(value: object, error: ArithmeticError) -> str:
-    return f"{shown(value)} is beyond what can be computed with ({type(error).__name__})"
+    def wishes_of(self, family: str) -> Mapping[str, Any]:
+        """What is written of a family's hyperparameters; a variant has its family's and its own."""
+        own = self.variant[family].parameters if family in self.variant else {}
+        return {**self.hyperparameters.get(self.network_family(family), {}), **own}

@@ -5,7 +5,9 @@
                                 and `converged_terms`, what each example contributes to the risk,
                                 or to the excess risk where that is known: (N,), float16, or
                                 float32 where that does not reach; its `labels` (N,), and
-                                `class_names` (K,) where classes have names
+                                `class_names` (K,) where classes have names; of either
+                                `<corruption>_terms` (N,) with every image corrupted, where it is
+                                scored under one, whose mean is that risk
     decisions/law-<key>.npz     what decisions are held against: the evaluation sample's posterior,
                                 or the labels of real data
 
@@ -26,7 +28,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def law_key(cell: Cell) -> str:
-    """The key of a cell's law: 16 hex digits; label noise corrupts a sample and not the law."""
+    """The key of a cell's law: 16 hex digits; damage done to a sample is none of the law's."""
     law = law_of(cell)
     named = json.dumps([law.population, law.distortion, law.severity])
     return hashlib.sha256(named.encode()).hexdigest()[:16]

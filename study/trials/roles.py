@@ -28,7 +28,7 @@ class Scope(Enum):
 
     CELL = auto()
     LEVEL = auto()  # across sample sizes; each trial has a stream's length instead
-    LAW = auto()  # across noise levels too: label noise corrupts a sample and not the law
+    LAW = auto()  # across damage to samples too, label noise or corruption: it is none of the law
 
 
 NUM_REPORTS = 20

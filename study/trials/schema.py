@@ -4,12 +4,13 @@ The tables hold pandas nullable dtypes, so that what is unknown is null: never 0
 number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from study.trials.roles import ROLES
 from study.trials.tasks import PROBABILITY
+from study.trials.trial import CORRUPTIONS, KEEPING_THE_IMAGE, OF_A_SAMPLE
 
 TABLE_VERSION = 4
 """Of what a table holds. Tables of an older version are read: a column that they lack is null."""
@@ -18,7 +19,7 @@ STATUSES = ("done", "stopped", "failed")
 # The severity at which a distortion changes nothing. Repeated from classcomp.distortions, which
 # this side of the wall may not import; a contract test holds the two together.
 NEUTRAL_SEVERITY: Mapping[str, float] = MappingProxyType(
-    {"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0}
+    {"feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0, **dict.fromkeys(OF_A_SAMPLE, 0.0)}
 )
 
 # Units that imply a range; see study.analysis.validation. Those of a risk and of a difference of
@@ -37,6 +38,22 @@ class Column:
     dtype: str
     unit: str
     meaning: str
+
+
+def under(kind: str, measure: str = "risk") -> str:
+    """The column of what a rule is scored by where every evaluation image is corrupted."""
+    return f"{kind}_{measure}"
+
+
+def _corrupted_columns() -> Iterator[Column]:
+    """Of every corruption: the risk under it, and how far what is given back is from clean."""
+    for kind in CORRUPTIONS:
+        words = f"under {kind.replace('_', ' ')}"
+        yield Column(under(kind), "Float64", RISK, f"R_n(T) {words} of all evaluation images")
+        yield Column(under(kind, "risk_se"), "Float64", STANDARD_ERROR, f"of {under(kind)}")
+        if kind in KEEPING_THE_IMAGE:
+            told = f"of what is given back {words}, against the clean image"
+            yield Column(under(kind, "restored_mse"), "Float64", "squared input", told)
 
 
 IDENTITY_COLUMNS = (
@@ -124,8 +141,10 @@ METRIC_COLUMNS = (
     Column("recall", "Float64", PROBABILITY, "real images near generated ones, by features"),
     Column("generator_loss", "Float64", "nats", "of a GAN, at T; ln 2 at the equilibrium"),
     Column("discriminator_loss", "Float64", "nats", "of a GAN, at T; 2 ln 2 at the equilibrium"),
+    *_corrupted_columns(),
 )
 NOTE_COLUMNS = (
+    Column("variant_of", "string", "", "the family whose variant it is; of a family null"),
     Column("source", "string", "", "hash of a network of the user's own; ours: null"),
     Column("code", "string", "", "fingerprint of the code that ran the trial"),
     Column("attempt", "Int64", COUNT, "how many times the trial had been tried"),

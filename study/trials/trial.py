@@ -13,10 +13,18 @@ IDENTITY_VERSION = 2
 """Of what determines a result. A new one makes every finished trial another trial's; a new column
 of a table is no reason for one (see `study.trials.schema.TABLE_VERSION`)."""
 UNDISTORTED = "none"
+# Repeated from classcomp.corruption, which this side of the wall may not import; a test holds the
+# two together.
+KEEPING_THE_IMAGE = ("pixel_noise", "salt_and_pepper", "occlusion")
+CORRUPTIONS = ("outliers", *KEEPING_THE_IMAGE)
+"""Distortions that corrupt a share of the training images. An outlier has nothing of the image."""
+OF_A_SAMPLE = ("label_noise", *CORRUPTIONS)
+"""Distortions of a training sample, which leave the law as it is."""
 DATA_STREAMS = (
-    *("data", "noise", "damage", "head_examples"),
-    *("validation", "validation_noise"),
+    *("data", "noise", "corruption", "damage", "head_examples"),
+    *("validation", "validation_noise", "validation_corruption"),
 )
+SHARED_STREAMS = ("evaluation", "evaluation_corruption", "selection", "folds")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,8 +86,8 @@ def cell_of(row: Mapping[str, Any]) -> Cell:
 
 
 def law_of(cell: Cell) -> Cell:
-    """The cell under its law: label noise corrupts a training sample and not the law."""
-    if cell.distortion != "label_noise":
+    """The cell under its law: what is done to a training sample is not done to the law."""
+    if cell.distortion not in OF_A_SAMPLE:
         return cell
     return replace(cell, distortion=UNDISTORTED, severity=0.0)
 
@@ -107,6 +115,10 @@ class TrialSpec:
         num_folds: parts of the sample of which the one of the seed's number is left out; None
             where none is.
         network: of a family that is the user's own; None for ours.
+        variant_of: the family of which the cell's is a variant, a name with fixed hyperparameters;
+            None: it is a family itself.
+        scored_under: corruptions under which the rule of T is scored besides. More columns and the
+            same result: no part of the identity.
         weights: the file whose content the hyperparameter `weights` names; None where there is
             none. Where it lies is no part of the identity.
     """
@@ -121,7 +133,14 @@ class TrialSpec:
     num_validation: int | None = None
     num_folds: int | None = None
     network: UserNetwork | None = None
+    variant_of: str | None = None
+    scored_under: tuple[str, ...] = ()
     weights: str | None = None
+
+    @property
+    def network_family(self) -> str:
+        """The family whose network is trained."""
+        return self.variant_of or self.cell.family
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -137,6 +156,7 @@ class TrialSpec:
             **({} if self.num_validation is None else {"num_validation": self.num_validation}),
             **({} if self.num_folds is None else {"num_folds": self.num_folds}),
             **({} if self.network is None else {"source": self.network.source}),
+            **({} if self.variant_of is None else {"variant_of": self.variant_of}),
         }
 
     @property
@@ -150,18 +170,19 @@ class TrialSpec:
 
         Data streams ignore family, depth, hyperparameters, distortion and sample size, so that
         cells are compared on the same draws; those of a search are one search's own, and never
-        meet the measuring ones. Folds are parts of the first measured sample.
+        meet the measuring ones. Folds are parts of the first measured sample. Variants of a family
+        begin at the same weights, and visit examples in the same order.
         """
         where = self.cell.population
         data, init, order = self._crossing
         drawn_by = "measure" if self.num_folds is not None else self.role
         drawn = {name: seed_for(name, drawn_by, where, data) for name in DATA_STREAMS}
-        shared = {name: seed_for(name, where) for name in ("evaluation", "selection", "folds")}
+        shared = {name: seed_for(name, where) for name in SHARED_STREAMS}
         # Small sets are divided anew for every seed, and alike for all that is paired by it.
         shared["split"] = seed_for("split", where, data)
-        network = (self.role, self.cell.family, self.cell.depth)
+        network = (self.role, self.network_family, self.cell.depth)
         own = {name: seed_for(name, *network, init) for name in ("init", "head")}
-        shared["teacher"] = seed_for("teacher", where, self.cell.family, self.cell.depth)
+        shared["teacher"] = seed_for("teacher", where, *network[1:])
         visits = {name: seed_for(name, *network, order) for name in ("order", "loss")}
         return drawn | shared | own | visits
 
@@ -192,7 +213,8 @@ def trial_from_json(text: str) -> TrialSpec:
     held = json.loads(text)
     network = None if held["network"] is None else UserNetwork(**held["network"])
     whole = {"cell": Cell(**held["cell"]), "budget": Budget(**held["budget"])}
-    return TrialSpec(**{**held, **whole, "network": network})
+    under = tuple(held["scored_under"])
+    return TrialSpec(**{**held, **whole, "network": network, "scored_under": under})
 
 
 def trial_title(trial: Mapping[str, Any]) -> str:

@@ -311,6 +311,7 @@ OTHERWISE: dict[str, Any] = {
     "num_train": [64, 128, 256],
     "populations": [*TABLE["populations"], {"name": "concentric", "scale": 2}],
     "networks": [{"name": "forest", "path": "sklearn.ensemble:RandomForestClassifier"}],
+    "variants": [{"name": "dropped", "family": "vgg", "parameters": {"dropout": 0.5}}],
     "distortions": {**TABLE["distortions"], "overlap": [0.3]},
     "hyperparameters": {"linear": {"learning_rate": 0.5}},
     "search.trials": 5,
@@ -342,6 +343,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
     "budget_steps": {"max_steps": 700},
     "max_steps": {"budget_steps": 70},
     "networks": {"families": ["linear", "vgg", "resnet", "forest"]},
+    "variants": {"families": ["linear", "vgg", "dropped"]},
     "latent_dims": {"families": ["linear", "vgg", "resnet", "vae_svm"]},
 }
 """What else must be said where a key is."""
