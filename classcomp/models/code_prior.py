@@ -40,7 +40,7 @@ class CodePrior(nn.Module):
         self.singles.index_put_((places, codes), one, accumulate=True)
         self.pairs.index_put_((codes[:, self.before], codes[:, 1:]), one, accumulate=True)
 
-    def bits(self, codes: Int64[Tensor, "n places"]) -> Float64[Tensor, " n"]:
+    def forward(self, codes: Int64[Tensor, "n places"]) -> Float64[Tensor, " n"]:
         """Return -log2 of how likely each map is: what an arithmetic coder would take."""
         places = torch.arange(codes.shape[1], device=codes.device)
         alone = self._alone()[places, codes]

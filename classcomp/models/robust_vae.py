@@ -134,6 +134,11 @@ class RobustVAE(Autoencoder):
         if isinstance(self.observation, AdaptiveLoss):
             self.observation.reset()
 
+    def pass_through(self, inputs: Float[Tensor, "batch channels height width"]) -> None:
+        """Send `inputs` through encoder and decoder, and what is left of them to the loss."""
+        mean, _ = self._posterior(self.encoder(inputs))
+        self.observation((self.decode(mean) - inputs).flatten(1))
+
     def draw_latents(
         self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
     ) -> Float[Tensor, "batch latents"]:

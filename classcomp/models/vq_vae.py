@@ -113,8 +113,9 @@ class VQVAE(Model):
         return self.decode(self.features(inputs))
 
     def pass_through(self, inputs: Float[Tensor, "batch channels height width"]) -> None:
-        """Send `inputs` through encoder and decoder."""
+        """Send `inputs` through encoder and decoder, and their codes to the prior."""
         self.reconstruct(inputs)
+        self.code_bits(self.codes(inputs))
 
     def codes(
         self, inputs: Float[Tensor, "batch channels height width"]
@@ -125,7 +126,8 @@ class VQVAE(Model):
 
     def code_bits(self, codes: Int64[Tensor, "batch places"]) -> Float64[Tensor, " batch"]:
         """Return how many bits each map of codes takes by the prior of the training sample's."""
-        return self.prior.bits(codes)
+        found: Tensor = self.prior(codes)
+        return found
 
     def sample(
         self, num: int, generator: torch.Generator

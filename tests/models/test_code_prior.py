@@ -21,14 +21,14 @@ def prior_of(num_codes, size, maps=()):
 
 def test_before_anything_is_counted_every_code_takes_log2_k():
     codes = torch.tensor([[0, 1, 2, 3, 0, 0]])
-    assert prior_of(8, (2, 3)).bits(codes).item() == pytest.approx(6 * 3)
+    assert prior_of(8, (2, 3))(codes).item() == pytest.approx(6 * 3)
 
 
 def test_bits_by_hand():
     """Maps of one row and then of one column: in both the code before is the one before."""
     maps = [[0, 0, 1], [0, 1, 1], [0, 0, 0]]
     for size in ((1, 3), (3, 1)):
-        found = prior_of(2, size, maps).bits(torch.tensor([[0, 1, 0]]))
+        found = prior_of(2, size, maps)(torch.tensor([[0, 1, 0]]))
         first = 4 / 5  # three zeros of three, and one of each
         second = (2 + 2 * 2 / 5) / (5 + 2)  # after 0 come 0, 0, 0, 1, 1
         third = (0 + 2 * 2 / 5) / (1 + 2)  # after 1 came 1
@@ -47,7 +47,7 @@ def test_all_maps_together_have_probability_one():
     maps = torch.randint(3, (20, 4), generator=generator(0))
     prior = prior_of(3, (2, 2), maps)
     every = torch.tensor(list(itertools.product(range(3), repeat=4)))
-    assert (0.5 ** prior.bits(every)).sum().item() == pytest.approx(1)
+    assert (0.5 ** prior(every)).sum().item() == pytest.approx(1)
 
 
 def test_batches_are_counted_together():
@@ -64,7 +64,7 @@ def test_samples_are_of_the_law_that_bits_are_of():
     maps = torch.tensor([[0, 0, 1, 1]] * 6 + [[2, 1, 0, 0]] * 3 + [[1, 2, 2, 0]])
     prior = prior_of(3, (2, 2), maps)
     every = torch.tensor(list(itertools.product(range(3), repeat=4)))
-    law = (0.5 ** prior.bits(every)).numpy()
+    law = (0.5 ** prior(every)).numpy()
     num = 20_000
     drawn = prior.sample(num, generator(1))
     found = np.bincount((drawn * torch.tensor([27, 9, 3, 1])).sum(dim=1).numpy(), minlength=81)
@@ -89,7 +89,7 @@ def test_of_a_source_with_a_memory_it_reaches_the_entropy():
     rate = -stay * math.log2(stay) - 3 * leave * math.log2(leave)
     entropy = 2 + 23 * rate
     prior = prior_of(4, (4, 6), maps(4_000))
-    bits = prior.bits(torch.from_numpy(maps(4_000)))
+    bits = prior(torch.from_numpy(maps(4_000)))
     assert bits.mean().item() == pytest.approx(
         entropy, abs=4 * bits.std().item() / math.sqrt(4_000)
     )

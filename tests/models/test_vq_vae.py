@@ -114,7 +114,7 @@ def test_the_prior_is_the_training_sample_s():
     model.train().fit_head(BATCH.inputs[:3], BATCH.labels[:3], generator(0))
     assert model.training
     assert torch.equal(model.prior.singles.sum(dim=1), torch.full((16,), 3))
-    assert torch.equal(model.code_bits(codes), model.prior.bits(codes))
+    assert torch.equal(model.code_bits(codes), model.prior(codes))
 
 
 def test_more_codes_cost_more_bits_and_leave_less_error():
