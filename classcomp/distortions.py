@@ -1,4 +1,4 @@
-"""The four ways in which a population is damaged, each with its exact range of severities."""
+"""The ways in which a population is damaged, each with its exact range of severities."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,14 +11,17 @@ from classcomp.populations.base import (
     check_overlap,
 )
 
-DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap")
-NEUTRAL = {"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0}
+MISSING = "missing_pixels"
+"""Not seen by anybody, in training and where a rule is scored; `classcomp.gappy_draws`."""
+DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap", MISSING)
+NEUTRAL = {name: 0.5 if name == "imbalance" else 0.0 for name in DISTORTIONS}
 
 
 def check_severity(name: str, severity: float) -> None:
     """Raise ValueError, in one line, unless `name` is a distortion and takes this severity.
 
-    label_noise in [0, 1/2), feature_noise >= 0, imbalance in (0, 1), overlap in [0, 1).
+    label_noise in [0, 1/2), feature_noise >= 0, imbalance in (0, 1), overlap in [0, 1),
+    missing_pixels in [0, 1).
     """
     if name == "label_noise":
         check_label_noise(severity)
@@ -28,6 +31,8 @@ def check_severity(name: str, severity: float) -> None:
         check_number("imbalance", severity, low=0, high=1)
     elif name == "overlap":
         check_overlap(severity)
+    elif name == MISSING:
+        check_number(name, severity, low=0, high=1, closed_low=True)
     else:
         raise ValueError(f"distortion {name!r} is unknown: must be one of {_names()}")
 
@@ -36,15 +41,19 @@ def distort(population: Population, name: str, severity: float) -> Population:
     """The population under one distortion; "none" and neutral severities return it unchanged.
 
     Imbalance pi multiplies the prior odds of class 1 against every other class by pi/(1-pi): in a
-    balanced two-class law, pi is the prior of class 1.
+    balanced two-class law, pi is the prior of class 1. Missing pixels are no damage to the law, and
+    are left out of what is drawn of it (`classcomp.gappy_draws`).
 
     Raises:
-        ValueError: the name is unknown or the severity is out of its range.
+        ValueError: the name is unknown, the severity is out of its range, or pixels are to be
+            missing and there are none.
     """
     if name == "none":
         return population
     check_severity(name, severity)
-    if severity == NEUTRAL[name]:
+    if name == MISSING and population.image_shape is None:
+        raise ValueError(f"{population.label} has no pixels: must be images, or be rendered")
+    if severity == NEUTRAL[name] or name == MISSING:
         return population
     if name == "label_noise":
         return population.with_label_noise(severity)

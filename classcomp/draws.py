@@ -60,6 +60,7 @@ class Examples:
         posterior: None where the law is unknown.
         log_density: in nats, of what a generative model sees, or None where there is none.
         law: what they are of; None where nobody asked.
+        index: their places in the sample that training visits, where that is what they are.
     """
 
     inputs: Float32[Tensor, " n *shape"]
@@ -69,6 +70,7 @@ class Examples:
     posterior: Float64[np.ndarray, "n classes"] | None = None
     log_density: Float64[np.ndarray, " n"] | None = None
     law: Population | None = None
+    index: Int64[Tensor, " n"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,12 +129,14 @@ class Draws:
         present: how the family sees them, on `device`.
         device: where labels go.
         streams: seeds by name.
+        missing: share of an image's pixels that are not seen; `classcomp.gappy_draws`.
     """
 
     population: Population
     present: Presenter
     device: torch.device
     streams: Mapping[str, int]
+    missing: float = 0.0
 
     def training(self, num: int) -> Examples:
         """`num` training examples with the population's label noise."""

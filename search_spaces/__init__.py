@@ -4,6 +4,7 @@ from types import ModuleType
 from typing import Any
 
 from search_spaces import (
+    auto_decoder,
     autoencoder,
     autoencoder_classifier,
     beta_vae,
@@ -20,6 +21,7 @@ from search_spaces import (
     unet_pretrained,
     vae_kmeans,
     vae_svm,
+    variational_auto_decoder,
     vgg,
 )
 from search_spaces.domains import Categorical, Domain, Float, Int, Value
@@ -56,6 +58,7 @@ def _family(
     most_depth: int = MOST_DEPTH,
     most_coordinates: int | None = None,
     grows_with_input: bool = False,
+    sees_gaps: bool = False,
 ) -> FamilySpace:
     """`optional` names what may be asked for although it is not searched by default.
 
@@ -72,6 +75,7 @@ def _family(
         most_depth=most_depth,
         most_coordinates=most_coordinates,
         grows_with_input=grows_with_input,
+        sees_gaps=sees_gaps,
     )
 
 
@@ -103,7 +107,22 @@ SPACES: dict[str, FamilySpace] = {
         grows_with_input=True,
     ),
     "beta_vae": _family(
-        beta_vae, takes="images", task="reconstruction", optional=("grid",), teaches=False
+        beta_vae,
+        takes="images",
+        task="reconstruction",
+        optional=("grid", "refining_steps", "latent_rate"),
+        teaches=False,
+        sees_gaps=True,
+    ),
+    "auto_decoder": _family(
+        auto_decoder, takes="images", task="reconstruction", teaches=False, sees_gaps=True
+    ),
+    "variational_auto_decoder": _family(
+        variational_auto_decoder,
+        takes="images",
+        task="reconstruction",
+        teaches=False,
+        sees_gaps=True,
     ),
     "autoencoder_classifier": _family(
         autoencoder_classifier,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from classcomp.models import (
+    auto_decoder,
     autoencoder,
     autoencoder_classifier,
     beta_vae,
@@ -24,6 +25,7 @@ from classcomp.models import (
     unet_pretrained,
     vae_kmeans,
     vae_svm,
+    variational_auto_decoder,
     vgg,
 )
 from classcomp.models.base import (
@@ -104,6 +106,14 @@ FAMILIES: dict[str, Family] = {
         task="reconstruction",
     ),
     "beta_vae": Family(config=beta_vae.Config, module=beta_vae.BetaVAE, task="reconstruction"),
+    "auto_decoder": Family(
+        config=auto_decoder.Config, module=auto_decoder.AutoDecoder, task="reconstruction"
+    ),
+    "variational_auto_decoder": Family(
+        config=variational_auto_decoder.Config,
+        module=variational_auto_decoder.VariationalAutoDecoder,
+        task="reconstruction",
+    ),
     "autoencoder_classifier": Family(
         config=autoencoder_classifier.Config, module=autoencoder_classifier.AutoencoderClassifier
     ),

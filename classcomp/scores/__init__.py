@@ -1,6 +1,14 @@
 """Further columns of the trial table: one literal registry of scores."""
 
-from classcomp.models.base import Competes, Decides, Decodes, Generates, HasDensity, Reconstructs
+from classcomp.models.base import (
+    Competes,
+    Decides,
+    Decodes,
+    Generates,
+    HasDensity,
+    Infers,
+    Reconstructs,
+)
 from classcomp.scores.base import Score
 from classcomp.scores.classes import (
     balanced_columns,
@@ -15,6 +23,7 @@ from classcomp.scores.generation import (
     discrepancy_columns,
     feature_columns,
 )
+from classcomp.scores.inference import inference_columns
 from classcomp.scores.latent_plane import latent_plane_columns
 from classcomp.scores.reconstruction import reconstruction_columns
 from classcomp.tasks import Evaluation
@@ -28,6 +37,7 @@ SCORES: dict[str, Score] = {
     "balanced": Score(needs=Decides, compute=balanced_columns),
     "noisy": Score(needs=Decides, compute=noisy_columns),
     "reconstruction": Score(needs=Reconstructs, compute=reconstruction_columns),
+    "inference": Score(needs=Infers, compute=inference_columns),
     "divergence": Score(needs=HasDensity, compute=divergence_columns),
     "latent_plane": Score(needs=Decodes, compute=latent_plane_columns),
     "discrepancy": Score(needs=Generates, compute=discrepancy_columns),

@@ -1,7 +1,7 @@
 """What a task is: how a model is scored on examples, smaller is better."""
 
 import math
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from classcomp.draws import Draws, Examples, Presenter
-from classcomp.models.base import Decides, Decodes, Encodes, Model, Reconstructs
+from classcomp.models.base import Decides, Decodes, Encodes, Infers, Model, Reconstructs
 from classcomp.populations import Population
 
 SCORING_BATCH = 2_048
@@ -89,9 +89,12 @@ class Evaluation:
 
     @cached_property
     def reconstruction_errors(self) -> Float[Tensor, " n"]:
-        """Each example's mean squared error over coordinates, in the input's units squared."""
-        assert isinstance(self.model, Reconstructs)
-        return reconstruction_errors(self.model, self.examples.inputs)
+        """`errors_of` the examples, in the input's units squared."""
+        model, examples = self.model, self.examples
+        assert isinstance(model, Reconstructs)
+        if isinstance(model, Infers):  # latents that take many passes are found once
+            return errors_of(examples, lambda part: model.decode(self.features[part]))
+        return errors_of(examples, lambda part: model.reconstruct(examples.inputs[part]))
 
     @cached_property
     def features(self) -> Float[Tensor, "n features"]:
@@ -105,9 +108,18 @@ class Evaluation:
     def plane(self) -> Float[Tensor, "n 2"] | None:
         """The first NUM_IN_PLANE examples by their latents; None unless there are two of these."""
         assert isinstance(self.model, Decodes)
-        with torch.no_grad():
-            points = self.model.features(self.examples.inputs[:NUM_IN_PLANE])
+        if isinstance(self.model, Infers):
+            points = self.features[:NUM_IN_PLANE]
+        else:
+            with torch.no_grad():
+                points = self.model.features(self.examples.inputs[:NUM_IN_PLANE])
         return points if points.shape[1] == 2 else None
+
+    @property
+    def complete(self) -> Float[Tensor, " n *shape"]:
+        """The examples with nothing missing, of which what is given back is to be one."""
+        targets = self.examples.targets
+        return self.examples.inputs if targets is None else targets
 
     @cached_property
     def labels(self) -> Int64[np.ndarray, " n"]:
@@ -212,12 +224,35 @@ def decide(
 
 
 @torch.no_grad()
-def reconstruction_errors(
-    model: Reconstructs, inputs: Float[Tensor, " n *shape"]
+def errors_of(
+    examples: Examples, give_back: Callable[[slice], Float[Tensor, " batch *shape"]]
 ) -> Float[Tensor, " n"]:
-    """`squared_errors` of a model's reconstructions; the caller sets eval."""
-    batches = inputs.split(RECONSTRUCTION_BATCH)
-    return torch.cat([squared_errors(batch, model.reconstruct(batch)) for batch in batches])
+    """Each example's mean squared error, of its missing coordinates where some are.
+
+    Args:
+        examples: their targets, if they have any, are inputs of which nothing is missing.
+        give_back: of a few hundred places what the model gives back for them; in eval mode.
+    """
+    found = []
+    for begin in range(0, len(examples.labels), RECONSTRUCTION_BATCH):
+        part = slice(begin, begin + RECONSTRUCTION_BATCH)
+        made, inputs = give_back(part), examples.inputs[part]
+        if examples.targets is None:
+            found.append(squared_errors(inputs, made))
+        else:
+            found.append(missing_errors(inputs, examples.targets[part], made))
+    return torch.cat(found)
+
+
+def missing_errors(
+    inputs: Float[Tensor, " batch *shape"],
+    targets: Float[Tensor, " batch *shape"],
+    made: Float[Tensor, " batch *shape"],
+) -> Float[Tensor, " batch"]:
+    """Mean squared error over the coordinates that are nan in the inputs; each example has some."""
+    missing = inputs.isnan()
+    errors = torch.where(missing, made - targets, 0.0).square().flatten(1).sum(dim=1)
+    return errors / missing.flatten(1).sum(dim=1)
 
 
 def squared_errors(

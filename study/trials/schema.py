@@ -19,7 +19,10 @@ STATUSES = ("done", "stopped", "failed")
 # The severity at which a distortion changes nothing. Repeated from classcomp.distortions, which
 # this side of the wall may not import; a contract test holds the two together.
 NEUTRAL_SEVERITY: Mapping[str, float] = MappingProxyType(
-    {"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0}
+    {
+        **{"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0},
+        **{"missing_pixels": 0.0},
+    }
 )
 
 # Rigorous split first (they sum to the total), then the nominal split of the field's tutorials.
@@ -105,6 +108,19 @@ METRIC_COLUMNS = (
     Column("steps_to_converge", "Int64", COUNT, "optimizer steps until it had settled"),
     Column("reconstruction_mse", "Float64", "squared input", "of what gives its inputs back"),
     Column("psnr_db", "Float64", "dB", "peak signal to noise of these, of images in [0, 1]"),
+    Column(
+        "best_latent_mse",
+        "Float64",
+        "squared input",
+        "R(g) = E min_z |x - g(z)|^2 / d, the least that descent found; 128 examples",
+    ),
+    Column(
+        "inference_gap",
+        "Float64",
+        "squared input",
+        "of the latents found, minus best_latent_mse, on the same examples; never below 0",
+    ),
+    Column("inference_gap_se", "Float64", STANDARD_ERROR, "of it, paired by example"),
     Column("knn_accuracy", "Float64", PROBABILITY, "of 15 neighbours in a plane of two latents"),
     Column("trustworthiness", "Float64", PROBABILITY, "of neighbours in that plane"),
     Column("continuity", "Float64", PROBABILITY, "of neighbours of x, in that plane"),
