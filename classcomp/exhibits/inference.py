@@ -14,8 +14,8 @@ STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
 def inference_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
     """`steps` (S,) int64 and `mse` (S,), on the first NUM_SEARCHED evaluation examples.
 
-    Each number of steps is a search of its own, whose rate falls to 0 within it. After 0 steps all
-    examples have the latents that the search starts from.
+    Each number of steps is a search of its own, whose rate falls to 0 within it. After 0 steps
+    each example has the latents that the search starts from.
     """
     model, targets = evaluation.model, evaluation.examples.targets
     assert isinstance(model, Infers)

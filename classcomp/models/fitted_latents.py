@@ -25,6 +25,8 @@ from classcomp.models.inference import (
 from classcomp.models.latent_laws import LatentLaw
 from classcomp.models.transposed_decoder import RangedImages, TransposedDecoder
 
+NUM_KNOWN = 512
+"""Rows of the table that a search begins at the nearest of."""
 NOISE_SEED = 0
 """Of the draws with which latents are looked for where nothing is trained: the same for all."""
 
@@ -67,9 +69,9 @@ class FittedLatents(RangedImages):
     The rows of a sample are a table, which no optimizer knows: a row takes one step of Adam when
     its example is visited, by its own moments, and the weights take theirs on the loss at the rows
     as they are then. An example that is new, never visited or of a stream, has its row looked for
-    from the start, in `inference_steps` steps; and so has every example that is scored. Rows
-    always move in evaluation mode: they are the rows of the network as it decodes one example at
-    a time, and found in training as they are found afterwards.
+    in `inference_steps` steps from the row of the known example that is decoded to what is nearest;
+    and so has every example that is scored. Rows always move in evaluation mode: they are those of
+    the network as it decodes one example at a time, and found in training as they are afterwards.
     """
 
     takes: ClassVar[str] = "images"
@@ -143,7 +145,7 @@ class FittedLatents(RangedImages):
         *,
         steps: int | None = None,
     ) -> Float[Tensor, "batch numbers"]:
-        """Return the row of each example as it is looked for from the start; weights are fixed.
+        """Return the row of each example as it is looked for; weights are fixed.
 
         Args:
             inputs: examples; a pixel that is nan is not known.
@@ -157,9 +159,25 @@ class FittedLatents(RangedImages):
         def terms(rows: Tensor) -> Tensor:
             return self.terms(inputs, rows, self._noise(num_draws, draws))
 
-        start = self.start.expand(len(inputs), -1)
+        start = self.nearest(inputs)
         num_steps = self.inference_steps if steps is None else steps
         return lowered(terms, start, steps=num_steps, rate=self.latent_rate)
+
+    @torch.no_grad()
+    def nearest(self, inputs: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch numbers"]:
+        """Return the row of the known example that is decoded to what is nearest to each input.
+
+        By the pixels that are seen, of the first NUM_KNOWN rows that were visited; where there is
+        none, as on a stream, the moving average of rows.
+        """
+        known = self.rows[:NUM_KNOWN][self.row_counts[:NUM_KNOWN, 0] > 0]
+        if not len(known):
+            return self.start.expand(len(inputs), -1)
+        shown = self.decode(self._means(known)).flatten(1)
+        seen = (~inputs.isnan()).flatten(1).to(shown)
+        # |x - y|^2 over what is seen, less |x|^2
+        distances = seen @ shown.square().T - 2 * inputs.nan_to_num().flatten(1) @ shown.T
+        return known[distances.argmin(dim=1)]
 
     def terms(
         self,
@@ -177,6 +195,8 @@ class FittedLatents(RangedImages):
         if self.training:
             self._note(seen)
         rows = self._moved(batch, generator)
+        if self.training:
+            self.start.lerp_(rows.mean(dim=0), BATCH_NORM_MOMENTUM)
         noise = self._noise(len(batch), generator)
         made = self.decode(self.law.draw(self._of_law(rows), noise))
         error = seen_errors(batch.inputs, made).mean()
@@ -241,7 +261,8 @@ class FittedLatents(RangedImages):
         return rows.unflatten(1, (self.law.num, self.latent_dim))
 
     def _means(self, rows: Tensor) -> Float[Tensor, "batch latents"]:
-        return self.law.mean(self._of_law(rows))
+        means: Tensor = self.law.mean(self._of_law(rows))
+        return means
 
     def _set_table(self, rows: Tensor, means: Tensor, squares: Tensor) -> None:
         """Buffers, so that they are saved with the weights and are no parameters."""

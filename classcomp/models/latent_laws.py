@@ -21,13 +21,11 @@ Latents = Float[Tensor, "batch latents"]
 
 
 class LatentLaw(Protocol):
-    """A family of laws on the line.
+    """A family of laws on the line."""
 
-    Attributes:
-        num: parameters of each latent's law.
-    """
-
-    num: int
+    @property
+    def num(self) -> int:
+        """Parameters of each latent's law."""
 
     def start(self, latents: int, generator: torch.Generator) -> Float[Tensor, "numbers latents"]:
         """Return the parameters that a search for them begins at, of all examples."""

@@ -55,7 +55,7 @@ class FittedContract(ReconstructionContract):
 
     def test_more_steps_come_nearer(self):
         inputs = self.sheet()
-        model = self.make(2, SHAPE, 2)
+        model = self.make(2, SHAPE, 2, **self.learning_hyperparameters())
         fit(model, inputs, torch.arange(64) % 2, steps=30)
         model.eval()
         errors = []

@@ -1,14 +1,13 @@
 """Variational auto-decoders: the contract with each law, and a posterior that is known."""
 
 import math
-from typing import ClassVar
 
 import pytest
 import torch
 
 from classcomp.models.base import DrawsLatents
-from classcomp.testing import generator
-from tests.models.test_auto_decoder import FEW, SHAPE, FittedContract, with_plane
+from classcomp.testing import fit, generator
+from tests.models.test_auto_decoder import SHAPE, FittedContract, with_plane
 
 
 class TestGaussian(FittedContract):
@@ -38,12 +37,21 @@ class TestGaussian(FittedContract):
             assert not torch.equal(drawn, model.features(inputs))
 
 
-class TestExponential(TestGaussian):
-    hyperparameters: ClassVar = {**FEW, "law": "exponential"}
-
-
-class TestUniform(TestGaussian):
-    hyperparameters: ClassVar = {**FEW, "law": "uniform"}
+@pytest.mark.parametrize("law", ["exponential", "uniform"])
+def test_other_laws_learn_a_plane_and_are_found_for_new_examples(law):
+    contract = TestGaussian()
+    inputs = contract.sheet()
+    model = contract.make(1, SHAPE, 2, law=law, beta=0.1)
+    model.prepare(inputs)
+    fit(model, inputs, torch.arange(64) % 2, steps=150)
+    model.eval()
+    with torch.no_grad():
+        recalled = (model.recall(torch.arange(64)) - inputs).square().mean()
+        found = (model.decode(model.infer(inputs, steps=64)) - inputs).square().mean()
+        images = model.sample(5, generator(0))
+    assert max(recalled, found) < 0.9 * inputs.square().mean()
+    assert images.shape == (5, *SHAPE)
+    assert torch.isfinite(images).all()
 
 
 def test_laws_found_for_a_linear_decoder_are_the_best_ones_of_the_posterior():
