@@ -8,11 +8,13 @@ import torch
 
 from classcomp.corruption import corruption_of
 from classcomp.designs import Design, Training, design, population_of
+from classcomp.distortions import MISSING
 from classcomp.draws import Draws, Presenter
 from classcomp.models import TRAINING_HYPERPARAMETERS, Model, build, family_of
 from classcomp.populations import Population, RealData
 from classcomp.pretraining import Start, begin_at
 from classcomp.tasks import TASKS, Task
+from classcomp.training.sources import Sample
 from classcomp.trial import Trial
 
 SEEKS_BEST_RULE = ("best_in_class", "slack")
@@ -71,23 +73,31 @@ def assembled(
     model = _built(trial, population, takes_images, device, start)
     assert isinstance(model, task.needs)
     stages = (model,) if trial.role in SEEKS_BEST_RULE else model.stages()
+    missing = trial.severity if trial.distortion == MISSING else 0.0
+    if missing and not model.sees_gaps:
+        raise ValueError(f"distortion = {MISSING!r}: {trial.family} takes no images with gaps")
     draws = task.draws(
         population=population,
         present=Presenter(population=population, takes_images=takes_images, device=device),
         device=device,
         streams=trial.streams,
         corruption=corruption_of(trial.distortion, trial.severity),
+        missing=missing,
     )
     names = TRAINING_HYPERPARAMETERS if model.objectives() else ()
     optimizer = {name: trial.hyperparameters[name] for name in names}
     training = Training(num_stages=len(stages), batch_size=optimizer.pop("batch_size", None))
+    plan = design(trial, draws, training)
+    if isinstance(plan.source, Sample):
+        for stage in stages:
+            stage.prepare(plan.source.inputs)
     return Setting(
         population=population,
         task=task,
         model=model,
         stages=stages,
         draws=draws,
-        design=design(trial, draws, training),
+        design=plan,
         optimizer=optimizer,
         parts={**_parts_of(population), **({} if start is None else start.columns())},
     )

@@ -149,7 +149,13 @@ def _trained_on(
         seed=trial.streams["order"],
         renew=renew,
     )
-    return Design(source=source, head_examples=sample, phases=phases, is_tracked=True, epoch=num)
+    return Design(
+        source=source,
+        head_examples=replace(sample, index=source.places),
+        phases=phases,
+        is_tracked=True,
+        epoch=num,
+    )
 
 
 def _search(trial: Trial, draws: Draws, training: Training) -> Design:
@@ -266,7 +272,12 @@ def _streamed(
     )
     return Design(
         source=source,
-        head_examples=Examples(inputs=head[0], labels=head[1], targets=head[2]),
+        head_examples=Examples(
+            inputs=head[0],
+            labels=head[1],
+            targets=head[2],
+            index=source.places if isinstance(source, Sample) else None,
+        ),
         phases=phases,
         is_tracked=False,
         evaluation=draws.evaluation(),

@@ -1,4 +1,4 @@
-"""The four ways in which a population is damaged, each with its exact range of severities.
+"""The ways in which a population is damaged, each with its exact range of severities.
 
 And those in which images of its training samples are corrupted (`classcomp.corruption`).
 """
@@ -15,19 +15,18 @@ from classcomp.populations.base import (
     check_overlap,
 )
 
-DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap")
+MISSING = "missing_pixels"
+"""Not seen by anybody, in training and where a rule is scored; `classcomp.gappy_draws`."""
+DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap", MISSING)
 """Of a population; `CORRUPTIONS` are of its training samples alone."""
-NEUTRAL = {
-    **{"label_noise": 0.0, "feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0},
-    **dict.fromkeys(CORRUPTIONS, 0.0),
-}
+NEUTRAL = {name: 0.5 if name == "imbalance" else 0.0 for name in (*DISTORTIONS, *CORRUPTIONS)}
 
 
 def check_severity(name: str, severity: float) -> None:
     """Raise ValueError, in one line, unless `name` is a distortion and takes this severity.
 
-    label_noise in [0, 1/2), feature_noise >= 0, imbalance in (0, 1), overlap in [0, 1); of what
-    corrupts training images the share of these, in [0, 1).
+    label_noise in [0, 1/2), feature_noise >= 0, imbalance in (0, 1), overlap in [0, 1),
+    missing_pixels in [0, 1); of what corrupts training images the share of these, in [0, 1).
     """
     if name == "label_noise":
         check_label_noise(severity)
@@ -37,7 +36,7 @@ def check_severity(name: str, severity: float) -> None:
         check_number("imbalance", severity, low=0, high=1)
     elif name == "overlap":
         check_overlap(severity)
-    elif name in CORRUPTIONS:
+    elif name in (MISSING, *CORRUPTIONS):
         check_number(name, severity, low=0, high=1, closed_low=True)
     else:
         raise ValueError(f"distortion {name!r} is unknown: must be one of {_names()}")
@@ -47,17 +46,20 @@ def distort(population: Population, name: str, severity: float) -> Population:
     """The population under one distortion; "none" and neutral severities return it unchanged.
 
     Imbalance pi multiplies the prior odds of class 1 against every other class by pi/(1-pi): in a
-    balanced two-class law, pi is the prior of class 1. What corrupts training images
-    (`classcomp.corruption`) damages no law.
+    balanced two-class law, pi is the prior of class 1. Missing pixels are no damage to the law, and
+    are left out of what is drawn of it (`classcomp.gappy_draws`); what corrupts training images
+    (`classcomp.corruption`) is none either.
 
     Raises:
-        ValueError: the name is unknown, the severity is out of its range, or it corrupts images
-            and there are none.
+        ValueError: the name is unknown, the severity is out of its range, or it is of images and
+            there are none.
     """
     if name == "none":
         return population
     check_severity(name, severity)
-    if severity == NEUTRAL[name]:
+    if name == MISSING and population.image_shape is None:
+        raise ValueError(f"{population.label} has no pixels: must be images, or be rendered")
+    if severity == NEUTRAL[name] or name == MISSING:
         return population
     if name in CORRUPTIONS:
         check_pixels(name, population)

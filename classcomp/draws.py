@@ -61,6 +61,7 @@ class Examples:
         posterior: None where the law is unknown.
         log_density: in nats, of what a generative model sees, or None where there is none.
         law: what they are of; None where nobody asked.
+        index: their places in the sample that training visits, where that is what they are.
     """
 
     inputs: Float32[Tensor, " n *shape"]
@@ -70,6 +71,7 @@ class Examples:
     posterior: Float64[np.ndarray, "n classes"] | None = None
     log_density: Float64[np.ndarray, " n"] | None = None
     law: Population | None = None
+    index: Int64[Tensor, " n"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +131,7 @@ class Draws:
         device: where labels go.
         streams: seeds by name.
         corruption: of images to train and to validate on; None: they are as the law has them.
+        missing: share of an image's pixels that are not seen; `classcomp.gappy_draws`.
     """
 
     population: Population
@@ -136,6 +139,7 @@ class Draws:
     device: torch.device
     streams: Mapping[str, int]
     corruption: Corruption | None = None
+    missing: float = 0.0
 
     def training(self, num: int) -> Examples:
         """`num` training examples with the population's label noise, corrupted ones among them."""

@@ -4,6 +4,7 @@ from types import ModuleType
 from typing import Any
 
 from search_spaces import (
+    auto_decoder,
     autoencoder,
     autoencoder_classifier,
     beta_vae,
@@ -21,6 +22,7 @@ from search_spaces import (
     unet_pretrained,
     vae_kmeans,
     vae_svm,
+    variational_auto_decoder,
     vgg,
     vq_vae,
 )
@@ -58,6 +60,7 @@ def _family(
     most_depth: int = MOST_DEPTH,
     most_coordinates: int | None = None,
     grows_with_input: bool = False,
+    sees_gaps: bool = False,
 ) -> FamilySpace:
     """`optional` names what may be asked for although it is not searched by default.
 
@@ -74,6 +77,7 @@ def _family(
         most_depth=most_depth,
         most_coordinates=most_coordinates,
         grows_with_input=grows_with_input,
+        sees_gaps=sees_gaps,
     )
 
 
@@ -105,7 +109,22 @@ SPACES: dict[str, FamilySpace] = {
         grows_with_input=True,
     ),
     "beta_vae": _family(
-        beta_vae, takes="images", task="reconstruction", optional=("grid",), teaches=False
+        beta_vae,
+        takes="images",
+        task="reconstruction",
+        optional=("grid", "refining_steps", "latent_rate"),
+        teaches=False,
+        sees_gaps=True,
+    ),
+    "auto_decoder": _family(
+        auto_decoder, takes="images", task="reconstruction", teaches=False, sees_gaps=True
+    ),
+    "variational_auto_decoder": _family(
+        variational_auto_decoder,
+        takes="images",
+        task="reconstruction",
+        teaches=False,
+        sees_gaps=True,
     ),
     "robust_vae": _family(
         robust_vae, takes="images", task="reconstruction", optional=("grid",), teaches=False

@@ -104,6 +104,11 @@ LIMITS: dict[str, Limits | Truth | Words] = {
     "scale": Limits(low=0, above=True),
     "codes": Limits(low=2, high=1_025, whole=True),
     "code_dim": Limits(low=1, high=257, whole=True),
+    "law": Words(words=("gaussian", "exponential", "uniform")),
+    "latent_rate": Limits(low=0, above=True),
+    "latent_decay": Limits(low=0),
+    "inference_steps": Limits(low=1, whole=True),
+    "refining_steps": Limits(low=0, whole=True),
     "svm_c": Limits(low=0, above=True),
     "clusters_per_class": Limits(low=1, whole=True),
     "dropout": Limits(low=0, high=1),
@@ -135,6 +140,7 @@ class FamilySpace:
         most_coordinates: the longest input that it takes; None: any.
         grows_with_input: whether no layer of it may be narrower than the input or the output
             allows, so that long inputs exceed a parameter budget.
+        sees_gaps: whether it takes images of which pixels are missing.
     """
 
     space: dict[str, Domain]
@@ -146,6 +152,7 @@ class FamilySpace:
     most_depth: int = MOST_DEPTH
     most_coordinates: int | None = None
     grows_with_input: bool = False
+    sees_gaps: bool = False
 
     def refusal(
         self, vector_shape: tuple[int, ...], image_shape: tuple[int, ...] | None

@@ -7,15 +7,18 @@ import numpy as np
 from classcomp.exhibits.base import Exhibit
 from classcomp.exhibits.decisions import confusion_arrays, decision_map_arrays
 from classcomp.exhibits.decoding import (
+    altered_arrays,
     class_mean_arrays,
+    interpolation_arrays,
     reconstruction_arrays,
     traversal_arrays,
 )
 from classcomp.exhibits.feature_space import feature_arrays
+from classcomp.exhibits.inference import inference_arrays
 from classcomp.exhibits.latent_plane import latent_plane_arrays, reference_planes
 from classcomp.exhibits.layers import layer_arrays
 from classcomp.exhibits.samples import sample_arrays, sample_look
-from classcomp.models.base import Decides, Decodes, Encodes, Generates, Model, Reconstructs
+from classcomp.models.base import Decides, Decodes, Encodes, Generates, Infers, Model, Reconstructs
 from classcomp.tasks import Evaluation
 
 __all__ = [
@@ -35,6 +38,9 @@ EXHIBITS: dict[str, Exhibit] = {
     "reconstructions": Exhibit(needs=Reconstructs, collect=reconstruction_arrays),
     "traversals": Exhibit(needs=Decodes, collect=traversal_arrays),
     "class_means": Exhibit(needs=Decodes, collect=class_mean_arrays),
+    "interpolations": Exhibit(needs=Infers, collect=interpolation_arrays),
+    "altered_latents": Exhibit(needs=Infers, collect=altered_arrays),
+    "inference": Exhibit(needs=Infers, collect=inference_arrays),
     "latent_plane": Exhibit(needs=Decodes, collect=latent_plane_arrays),
     "layers": Exhibit(needs=Model, collect=layer_arrays),
     "samples": Exhibit(needs=Generates, collect=sample_arrays, look=sample_look),

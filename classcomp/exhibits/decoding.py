@@ -7,7 +7,8 @@ import torch
 
 from classcomp.exhibits.images import kept_images
 from classcomp.features import traverse, widest
-from classcomp.models.base import Decodes, DrawsLatents, Reconstructs
+from classcomp.models.base import Decodes, DrawsLatents, Infers, Reconstructs
+from classcomp.populations import RealData
 from classcomp.tasks import Evaluation
 
 PER_CLASS = 2
@@ -19,6 +20,11 @@ STEPS = np.linspace(-3.0, 3.0, 9)
 QUANTILES = (np.arange(11) + 0.5) / 11
 """Of either latent, at which the plane of two of them is shown."""
 
+BETWEEN = ("Trouser", "Shirt")
+"""Classes between which is interpolated; where they are not both, between the first two."""
+NUM_BETWEEN = 10
+FACTORS = (0.5, 1.0, 1.5)
+
 
 @torch.no_grad()
 def reconstruction_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
@@ -26,6 +32,7 @@ def reconstruction_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
 
     `decoded` is what the model gives back. `drawn` (N, C, H, W) is what a model gives back that
     draws its latents: decoded from a draw, as in training, and not from the posterior's mean.
+    `seen` (N, C, H, W) is what the model is shown where pixels are missing: 0 in their places.
     """
     inputs, model = evaluation.examples.inputs, evaluation.model
     assert isinstance(model, Reconstructs)
@@ -34,10 +41,12 @@ def reconstruction_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
     chosen = _first_of_classes(evaluation.labels, range(evaluation.population.num_classes))
     shown = inputs[chosen]
     found = {
-        "originals": kept_images(shown),
+        "originals": kept_images(evaluation.complete[chosen]),
         "decoded": kept_images(model.reconstruct(shown)),
         "labels": evaluation.labels[chosen],
     }
+    if evaluation.examples.targets is not None:
+        found["seen"] = kept_images(shown.nan_to_num())
     if isinstance(model, DrawsLatents):
         latents = model.draw_latents(shown, evaluation.generator())
         found["drawn"] = kept_images(model.decode(latents))
@@ -92,6 +101,47 @@ def class_mean_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
     classes = np.unique(labels)
     means = [evaluation.features[torch.as_tensor(labels == k)].mean(dim=0) for k in classes]
     return {"images": kept_images(model.decode(torch.stack(means))), "classes": classes}
+
+
+@torch.no_grad()
+def interpolation_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
+    """`images` (NUM_BETWEEN, C, H, W) on the line between latents of two examples.
+
+    They are the first ones of the two `classes` (2,): what is decoded from their own latents is
+    first and last.
+    """
+    model, labels = evaluation.model, evaluation.labels
+    assert isinstance(model, Decodes)
+    pair = _between(evaluation)
+    if evaluation.examples.inputs.ndim != 4 or not pair:
+        return {}
+    first, last = (evaluation.features[int(np.flatnonzero(labels == k)[0])] for k in pair)
+    share = torch.linspace(0, 1, NUM_BETWEEN).to(first)[:, None]
+    images = kept_images(model.decode((1 - share) * first + share * last))
+    return {"images": images, "classes": np.array(pair)}
+
+
+@torch.no_grad()
+def altered_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
+    """`images` (5, C, H, W): the first example's latents times FACTORS, all ones, all zeros."""
+    model = evaluation.model
+    assert isinstance(model, Infers)
+    if evaluation.examples.inputs.ndim != 4:
+        return {}
+    latents = evaluation.features[0]
+    ways = [factor * latents for factor in FACTORS]
+    ways += [torch.ones_like(latents), torch.zeros_like(latents)]
+    return {"images": kept_images(model.decode(torch.stack(ways)))}
+
+
+def _between(evaluation: Evaluation) -> tuple[int, ...]:
+    """Two classes that have examples; none where only one has."""
+    population, present = evaluation.population, np.unique(evaluation.labels).tolist()
+    names = population.class_names if isinstance(population, RealData) else ()
+    named = tuple(names.index(name) for name in BETWEEN if name in names)
+    if len(named) == 2 and set(named) <= set(present):
+        return named
+    return tuple(present[:2]) if len(present) > 1 else ()
 
 
 def _first_of_classes(labels: np.ndarray, classes: Sequence[int]) -> np.ndarray:

@@ -26,7 +26,7 @@ def reference_planes(evaluation: Evaluation) -> dict[str, np.ndarray]:
     t-SNE takes seconds: who keeps them keeps them once for a law.
     """
     labels = evaluation.labels[:NUM_IN_PLANE]
-    inputs = evaluation.examples.inputs[:NUM_IN_PLANE].flatten(1)
+    inputs = evaluation.complete[:NUM_IN_PLANE].flatten(1)
     found = {"labels": labels}
     if min(inputs.shape) < 2 or len(inputs) <= 2 * NUM_NEIGHBOURS:
         return {}

@@ -22,7 +22,10 @@ def layer_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
     them; stretched to the image's size by repeating pixels, zeros where a layer has fewer than M
     channels. `sizes` (R, 3): their channels, rows and columns.
     """
-    model, few = evaluation.model, evaluation.examples.inputs[:2]  # one alone may lose its axis
+    model, few = (
+        evaluation.model,
+        evaluation.examples.inputs[:2].nan_to_num(),
+    )  # one may lose its axis
     kinds = (nn.Conv2d, nn.ConvTranspose2d)
     convolutions = {name for name, part in model.named_modules() if isinstance(part, kinds)}
     if few.ndim != 4 or not convolutions:

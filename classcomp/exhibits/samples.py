@@ -21,7 +21,7 @@ def sample_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
     """
     names = ("images", "real") if _are_images(evaluation) else ("points", "real_points")
     made = _drawn(evaluation)
-    return {names[0]: made, names[1]: _kept(evaluation.examples.inputs[: len(made)])}
+    return {names[0]: made, names[1]: _kept(evaluation.complete[: len(made)])}
 
 
 def sample_look(evaluation: Evaluation) -> dict[str, np.ndarray]:

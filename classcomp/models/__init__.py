@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from classcomp.models import (
+    auto_decoder,
     autoencoder,
     autoencoder_classifier,
     beta_vae,
@@ -25,6 +26,7 @@ from classcomp.models import (
     unet_pretrained,
     vae_kmeans,
     vae_svm,
+    variational_auto_decoder,
     vgg,
     vq_vae,
 )
@@ -110,6 +112,14 @@ FAMILIES: dict[str, Family] = {
         config=robust_vae.Config, module=robust_vae.RobustVAE, task="reconstruction"
     ),
     "vq_vae": Family(config=vq_vae.Config, module=vq_vae.VQVAE, task="reconstruction"),
+    "auto_decoder": Family(
+        config=auto_decoder.Config, module=auto_decoder.AutoDecoder, task="reconstruction"
+    ),
+    "variational_auto_decoder": Family(
+        config=variational_auto_decoder.Config,
+        module=variational_auto_decoder.VariationalAutoDecoder,
+        task="reconstruction",
+    ),
     "autoencoder_classifier": Family(
         config=autoencoder_classifier.Config, module=autoencoder_classifier.AutoencoderClassifier
     ),

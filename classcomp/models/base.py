@@ -115,12 +115,15 @@ class Batch:
         targets: what to learn in the labels' place, or None: class probabilities, or what is to be
             made of the inputs. Where they are the posterior, or its mean, the cross-entropy, or the
             squared error, has the same minimum and a gradient of less noise.
+        rate: share of the full learning rate at which they are visited, for who moves by itself
+            what no optimizer knows.
     """
 
     inputs: Float[Tensor, " batch *shape"]
     labels: Int64[Tensor, " batch"]
     index: Int64[Tensor, " batch"]
     targets: Float[Tensor, " batch *wanted"] | None = None
+    rate: float = 1.0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -172,6 +175,7 @@ class Model(nn.Module):
     starts_pretrained: ClassVar[bool] = (
         False  # True: its `body` starts from weights found elsewhere
     )
+    sees_gaps: ClassVar[bool] = False  # True: pixels that are nan are missing, and it knows how
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return the one objective of a model that has no more."""
@@ -191,6 +195,12 @@ class Model(nn.Module):
         generator: torch.Generator,
     ) -> None:
         """Refit, on a training sample, what gradients do not train; here there is nothing."""
+
+    def prepare(self, inputs: Float[Tensor, " n *shape"]) -> None:
+        """Look at the sample that training is about to visit; on a stream there is none.
+
+        `Batch.index` are places in it. Here there is nothing to do.
+        """
 
     def rule_of_class(self, generator: torch.Generator) -> "Classifier | Denoiser":
         """Return a network that spans the architecture's rules: U_H is sought in it.
@@ -333,6 +343,27 @@ class Decodes(Encodes, Protocol):
 
     def decode(self, latents: Float[Tensor, "batch latents"]) -> Float[Tensor, " batch *shape"]:
         """Return what latents stand for, in the shape of the inputs."""
+
+
+@runtime_checkable
+class Infers(Decodes, Protocol):
+    """Finds its latents step by step, lowering an objective of theirs, in place of a network."""
+
+    inference_steps: int
+    latent_rate: float
+
+    def infer(
+        self, inputs: Float[Tensor, " batch *shape"], *, steps: int
+    ) -> Float[Tensor, "batch latents"]:
+        """Return the latents found in so many steps; `features` are those of `inference_steps`."""
+
+
+@runtime_checkable
+class Recalls(Reconstructs, Protocol):
+    """Keeps something of each example of the sample that it was trained on."""
+
+    def recall(self, index: Int64[Tensor, " batch"]) -> Float[Tensor, " batch *shape"]:
+        """Return what it gives back for the examples at these places of the sample."""
 
 
 @runtime_checkable

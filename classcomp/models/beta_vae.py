@@ -8,14 +8,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from classcomp.models.augmentation import turned_at_random
-from classcomp.models.base import Batch, check_real
+from classcomp.models.base import Batch, check_integer, check_real
 from classcomp.models.convolutional_coders import (
     CoderConfig,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     weight_penalty,
 )
+from classcomp.models.gaps import FillsGaps, error_of_seen, share_seen
 from classcomp.models.gaussian_latents import LOG_VARIANCES, GaussianLatents, gaussian_kl
+from classcomp.models.inference import lowered, seen_errors
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,19 +26,26 @@ class Config(CoderConfig):
 
     Attributes:
         beta: weight of the KL term; 1 is the evidence lower bound, 0 the autoencoder.
+        refining_steps: steps of descent from the encoder's mean in which the latents of an example
+            are found where nothing is trained (Kim et al. 2018); 0: the mean is what they are.
+        latent_rate: step size of Adam there.
 
     Raises:
         ValueError: a value is out of range.
     """
 
     beta: float = 1.0
+    refining_steps: int = 0
+    latent_rate: float = 0.05
 
     def __post_init__(self) -> None:
         CoderConfig.__post_init__(self)
         check_real("beta", self.beta, 0.0)
+        check_integer("refining_steps", self.refining_steps, 0)
+        check_real("latent_rate", self.latent_rate, 0.0, above=True)
 
 
-class BetaVAE(GaussianLatents):
+class BetaVAE(FillsGaps, GaussianLatents):
     """`autoencoder`'s layers, the latent one being the mean of q(z|x); see `GaussianLatents`.
 
     Higgins et al. (2017), eq. 4. The layer of log variances comes last, so that at one width and
@@ -57,6 +66,8 @@ class BetaVAE(GaussianLatents):
 
     def __init__(self, config: Config, width: float) -> None:
         super().__init__(config.beta)
+        self.set_up_gaps(config.input_shape)
+        self.refining_steps, self.latent_rate = config.refining_steps, config.latent_rate
         self.l1, self.l2, self.flips = config.l1, config.l2, config.flips
         self.latent_dim = config.latent_dim
         self.encoder = ConvolutionalEncoder(config, width)
@@ -68,7 +79,22 @@ class BetaVAE(GaussianLatents):
         self, inputs: Float[Tensor, "batch channels height width"]
     ) -> tuple[Float[Tensor, "batch latents"], Float[Tensor, "batch latents"]]:
         """Return mean and log variance of q(z|x)."""
-        return self._posterior(self.encoder(inputs))
+        return self._posterior(self.encoder(self.filled(inputs)))
+
+    def features(
+        self, inputs: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch latents"]:
+        """Return the latent means; refined, those of the largest posterior probability nearby."""
+        mean = self.encode(inputs)[0]
+        if not self.refining_steps:
+            return mean
+
+        def terms(latents: Tensor) -> Tensor:
+            errors = seen_errors(inputs, self.decode(latents))
+            per_nat = 2 * self.beta * self.observation_variance / inputs[0].numel()
+            return errors + per_nat * latents.square().sum(dim=1) / 2
+
+        return lowered(terms, mean, steps=self.refining_steps, rate=self.latent_rate)
 
     def draw_latents(
         self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
@@ -84,10 +110,11 @@ class BetaVAE(GaussianLatents):
         images = batch.inputs
         if self.training and self.flips:
             images = turned_at_random(images, generator)
-        mean, logvar = self._posterior(self.encoder(images, generator))
-        error = self.decoder(self._latents(mean, logvar, generator), generator) - images
+        mean, logvar = self._posterior(self.encoder(self.filled(images), generator))
+        made = self.decoder(self._latents(mean, logvar, generator), generator)
+        error = error_of_seen(images, made)
         found: Tensor = error.square().mean() + weight_penalty(self, l1=self.l1, l2=self.l2)
-        variance = self.variance_of(error).detach()
+        variance = self.variance_of(error / share_seen(images) ** 0.5).detach()
         if self.beta > 0:
             per_nat = 2 * self.beta * variance / error[0].numel()
             found = found + per_nat * gaussian_kl(mean, logvar).mean()

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import torch
@@ -14,14 +13,13 @@ from classcomp.models.base import (
     MAX_LATENT_DIM,
     Batch,
     ImageConfig,
-    Model,
     Objective,
     check_integer,
 )
-from classcomp.models.blocks import BATCH_NORM_MOMENTUM, MAX_FEATURE_GRID, Size, pooled
-from classcomp.models.convolutional_coders import transposed
+from classcomp.models.blocks import MAX_FEATURE_GRID, Size, pooled
 from classcomp.models.gaussian_latents import draw_normal
-from classcomp.models.widths import decoder_channels, encoder_channels
+from classcomp.models.transposed_decoder import RangedImages, TransposedDecoder, halvings
+from classcomp.models.widths import encoder_channels
 
 BETAS = (0.5, 0.999)
 INITIAL_SD = 0.02
@@ -44,38 +42,6 @@ class Config(ImageConfig):
     def __post_init__(self) -> None:
         ImageConfig.__post_init__(self)
         check_integer("noise_dim", self.noise_dim, 1, MAX_LATENT_DIM)
-
-
-class Generator(nn.Module):
-    """Noise to a map, then `depth` transposed convolutions to an image of values in (-1, 1).
-
-    The first map has as many cells as `depth` halvings leave, 4x4 at most.
-    """
-
-    def __init__(self, config: Config, width: float) -> None:
-        super().__init__()
-        sizes = halvings(config.input_shape[1:], config.depth)
-        widths = decoder_channels(width, config.depth)
-        self.out_size = sizes[-1]
-        rows, columns = (min(side, MAX_FEATURE_GRID) for side in self.out_size)
-        self.shape = (widths[-1], rows, columns)
-        self.first = nn.Linear(config.noise_dim, math.prod(self.shape), bias=False)
-        self.norm = _normalised(widths[-1])
-        outs = (config.input_shape[0], *widths[:-1])
-        levels: list[nn.Module] = []
-        for i in reversed(range(config.depth)):
-            kind = partial(nn.ConvTranspose2d, bias=i == 0)  # normalisation has a shift
-            levels.append(transposed(kind, widths[i], outs[i], sizes[i]))
-            levels.append(_normalised(outs[i]) if i > 0 else nn.Tanh())
-        self.levels = nn.Sequential(*levels)
-
-    def forward(self, noise: Float[Tensor, "batch noise"]) -> Float[Tensor, "batch c h w"]:
-        """Return images."""
-        hidden: Tensor = self.norm(self.first(noise).unflatten(1, self.shape))
-        if tuple(hidden.shape[-2:]) != self.out_size:
-            hidden = F.interpolate(hidden, size=self.out_size, mode="nearest")
-        images: Tensor = self.levels(hidden)
-        return images
 
 
 class Discriminator(nn.Module):
@@ -111,13 +77,10 @@ class Discriminator(nn.Module):
         return logits[:, 0]
 
 
-class GAN(Model):
+class GAN(RangedImages):
     """DCGAN (Goodfellow et al. 2014, Radford et al. 2016); labels play no part.
 
-    Both networks see and make pixels in [-1, 1]: of [low, high], the range of all pixels that
-    training has shown so far, whatever their unit. So the generator's tanh reaches black and white
-    of real images, and of a law without bounds what lies between the extremes of the sample; in
-    other units the same network trains in the same steps.
+    Both networks see and make pixels in [-1, 1] (`RangedImages`).
 
     The discriminator's objective is the binary cross-entropy of examples and of as many generated
     images, each a mean, summed: 2 ln 2 where it cannot tell. The generator's is -log D(G(z)), the
@@ -125,16 +88,14 @@ class GAN(Model):
     """
 
     takes: ClassVar[str] = "images"
-    pixel_range: Float[Tensor, "2"]
-    has_seen: Tensor
 
     def __init__(self, config: Config, width: float) -> None:
         super().__init__()
         self.noise_dim = config.noise_dim
-        self.generator = Generator(config, width)
+        self.generator = TransposedDecoder(
+            config.noise_dim, config.input_shape, config.depth, width
+        )
         self.discriminator = Discriminator(config, width)
-        self.register_buffer("pixel_range", torch.tensor([0.0, 1.0]))
-        self.register_buffer("has_seen", torch.tensor(False))
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
@@ -147,8 +108,7 @@ class GAN(Model):
                 layer.weight.normal_(0.0, INITIAL_SD, generator=generator)
                 if layer.bias is not None:
                     layer.bias.zero_()
-        self.pixel_range.copy_(torch.tensor([0.0, 1.0]))
-        self.has_seen.fill_(False)
+        self.forget_range()
 
     def objectives(self) -> tuple[Objective, ...]:
         """Return the discriminator's, then the generator's."""
@@ -163,7 +123,7 @@ class GAN(Model):
     def discriminator_loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return -log D(x) - log(1 - D(G(z))), averaged; training notes the range of pixels."""
         if self.training:
-            self._note_range(batch.inputs)
+            self.note_range(batch.inputs)
         with torch.no_grad():
             made = self._made(len(batch), generator)
         real, false = self._logits(batch.inputs), self.discriminator(made)
@@ -189,13 +149,11 @@ class GAN(Model):
 
     def sample(self, num: int, generator: torch.Generator) -> Float[Tensor, "num c h w"]:
         """Return generated images, in the unit of the examples."""
-        low, high = self.pixel_range
-        images: Tensor = low + (high - low) * (self._made(num, generator) + 1) / 2
-        return images
+        return self.unscaled(self._made(num, generator))
 
     def features(self, inputs: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch features"]:
         """Return what the discriminator's last layer sees."""
-        found: Tensor = self.discriminator.features(self._scaled(inputs))
+        found: Tensor = self.discriminator.features(self.scaled(inputs))
         return found
 
     def pass_through(self, inputs: Float[Tensor, "batch c h w"]) -> None:
@@ -210,31 +168,8 @@ class GAN(Model):
         return made
 
     def _logits(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.discriminator(self._scaled(inputs))
+        logits: Tensor = self.discriminator(self.scaled(inputs))
         return logits
-
-    def _scaled(self, inputs: Tensor) -> Tensor:
-        low, high = self.pixel_range
-        tiny = torch.finfo(inputs.dtype).tiny  # of examples that are all of one grey
-        scaled: Tensor = 2 * (inputs - low) / (high - low).clamp(min=tiny) - 1
-        return scaled
-
-    @torch.no_grad()
-    def _note_range(self, inputs: Tensor) -> None:
-        low, high = inputs.min(), inputs.max()
-        seen = self.has_seen
-        self.pixel_range[0] = torch.where(seen, torch.minimum(self.pixel_range[0], low), low)
-        self.pixel_range[1] = torch.where(seen, torch.maximum(self.pixel_range[1], high), high)
-        self.has_seen.fill_(True)
-
-
-def halvings(size: tuple[int, ...], depth: int) -> list[Size]:
-    """Return the size of an image, and after each of `depth` halvings, which stop at 2."""
-    rows, columns = size
-    sizes = [(rows, columns)]
-    for _ in range(depth):
-        sizes.append(pooled(sizes[-1]))
-    return sizes
 
 
 def _halving(in_channels: int, out_channels: int, size: Size) -> nn.Conv2d:
@@ -242,7 +177,3 @@ def _halving(in_channels: int, out_channels: int, size: Size) -> nn.Conv2d:
     if pooled(size) == size:
         return nn.Conv2d(in_channels, out_channels, 3, padding=1)
     return nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1)
-
-
-def _normalised(channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.BatchNorm2d(channels, momentum=BATCH_NORM_MOMENTUM), nn.ReLU())

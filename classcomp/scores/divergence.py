@@ -20,7 +20,7 @@ def divergence_columns(evaluation: Evaluation) -> dict[str, float]:
     assert isinstance(model, HasDensity)
     if examples.log_density is None:
         return {}
-    learned = model.log_density(examples.inputs[:NUM_POINTS], evaluation.generator())
+    learned = model.log_density(evaluation.complete[:NUM_POINTS], evaluation.generator())
     kl = divergence(examples.log_density[:NUM_POINTS], learned.cpu().numpy())
     return {"kl_nats": kl.value, "kl_nats_se": kl.standard_error}
 

@@ -41,7 +41,7 @@ def feature_columns(evaluation: Evaluation) -> dict[str, float]:
     320 in none (.9 of it in 8%, .95 in half). Below FEWEST_PER_FEATURE examples of a feature
     neither is told.
     """
-    yard, images = yardstick(evaluation.population), evaluation.examples.inputs
+    yard, images = yardstick(evaluation.population), evaluation.complete
     num = min(NUM_GENERATED, len(images) // 2)
     if not yard.sees_features or num <= NEIGHBOURS:
         return {}

@@ -14,5 +14,5 @@ def latent_plane_columns(evaluation: Evaluation) -> dict[str, float]:
     if plane is None or len(plane) <= 2 * NUM_NEIGHBOURS:
         return {}
     num = len(plane)
-    inputs, labels = evaluation.examples.inputs[:num], evaluation.labels[:num]
+    inputs, labels = evaluation.complete[:num], evaluation.labels[:num]
     return plane_quality(inputs, plane, labels).columns

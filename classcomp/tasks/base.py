@@ -1,7 +1,7 @@
 """What a task is: how a model is scored on examples, smaller is better."""
 
 import math
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from classcomp.draws import Draws, Examples, Presenter
-from classcomp.models.base import Decides, Decodes, Encodes, Model, Reconstructs
+from classcomp.models.base import Decides, Decodes, Encodes, Infers, Model, Reconstructs
 from classcomp.populations import Population
 
 SCORING_BATCH = 2_048
@@ -20,6 +20,8 @@ RECONSTRUCTION_BATCH = 512
 """Smaller: what is reconstructed passes maps of full size twice."""
 NUM_IN_PLANE = 1_000
 """Evaluation examples that a plane of two latents is shown and judged by: the first ones."""
+NUM_SEARCHED = 128
+"""Evaluation examples whose best latents are looked for: the first ones."""
 ROUNDING_OF_TERMS = 1e-3
 """Root mean square of what float16 may cost kept terms, as a share of theirs: twice what it costs
 where it has all its digits."""
@@ -88,23 +90,27 @@ class Evaluation:
         return decide(self.model, self.examples.inputs)
 
     @cached_property
-    def reconstructions(self) -> tuple[Float[Tensor, " batch *shape"], ...]:
-        """What the model gives back, `RECONSTRUCTION_BATCH` examples at once."""
-        assert isinstance(self.model, Reconstructs)
-        batches = self.examples.inputs.split(RECONSTRUCTION_BATCH)
+    def reconstructions(self) -> Float[Tensor, " n *shape"]:
+        """What the model gives back for each example."""
+        model, inputs = self.model, self.examples.inputs
+        assert isinstance(model, Reconstructs)
         with torch.no_grad():
-            return tuple(self.model.reconstruct(batch) for batch in batches)
+            if isinstance(model, Infers):  # latents that take many passes are found once
+                parts = [model.decode(part) for part in self.features.split(RECONSTRUCTION_BATCH)]
+            else:
+                parts = [model.reconstruct(part) for part in inputs.split(RECONSTRUCTION_BATCH)]
+        return torch.cat(parts)
 
     @cached_property
     def reconstruction_errors(self) -> Float[Tensor, " n"]:
-        """Each example's mean squared error over coordinates, in the input's units squared."""
-        return self._errors_against(self.examples.inputs)
+        """`errors_of` the examples, in the input's units squared."""
+        return errors_of(self.examples, lambda part: self.reconstructions[part])
 
     @cached_property
     def restoration_errors(self) -> Float[Tensor, " n"]:
-        """The same of what is given back against the examples' targets."""
+        """Each example's mean squared error against its target over all coordinates."""
         assert self.examples.targets is not None
-        return self._errors_against(self.examples.targets)
+        return squared_errors(self.examples.targets, self.reconstructions)
 
     @cached_property
     def features(self) -> Float[Tensor, "n features"]:
@@ -118,18 +124,23 @@ class Evaluation:
     def plane(self) -> Float[Tensor, "n 2"] | None:
         """The first NUM_IN_PLANE examples by their latents; None unless there are two of these."""
         assert isinstance(self.model, Decodes)
-        with torch.no_grad():
-            points = self.model.features(self.examples.inputs[:NUM_IN_PLANE])
+        if isinstance(self.model, Infers):
+            points = self.features[:NUM_IN_PLANE]
+        else:
+            with torch.no_grad():
+                points = self.model.features(self.examples.inputs[:NUM_IN_PLANE])
         return points if points.shape[1] == 2 else None
+
+    @property
+    def complete(self) -> Float[Tensor, " n *shape"]:
+        """The examples with nothing missing, of which what is given back is to be one."""
+        targets = self.examples.targets
+        return self.examples.inputs if targets is None else targets
 
     @cached_property
     def labels(self) -> Int64[np.ndarray, " n"]:
         """The examples' own, as an array."""
         return self.examples.labels.cpu().numpy()
-
-    def _errors_against(self, wanted: Float[Tensor, " n *shape"]) -> Float[Tensor, " n"]:
-        pairs = zip(wanted.split(RECONSTRUCTION_BATCH), self.reconstructions, strict=True)
-        return torch.cat([squared_errors(batch, given) for batch, given in pairs])
 
     def generator(self) -> torch.Generator:
         """The same draws for every score and every model: a new CPU generator."""
@@ -232,12 +243,36 @@ def decide(
 
 
 @torch.no_grad()
-def reconstruction_errors(
-    model: Reconstructs, inputs: Float[Tensor, " n *shape"]
+def errors_of(
+    examples: Examples, give_back: Callable[[slice], Float[Tensor, " batch *shape"]]
 ) -> Float[Tensor, " n"]:
-    """`squared_errors` of a model's reconstructions; the caller sets eval."""
-    batches = inputs.split(RECONSTRUCTION_BATCH)
-    return torch.cat([squared_errors(batch, model.reconstruct(batch)) for batch in batches])
+    """Each example's mean squared error, of its missing coordinates where some are.
+
+    Args:
+        examples: where coordinates are missing their inputs are nan, and targets are not.
+        give_back: of a few hundred places what the model gives back for them; in eval mode.
+    """
+    found = []
+    for begin in range(0, len(examples.labels), RECONSTRUCTION_BATCH):
+        part = slice(begin, begin + RECONSTRUCTION_BATCH)
+        made, inputs = give_back(part), examples.inputs[part]
+        if not inputs.isnan().any():
+            found.append(squared_errors(inputs, made))
+        else:
+            assert examples.targets is not None, "what is missing is known to who scores"
+            found.append(missing_errors(inputs, examples.targets[part], made))
+    return torch.cat(found)
+
+
+def missing_errors(
+    inputs: Float[Tensor, " batch *shape"],
+    targets: Float[Tensor, " batch *shape"],
+    made: Float[Tensor, " batch *shape"],
+) -> Float[Tensor, " batch"]:
+    """Mean squared error over the coordinates that are nan in the inputs; each example has some."""
+    missing = inputs.isnan()
+    errors = torch.where(missing, made - targets, 0.0).square().flatten(1).sum(dim=1)
+    return errors / missing.flatten(1).sum(dim=1)
 
 
 def squared_errors(

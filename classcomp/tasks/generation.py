@@ -78,7 +78,7 @@ def discrepancy_of(evaluation: Evaluation, num: int) -> Float[np.ndarray, " num"
     assert isinstance(evaluation.model, Generates)
     yard = yardstick(evaluation.population)
     generated = drawn(evaluation.model, num, evaluation.generator())
-    real = evaluation.examples.inputs[:num]
+    real = evaluation.complete[:num]
     return discrepancy_terms(yard.see(generated), yard.see(real), yard)
 
 

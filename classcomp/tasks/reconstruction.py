@@ -3,19 +3,22 @@
 import numpy as np
 
 from classcomp.draws import Draws, Examples
-from classcomp.models.base import Model, Reconstructs
+from classcomp.gappy_draws import GappyDraws
+from classcomp.models.base import Model, Recalls, Reconstructs
 from classcomp.tasks.base import (
     Assessment,
     Evaluation,
     deviation,
+    errors_of,
     kept_terms,
     mean_of,
-    reconstruction_errors,
 )
 
 
 class Reconstruction:
     """How far examples lie from what a model gives back, a coordinate, in squared input units.
+
+    Where pixels are missing, these alone: what is seen could be given back as it is.
 
     Labels play no part. The column `reconstruction_mse` is the same number of whoever
     reconstructs, whatever its task is.
@@ -25,14 +28,22 @@ class Reconstruction:
     unit = "squared input"
     needs: type = Reconstructs
     has_best_rule = False  # no posterior tells a network what to give back
-    draws: type[Draws] = Draws
+    draws: type[Draws] = GappyDraws
     asks_for = "input"
 
     def risk(self, model: Model, examples: Examples) -> float:
-        """Mean squared error over examples and coordinates."""
+        """Mean squared error over examples and coordinates.
+
+        Of a model that keeps something of each example of its sample: of what it keeps, there.
+        """
         assert isinstance(model, Reconstructs)
         model.eval()
-        return float(reconstruction_errors(model, examples.inputs).double().mean())
+        index = examples.index
+        if index is not None and isinstance(model, Recalls):
+            errors = errors_of(examples, lambda part: model.recall(index[part]))
+        else:
+            errors = errors_of(examples, lambda part: model.reconstruct(examples.inputs[part]))
+        return float(errors.double().mean())
 
     def scale(self, examples: Examples) -> float:
         """Mean squared deviation of the examples from their mean, a coordinate.
@@ -42,7 +53,7 @@ class Reconstruction:
         other units a trajectory must settle at the same step. Of one point alone it is 0, and
         nothing settles.
         """
-        return deviation(examples.inputs)
+        return deviation(examples.inputs if examples.targets is None else examples.targets)
 
     def assess(self, evaluation: Evaluation) -> Assessment:
         """Risk and its standard error over examples.

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -97,8 +97,9 @@ class Trainer:
         total = torch.zeros((), device=device)
         norms: list[float] = []
         for step in range(num_steps):
-            batch = examples.part(step * batch_size, (step + 1) * batch_size)
             rate = rate_from + (rate_to - rate_from) * step / num_steps
+            part = examples.part(step * batch_size, (step + 1) * batch_size)
+            batch = replace(part, rate=rate)
             for objective, optimizer in zip(self.objectives, self.optimizers, strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = self.learning_rate * objective.rate * rate

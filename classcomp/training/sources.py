@@ -44,6 +44,11 @@ class Sample:
     targets: Float[Tensor, " n *wanted"] | None = None
     renew: Callable[[int, np.ndarray], tuple[Tensor, Tensor | None]] | None = None
 
+    @property
+    def places(self) -> Int64[Tensor, " n"]:
+        """Of its examples, in their order: what `Batch.index` says of each."""
+        return torch.arange(len(self.labels), device=self.labels.device)
+
     def examples(self, begin: int, num: int) -> Batch:
         """Places [begin, begin + num) of the rounds one after another."""
         size = len(self.labels)

@@ -17,10 +17,14 @@
     samples/real_points  (P, d)  evaluation examples
 
     reconstructions/originals (N', C, H, W)  first examples of each class, reconstructions/labels
-    reconstructions/decoded, drawn           what comes back; of latents that are drawn too
+    reconstructions/decoded, drawn, seen     what comes back; of latents that are drawn too;
+                                             what is shown where pixels are missing, 0 there
     traversals/images    (L, S, C, H, W)     along latents (L,), at values (L, S)
     traversals/plane     (Q, Q, C, H, W)     over two latents, at plane_values (2, Q)
     class_means/images   (M, C, H, W)        the mean latents of classes (M,), decoded
+    interpolations/images (I, C, H, W)       between examples of two classes (2,), by latents
+    altered_latents/images (5, C, H, W)      an example's latents times .5, 1, 1.5; ones; zeros
+    inference/steps, mse (S,)                error after so many steps of a search for latents
     latent_plane/points  (P, 2)  examples by two latents, latent_plane/labels their classes
     layers/kernels       (F, I, h, w)        of the first convolution
     layers/maps          (R, O, H, W)        of each convolution for layers/image, by sizes (R, 3)
@@ -66,6 +70,7 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "reconstructions/originals": ("f", ("E", "C", "H", "W")),
     "reconstructions/decoded": ("f", ("E", "C", "H", "W")),
     "reconstructions/drawn": ("f", ("E", "C", "H", "W")),
+    "reconstructions/seen": ("f", ("E", "C", "H", "W")),
     "reconstructions/labels": ("iu", ("E",)),
     "traversals/images": ("f", ("L", "S", "C", "H", "W")),
     "traversals/latents": ("iu", ("L",)),
@@ -74,6 +79,11 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "traversals/plane_values": ("f", (2, "Q")),
     "class_means/images": ("f", ("M", "C", "H", "W")),
     "class_means/classes": ("iu", ("M",)),
+    "interpolations/images": ("f", ("I", "C", "H", "W")),
+    "interpolations/classes": ("iu", (2,)),
+    "altered_latents/images": ("f", (5, "C", "H", "W")),
+    "inference/steps": ("iu", ("S",)),
+    "inference/mse": ("f", ("S",)),
     "latent_plane/points": ("f", ("P", 2)),
     "latent_plane/labels": ("iu", ("P",)),
     "layers/kernels": ("f", ("F", "I", "h", "w")),

@@ -29,10 +29,13 @@ from study.rendering.feature_spaces import (
     similarity_words,
 )
 from study.rendering.image_sheets import Held, Sheets, draw_sheets, sheet_words
+from study.rendering.inference import draw_searches, search_words, searches
 from study.rendering.latents import (
     ORIGINALS,
+    altered_sheets,
     class_mean_sheets,
     filter_sheets,
+    interpolation_sheets,
     plane_sheets,
     reconstruction_sheets,
     response_sheets,
@@ -231,6 +234,26 @@ KINDS = (
         "decoded means of classes",
         ("class_means/images", "class_means/classes", ORIGINALS),
         class_mean_sheets,
+    ),
+    _sheet_kind(
+        "interpolations",
+        "between two classes",
+        ("interpolations/images", "interpolations/classes", ORIGINALS),
+        interpolation_sheets,
+    ),
+    _sheet_kind(
+        "altered_latents",
+        "altered latents",
+        ("altered_latents/images", ORIGINALS),
+        altered_sheets,
+    ),
+    Kind(
+        name="inference",
+        what="error against steps of inference",
+        needs=("inference/steps", "inference/mse"),
+        info=_of_held(searches),
+        draw=draw_searches,
+        words=search_words,
     ),
     _sheet_kind("filters", "filters", ("layers/kernels",), filter_sheets),
     _sheet_kind(

@@ -14,6 +14,7 @@ from study.rendering.image_sheets import (
 
 ORIGINALS = "reconstructions/originals"
 _FILTERS_IN_ROW = 8
+_ALTERED = ("× .5", "× 1", "× 1.5", "ones", "zeros")
 
 
 def reconstruction_sheets(title: str, held: Held) -> Sheets:
@@ -21,13 +22,16 @@ def reconstruction_sheets(title: str, held: Held) -> Sheets:
     panels = []
     for label, arrays in held.items():
         originals = arrays[ORIGINALS]
-        kinds = {"original": originals, "decoded": arrays["reconstructions/decoded"]}
+        kinds = {"original": originals}
+        if "reconstructions/seen" in arrays:
+            kinds |= {"seen": arrays["reconstructions/seen"]}
+        kinds |= {"decoded": arrays["reconstructions/decoded"]}
         if "reconstructions/drawn" in arrays:
             kinds |= {"drawn": arrays["reconstructions/drawn"]}
         errors = [
             f"{name} {np.square(images - originals).mean():.3g}"
             for name, images in kinds.items()
-            if name != "original"
+            if name in ("decoded", "drawn")
         ]
         images = np.stack(list(kinds.values()))
         sheet = Sheet(
@@ -95,6 +99,31 @@ def class_mean_sheets(title: str, held: Held) -> Sheets:
         scale = greys(images, held, ORIGINALS)
         panels.append(Sheet(label=label, images=images, scale=scale, columns=classes))
     how = "The mean latents of each class's evaluation examples, decoded."
+    return Sheets(title=title, how=how, panels=tuple(panels))
+
+
+def interpolation_sheets(title: str, held: Held) -> Sheets:
+    """Return the way from an example of one class to one of another, a row for each trial."""
+    panels = []
+    for label, arrays in held.items():
+        images = arrays["interpolations/images"][None]
+        first, last = arrays["interpolations/classes"]
+        between = ("",) * (images.shape[1] - 2)
+        columns = (f"class {first}", *between, f"class {last}")
+        scale = greys(images, held, ORIGINALS)
+        panels.append(Sheet(label=label, images=images, scale=scale, columns=columns))
+    how = "Decoded on the line between the latents of the first example of either class."
+    return Sheets(title=title, how=how, panels=tuple(panels))
+
+
+def altered_sheets(title: str, held: Held) -> Sheets:
+    """Return what is decoded from latents that no example has."""
+    panels = []
+    for label, arrays in held.items():
+        images = arrays["altered_latents/images"][None]
+        scale = greys(images, held, ORIGINALS)
+        panels.append(Sheet(label=label, images=images, scale=scale, columns=_ALTERED))
+    how = "The first evaluation example's latents times .5, 1 and 1.5, then all ones and all zeros."
     return Sheets(title=title, how=how, panels=tuple(panels))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from classcomp.distortions import NEUTRAL, distort
+from classcomp.distortions import MISSING, NEUTRAL, distort
 from classcomp.populations import make
 from classcomp.sources import content_of
 from search_spaces import FREE_WIDTH, SPACES, TRAINING_HYPERPARAMETERS, FamilySpace
@@ -210,6 +210,17 @@ class StudySpec(Section):
                     f"precision = {self.precision:g}: must be below {task.most:g}, the largest "
                     f"risk of {task.name} ({family})"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _gaps_are_seen(self) -> "StudySpec":
+        blind = [name for name in self.families if not self.space_of(name).sees_gaps]
+        if any(self.distortions.get(MISSING, ())) and blind:
+            able = ", ".join(name for name, space in SPACES.items() if space.sees_gaps)
+            raise ValueError(
+                f"distortions.{MISSING}: {', '.join(blind)} cannot take images of which pixels are "
+                f"missing; allowed are {able}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -19,7 +19,10 @@ STATUSES = ("done", "stopped", "failed")
 # The severity at which a distortion changes nothing. Repeated from classcomp.distortions, which
 # this side of the wall may not import; a contract test holds the two together.
 NEUTRAL_SEVERITY: Mapping[str, float] = MappingProxyType(
-    {"feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0, **dict.fromkeys(OF_A_SAMPLE, 0.0)}
+    {
+        **{"feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0, "missing_pixels": 0.0},
+        **dict.fromkeys(OF_A_SAMPLE, 0.0),
+    }
 )
 
 # Units that imply a range; see study.analysis.validation. Those of a risk and of a difference of
@@ -123,6 +126,19 @@ METRIC_COLUMNS = (
     Column("mean_scale", "Float64", "input", "of its c: residuals below it count by their squares"),
     Column("code_bits", "Float64", "bits", "an example's codes, by the training codes' prior"),
     Column("code_perplexity", "Float64", COUNT, "exp of the codes' entropy: how many are in use"),
+    Column(
+        "best_latent_mse",
+        "Float64",
+        "squared input",
+        "R(g) = E min_z |x - g(z)|^2 / d, the least that descent found; 128 examples",
+    ),
+    Column(
+        "inference_gap",
+        "Float64",
+        "squared input",
+        "of the latents found, minus best_latent_mse, on the same examples; never below 0",
+    ),
+    Column("inference_gap_se", "Float64", STANDARD_ERROR, "of it, paired by example"),
     Column("knn_accuracy", "Float64", PROBABILITY, "of 15 neighbours in a plane of two latents"),
     Column("trustworthiness", "Float64", PROBABILITY, "of neighbours in that plane"),
     Column("continuity", "Float64", PROBABILITY, "of neighbours of x, in that plane"),

@@ -10,9 +10,12 @@ import pytest
 
 from study.rendering.exhibits import KINDS, REFERENCES, shown_exhibits
 from study.rendering.image_sheets import Sheet, draw_sheets, sheet_words
+from study.rendering.inference import draw_searches, search_words, searches
 from study.rendering.latents import (
+    altered_sheets,
     class_mean_sheets,
     filter_sheets,
+    interpolation_sheets,
     plane_sheets,
     reconstruction_sheets,
     response_sheets,
@@ -96,6 +99,38 @@ def test_means_of_classes_stand_in_one_row() -> None:
     assert panel.columns == ("0", "1")
 
 
+def test_the_way_between_two_classes_says_where_it_begins_and_ends() -> None:
+    arrays = held()
+    (panel,) = interpolation_sheets("a law", {"ae 1": arrays}).panels
+    np.testing.assert_array_equal(panel.images[0], arrays["interpolations/images"])
+    assert panel.columns == ("class 1", *[""] * 8, "class 6")
+
+
+def test_altered_latents_are_named() -> None:
+    arrays = held()
+    (panel,) = altered_sheets("a law", {"ae 1": arrays}).panels
+    np.testing.assert_array_equal(panel.images[0], arrays["altered_latents/images"])
+    assert panel.columns == ("× .5", "× 1", "× 1.5", "ones", "zeros")
+
+
+def test_what_is_seen_stands_between_an_image_and_what_comes_back() -> None:
+    seen = np.zeros((4, 1, 5, 4))
+    arrays = held(**{"reconstructions/seen": seen})
+    (panel,) = reconstruction_sheets("a law", {"ae 1": arrays}).panels
+    assert panel.rows == ("original", "seen", "decoded")
+    np.testing.assert_array_equal(panel.images[1], seen)
+    assert "seen" not in panel.note
+
+
+def test_errors_by_steps_are_drawn_and_said() -> None:
+    info = searches("a law", {"ad 1": held(), "ad 2": held()})
+    words = search_words(info)
+    assert "ad 1: 0.500 after 0, 0.250 after 1 and 0.125 after 2;" in words
+    (axes,) = draw_searches(info).axes
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[0.5, 0.25, 0.125]] * 2
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ad 1", "ad 2"]
+
+
 def test_filters_fill_rows_of_eight() -> None:
     kernels = np.random.default_rng(0).standard_normal((11, 1, 3, 3))
     (panel,) = filter_sheets("a law", {"ae 1": held(**{"layers/kernels": kernels})}).panels
@@ -133,7 +168,7 @@ def test_no_label_is_cut_off(num_classes: int, tmp_path: Path) -> None:
     arrays = held(**{"latent_plane/labels": np.arange(40) % num_classes})
     rows = [make_record(family=f"family_{k}", population="digits") for k in range(3)]
     found = shown_exhibits(rows, {row["trial_id"]: arrays for row in rows})
-    assert len(found) == 7
+    assert len(found) == 10
     for kind, info in found:
         figure = kind.draw(info)
         write_figure(figure, tmp_path / f"{kind.name}.png")
@@ -184,7 +219,8 @@ def test_the_page_shows_the_numbers_of_planes_and_their_pictures(tmp_path: Path)
     assert "PCA 0.25 0.50 0.62" in text
     pictures = {re.sub(r".*\d\d_|\.svg", "", p["src"] or ""): p["alt"] for p in page.pictures}
     sheets = ("reconstructions", "traversals", "plane", "class_means", "filters", "responses")
-    for kind in ("latent_plane", *sheets):
+    of_search = ("interpolations", "altered_latents", "inference")
+    for kind in ("latent_plane", *sheets, *of_search):
         assert "<b>ae 1" in pictures[kind]
     assert "t-SNE k-NN 0.25, T 0.50, C 0.62" in re.sub(r"\s+", " ", pictures["latent_plane"])
     table = pd.read_csv(folder / "latent_planes.csv")

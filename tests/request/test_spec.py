@@ -119,6 +119,34 @@ WRONG = [
     ),
     ("num_train = [64, 64]", "num_train", "no value twice"),
     ("distortions = {label_noise = [0.7]}", "distortions.label_noise", "0.7"),
+    ("distortions = {missing_pixels = [1.0]}", "distortions.missing_pixels", "[0, 1)"),
+    (
+        'distortions = {missing_pixels = [0.0, 0.5]}\nfamilies = ["beta_vae", "vgg", "linear"]',
+        "distortions.missing_pixels: vgg, linear cannot take images of which pixels are missing",
+        "allowed are beta_vae",
+    ),
+    (
+        'families = ["beta_vae"]\ndistortions = {missing_pixels = [0.5]}\n'
+        'populations = [{name = "xor", rendering = "none"}]',
+        "distortions.missing_pixels",
+        "has no pixels",
+    ),
+    (
+        'families = ["variational_auto_decoder"]\n'
+        'hyperparameters = {variational_auto_decoder = {law = "laplace"}}',
+        "hyperparameters.variational_auto_decoder.law",
+        "one of gaussian, exponential, uniform",
+    ),
+    (
+        'families = ["auto_decoder"]\nhyperparameters = {auto_decoder = {inference_steps = 0}}',
+        "hyperparameters.auto_decoder.inference_steps",
+        "an integer of at least 1",
+    ),
+    (
+        'families = ["beta_vae"]\nhyperparameters = {beta_vae = {refining_steps = 0.5}}',
+        "hyperparameters.beta_vae.refining_steps",
+        "an integer of at least 0",
+    ),
     ("distortions = {smudge = [0.1]}", "distortions", "allowed are label_noise"),
     ('populations = [{name = "xorr"}]', "populations.0", "xor"),
     ('populations = [{name = "xor", sigma = -1.0}]', "populations.0", "sigma"),
