@@ -10,7 +10,7 @@ from search_spaces.training import TRAINING
 SPACE: dict[str, Domain] = TRAINING
 DEFAULTS: dict[str, Value] = defaults_of(SPACE) | {
     "latent_dim": 128,
-    "latent_rate": 0.05,
-    "latent_decay": 1.0,
-    "inference_steps": 50,
+    "latent_rate": 0.1,
+    "latent_decay": 4.0,
+    "inference_steps": 100,
 }

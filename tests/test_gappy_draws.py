@@ -116,12 +116,15 @@ def test_families_say_alike_whether_they_see_gaps():
 
 @pytest.mark.parametrize("family", SEEING)
 def test_what_is_missing_teaches_nothing_and_is_found_all_the_same(family):
-    """Whatever is in the targets, the network is the same; it errs less than the mean image."""
+    """Whatever is in the targets, the network is the same; it errs less than the mean image.
+
+    Of 900 images: of 256 an auto-decoder does not.
+    """
     own = {**SPACES[family].defaults, **QUICK[family], "batch_size": 32}
     own["learning_rate"] = 0.01
-    asked = {**DIGITS, "family": family, "hyperparameters": own, "num_train": 256, "budget": 20}
+    asked = {**DIGITS, "family": family, "hyperparameters": own, "num_train": 900, "budget": 8}
     trials = [
-        experiment_of(**asked, most=20, distortion="missing_pixels", severity=0.5) for _ in range(2)
+        experiment_of(**asked, most=8, distortion="missing_pixels", severity=0.5) for _ in range(2)
     ]
     source = trials[1].design.source
     assert source.inputs.isnan().double().mean().item() == pytest.approx(0.5)

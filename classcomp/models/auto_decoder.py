@@ -19,7 +19,7 @@ class Config(FittedConfig):
         ValueError: a value is out of range.
     """
 
-    latent_decay: float = 1.0
+    latent_decay: float = 4.0
 
     def __post_init__(self) -> None:
         FittedConfig.__post_init__(self)

@@ -36,7 +36,7 @@ class Config(CoderConfig):
 
     beta: float = 1.0
     refining_steps: int = 0
-    latent_rate: float = 0.05
+    latent_rate: float = 0.1
 
     def __post_init__(self) -> None:
         CoderConfig.__post_init__(self)

@@ -45,8 +45,8 @@ class FittedConfig(ImageConfig):
     """
 
     latent_dim: int = 128
-    latent_rate: float = 0.05
-    inference_steps: int = 50
+    latent_rate: float = 0.1
+    inference_steps: int = 100
 
     def __post_init__(self) -> None:
         ImageConfig.__post_init__(self)

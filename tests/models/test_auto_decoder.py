@@ -132,6 +132,20 @@ class FittedContract(ReconstructionContract):
             moves.append(model.rows - before)
         torch.testing.assert_close(moves[1], 0.25 * moves[0], rtol=1e-3, atol=1e-6)
 
+    def test_a_search_begins_at_the_nearest_that_is_known(self):
+        inputs, labels = random_batch(12, SHAPE, 3)
+        model = self.make(2, SHAPE, 3).train()
+        model.prepare(inputs)
+        model.loss(batch_of(inputs, labels).part(0, 8), generator(0))  # four stay unknown
+        model.eval()
+        gaps = inputs.masked_fill(torch.rand(inputs.shape, generator=generator(8)) < 0.5, math.nan)
+        with torch.no_grad():
+            shown = model.recall(torch.arange(8))
+            for seen in (inputs, gaps):
+                distances = (seen[:, None] - shown[None]).square().nansum(dim=(2, 3, 4))
+                expected = model.rows[distances.argmin(dim=1)]
+                assert torch.equal(model.nearest(seen), expected)
+
     def test_what_is_recalled_is_decoded_from_the_table(self):
         inputs, labels = random_batch(12, SHAPE, 3)
         model = self.make(2, SHAPE, 3).train()
@@ -210,7 +224,7 @@ def test_latents_of_a_linear_decoder_are_those_of_the_largest_posterior(weight):
 
 
 def test_of_half_the_pixels_they_are_those_of_the_rows_that_are_seen():
-    model = with_plane("auto_decoder")
+    model = with_plane("auto_decoder", latent_decay=1.0)
     inputs = torch.randn(6, *SHAPE, generator=generator(4))
     hidden = torch.rand(64, generator=generator(5)) < 0.5
     with torch.no_grad():

@@ -126,7 +126,7 @@ def test_the_corners_of_a_space_can_be_built(family):
         build_one(family, values)
 
 
-OPTIONAL = {"grid": 4}
+OPTIONAL = {"grid": 4, "latent_rate": 0.1}
 """What has no default in a space, where a trial's identity would name it."""
 
 
