@@ -25,22 +25,25 @@ def test_before_anything_is_counted_every_code_takes_log2_k():
 
 
 def test_bits_by_hand():
-    """Maps of one row and then of one column: in both the code before is the one before."""
+    """One row and one column: either has one neighbour. By Bayes' rule, half a count everywhere."""
     maps = [[0, 0, 1], [0, 1, 1], [0, 0, 0]]
     for size in ((1, 3), (3, 1)):
         found = prior_of(2, size, maps)(torch.tensor([[0, 1, 0]]))
-        first = 4 / 5  # three zeros of three, and one of each
-        second = (2 + 2 * 2 / 5) / (5 + 2)  # after 0 come 0, 0, 0, 1, 1
-        third = (0 + 2 * 2 / 5) / (1 + 2)  # after 1 came 1
+        # Before a 0 were 0, 0, 0 and no 1; before a 1 were 0, 0 and 1.
+        zero, one = {0: 3.5 / 4, 1: 0.5 / 4}, {0: 2.5 / 4, 1: 1.5 / 4}
+        first = 3.5 / 4
+        second = 1.5 * one[0] / (1.5 * one[0] + 2.5 * zero[0])  # at this place 1 once, 0 twice
+        third = 1.5 * zero[1] / (1.5 * zero[1] + 2.5 * one[1])
         assert found.item() == pytest.approx(-math.log2(first * second * third))
 
 
-def test_the_code_before_a_row_s_first_is_above_it():
-    maps = torch.tensor([[0, 2, 1, 2]])
-    prior = prior_of(3, (2, 2), maps)
-    expected = torch.zeros(3, 3, dtype=torch.int64)
-    expected[0, 2] = expected[0, 1] = expected[1, 2] = 1
-    assert torch.equal(prior.pairs, expected)
+def test_neighbours_are_counted_across_and_down():
+    prior = prior_of(3, (2, 2), torch.tensor([[0, 2, 1, 2]]))
+    across, down = (torch.zeros(3, 3, dtype=torch.int64) for _ in range(2))
+    across[0, 2] = across[1, 2] = 1
+    down[0, 1] = down[2, 2] = 1
+    assert torch.equal(prior.across, across)
+    assert torch.equal(prior.down, down)
 
 
 def test_all_maps_together_have_probability_one():
@@ -54,10 +57,10 @@ def test_batches_are_counted_together():
     maps = torch.randint(5, (30, 6), generator=generator(0))
     whole, parts = prior_of(5, (2, 3), maps), prior_of(5, (2, 3), maps[:11])
     parts.count(maps[11:])
-    assert torch.equal(whole.singles, parts.singles)
-    assert torch.equal(whole.pairs, parts.pairs)
+    for name, counts in whole.state_dict().items():
+        assert torch.equal(counts, parts.state_dict()[name]), name
     assert whole.singles.sum(dim=1).tolist() == [30] * 6
-    assert whole.pairs.sum() == 30 * 5
+    assert (whole.across.sum(), whole.down.sum()) == (30 * 4, 30 * 3)
 
 
 def test_samples_are_of_the_law_that_bits_are_of():
@@ -73,24 +76,23 @@ def test_samples_are_of_the_law_that_bits_are_of():
     assert torch.equal(drawn, prior.sample(num, generator(1)))
 
 
-def test_of_a_source_with_a_memory_it_reaches_the_entropy():
-    """Rows of a chain that stays with probability .9: places alone know nothing of it."""
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_of_a_source_with_a_memory_it_reaches_the_entropy(is_turned):
+    """Rows, or columns, are chains that stay with probability .9: places know nothing of it."""
     rng = np.random.default_rng(0)
 
     def maps(num):
-        found = np.zeros((num, 24), dtype=np.int64)
-        found[:, 0] = rng.integers(4, size=num)
-        for i in range(1, 24):
-            before = found[:, i - 1] if i % 6 else found[:, i - 6]
-            found[:, i] = np.where(rng.random(num) < 0.9, before, rng.integers(4, size=num))
-        return found
+        found = rng.integers(4, size=(num, 4, 6))
+        stays = rng.random((num, 4, 6)) < 0.9
+        for i in range(1, 6):
+            found[:, :, i] = np.where(stays[:, :, i], found[:, :, i - 1], found[:, :, i])
+        found = found.transpose(0, 2, 1) if is_turned else found
+        return torch.from_numpy(found.reshape(num, 24))
 
     stay, leave = 0.9 + 0.1 / 4, 0.1 / 4
     rate = -stay * math.log2(stay) - 3 * leave * math.log2(leave)
-    entropy = 2 + 23 * rate
-    prior = prior_of(4, (4, 6), maps(4_000))
-    bits = prior(torch.from_numpy(maps(4_000)))
-    assert bits.mean().item() == pytest.approx(
-        entropy, abs=4 * bits.std().item() / math.sqrt(4_000)
-    )
-    assert entropy < 0.4 * 24 * 2  # what each place by itself takes
+    entropy = 4 * (2 + 5 * rate)
+    bits = prior_of(4, (6, 4) if is_turned else (4, 6), maps(4_000))(maps(4_000))
+    error = bits.std().item() / math.sqrt(4_000)
+    assert bits.mean().item() == pytest.approx(entropy, abs=4 * error)
+    assert entropy + 4 * error < 0.6 * 24 * 2  # of what each place by itself takes

@@ -13,7 +13,15 @@ from classcomp.models.robust_vae import ADAPTIVE, ALPHA_ENDS, LOSSES, AdaptiveLo
 from classcomp.populations import make as make_population
 from classcomp.scores.reconstruction import loss_shape_columns
 from classcomp.tasks import Evaluation
-from classcomp.testing import ReconstructionContract, batch_of, fit, generator, make, random_batch
+from classcomp.testing import (
+    IMAGE_GRID,
+    ReconstructionContract,
+    batch_of,
+    fit,
+    generator,
+    make,
+    random_batch,
+)
 from search_spaces.family import ROBUST_LOSSES
 
 SHAPE = (1, 8, 8)
@@ -46,6 +54,7 @@ class TestAdaptive(ReconstructionContract):
 
     family = "robust_vae"
     hyperparameters: ClassVar = {"loss": ADAPTIVE}
+    grid = IMAGE_GRID[:2]
 
     def learning_hyperparameters(self):
         return {"scale": 1.0, "beta": 0.1}
@@ -177,6 +186,7 @@ def test_adaptive_learns_which_pixels_have_outliers_and_how_large_errors_are():
     assert scales[1].mean().item() == pytest.approx(0.05 * math.sqrt(0.5), rel=0.1)
 
 
+@pytest.mark.slow
 def test_robust_losses_keep_what_outliers_take_from_l2():
     """One image in five lies on another plane, four times as far: which plane is learned?"""
     plane = torch.randn(2, 64, generator=generator(5))

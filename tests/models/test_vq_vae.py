@@ -120,12 +120,12 @@ def test_the_prior_is_the_training_sample_s():
 def test_more_codes_cost_more_bits_and_leave_less_error():
     """On images of a few patches, of which 16 codes can name all."""
     patches = torch.randn(16, 1, 2, 2, generator=generator(5))
-    chosen = torch.randint(16, (256, 4, 4), generator=generator(6))
-    inputs = patches[chosen].permute(0, 3, 1, 4, 2, 5).reshape(256, 1, 8, 8)
+    chosen = torch.randint(16, (128, 4, 4), generator=generator(6))
+    inputs = patches[chosen].permute(0, 3, 1, 4, 2, 5).reshape(128, 1, 8, 8)
     found = []
     for codes in (2, 4, 32):
-        model = make("vq_vae", 1, SHAPE, 2, codes=codes, width=16)
-        fit(model, inputs, torch.arange(256) % 2, steps=150)
+        model = make("vq_vae", 1, SHAPE, 2, codes=codes, width=12)
+        fit(model, inputs, torch.arange(128) % 2, steps=150)
         with torch.no_grad():
             error = (model.eval().reconstruct(inputs) - inputs).square().mean().item()
             bits = model.code_bits(model.codes(inputs)).mean().item()

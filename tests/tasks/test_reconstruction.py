@@ -24,7 +24,7 @@ IMAGES: dict[str, Any] = {
 }
 POPULATIONS = pytest.mark.parametrize("population", [DIGITS, IMAGES], ids=["digits", "images"])
 FAMILIES = pytest.mark.parametrize(
-    "family", ["autoencoder", "linear_autoencoder", "beta_vae", "robust_vae", "vq_vae"]
+    "family", ["autoencoder", "linear_autoencoder", "beta_vae", "vq_vae"]
 )
 
 
