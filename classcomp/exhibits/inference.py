@@ -4,9 +4,8 @@ import numpy as np
 
 from classcomp.draws import Examples
 from classcomp.models.base import Infers
-from classcomp.scores.inference import NUM_SEARCHED
 from classcomp.tasks import Evaluation
-from classcomp.tasks.base import errors_of
+from classcomp.tasks.base import NUM_SEARCHED, errors_of
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
 

@@ -177,7 +177,8 @@ class FittedLatents(RangedImages):
         seen = (~inputs.isnan()).flatten(1).to(shown)
         # |x - y|^2 over what is seen, less |x|^2
         distances = seen @ shown.square().T - 2 * inputs.nan_to_num().flatten(1) @ shown.T
-        return known[distances.argmin(dim=1)]
+        nearest: Tensor = known[distances.argmin(dim=1)]
+        return nearest
 
     def terms(
         self,

@@ -7,10 +7,8 @@ from torch import Tensor
 from classcomp.models.base import Decodes, Infers
 from classcomp.models.inference import lowered
 from classcomp.tasks import Evaluation
-from classcomp.tasks.base import mean_of, squared_errors
+from classcomp.tasks.base import NUM_SEARCHED, mean_of, squared_errors
 
-NUM_SEARCHED = 128
-"""Evaluation examples whose best latents are looked for: the first ones."""
 TIMES_THE_STEPS = 10
 """As many steps, from each start, as latents are found in."""
 

@@ -20,6 +20,8 @@ RECONSTRUCTION_BATCH = 512
 """Smaller: what is reconstructed passes maps of full size twice."""
 NUM_IN_PLANE = 1_000
 """Evaluation examples that a plane of two latents is shown and judged by: the first ones."""
+NUM_SEARCHED = 128
+"""Evaluation examples whose best latents are looked for: the first ones."""
 ROUNDING_OF_TERMS = 1e-3
 """Root mean square of what float16 may cost kept terms, as a share of theirs: twice what it costs
 where it has all its digits."""

@@ -13,8 +13,8 @@ from classcomp.exhibits.inference import STEPS
 from classcomp.experiment import Experiment
 from classcomp.populations import make as make_population
 from classcomp.scores import score_columns
-from classcomp.scores.inference import NUM_SEARCHED
 from classcomp.tasks import Evaluation
+from classcomp.tasks.base import NUM_SEARCHED
 from search_spaces import SPACES
 from tests.small_trial import experiment_of, finish
 
