@@ -16,7 +16,7 @@ from tests.small_trial import experiment_of, finish
 CPU = torch.device("cpu")
 DIGITS = {"population_name": "digits", "population_parameters": {}}
 SEEING = [family for family, space in SPACES.items() if space.sees_gaps]
-SEARCH = {"latent_dim": 8, "inference_steps": 10, "latent_rate": 0.2}
+SEARCH = {"latent_dim": 8, "inference_steps": 10, "width": 16}
 QUICK = {
     "auto_decoder": SEARCH,
     "variational_auto_decoder": {**SEARCH, "beta": 0.1},
@@ -119,9 +119,17 @@ def test_what_is_missing_teaches_nothing_and_is_found_all_the_same(family):
     """Whatever is in the targets, the network is the same; it errs less than the mean image."""
     own = {**SPACES[family].defaults, **QUICK[family], "batch_size": 32}
     own["learning_rate"] = 0.01
-    asked = {**DIGITS, "family": family, "hyperparameters": own, "num_train": 256, "budget": 20}
+    asked = {
+        **DIGITS,
+        "family": family,
+        "hyperparameters": own,
+        "num_train": 256,
+        "budget": 20,
+        "depth": 2,
+    }
     trials = [
-        experiment_of(**asked, most=20, distortion="missing_pixels", severity=0.5) for _ in range(2)
+        experiment_of(**asked, budget=20, most=20, distortion="missing_pixels", severity=0.5)
+        for _ in range(2)
     ]
     source = trials[1].design.source
     assert source.inputs.isnan().double().mean().item() == pytest.approx(0.5)

@@ -256,7 +256,8 @@ class FittedLatents(RangedImages):
         return per_nat
 
     def _noise(self, num: int, generator: torch.Generator) -> Tensor:
-        return self.law.noise(num, self.latent_dim, generator).to(self.start)
+        noise: Tensor = self.law.noise(num, self.latent_dim, generator)
+        return noise.to(self.start)
 
     def _of_law(self, rows: Tensor) -> Float[Tensor, "batch numbers latents"]:
         return rows.unflatten(1, (self.law.num, self.latent_dim))
