@@ -16,7 +16,7 @@ from tests.small_trial import experiment_of, finish
 CPU = torch.device("cpu")
 DIGITS = {"population_name": "digits", "population_parameters": {}}
 SEEING = [family for family, space in SPACES.items() if space.sees_gaps]
-SEARCH = {"latent_dim": 8, "inference_steps": 10, "latent_rate": 0.2}
+SEARCH = {"latent_dim": 8, "inference_steps": 10, "width": 16}
 QUICK = {
     "auto_decoder": SEARCH,
     "variational_auto_decoder": {**SEARCH, "beta": 0.1},

@@ -177,7 +177,8 @@ class FittedLatents(RangedImages):
         seen = (~inputs.isnan()).flatten(1).to(shown)
         # |x - y|^2 over what is seen, less |x|^2
         distances = seen @ shown.square().T - 2 * inputs.nan_to_num().flatten(1) @ shown.T
-        return known[distances.argmin(dim=1)]
+        nearest: Tensor = known[distances.argmin(dim=1)]
+        return nearest
 
     def terms(
         self,
@@ -255,7 +256,8 @@ class FittedLatents(RangedImages):
         return per_nat
 
     def _noise(self, num: int, generator: torch.Generator) -> Tensor:
-        return self.law.noise(num, self.latent_dim, generator).to(self.start)
+        noise: Tensor = self.law.noise(num, self.latent_dim, generator)
+        return noise.to(self.start)
 
     def _of_law(self, rows: Tensor) -> Float[Tensor, "batch numbers latents"]:
         numbers: Tensor = rows.unflatten(1, (self.law.num, self.latent_dim))
