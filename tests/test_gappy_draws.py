@@ -128,8 +128,7 @@ def test_what_is_missing_teaches_nothing_and_is_found_all_the_same(family):
         "depth": 2,
     }
     trials = [
-        experiment_of(**asked, budget=20, most=20, distortion="missing_pixels", severity=0.5)
-        for _ in range(2)
+        experiment_of(**asked, most=20, distortion="missing_pixels", severity=0.5) for _ in range(2)
     ]
     source = trials[1].design.source
     assert source.inputs.isnan().double().mean().item() == pytest.approx(0.5)

@@ -260,7 +260,8 @@ class FittedLatents(RangedImages):
         return noise.to(self.start)
 
     def _of_law(self, rows: Tensor) -> Float[Tensor, "batch numbers latents"]:
-        return rows.unflatten(1, (self.law.num, self.latent_dim))
+        parameters: Tensor = rows.unflatten(1, (self.law.num, self.latent_dim))
+        return parameters
 
     def _means(self, rows: Tensor) -> Float[Tensor, "batch latents"]:
         means: Tensor = self.law.mean(self._of_law(rows))
