@@ -260,13 +260,8 @@ class FittedLatents(RangedImages):
         return noise.to(self.start)
 
     def _of_law(self, rows: Tensor) -> Float[Tensor, "batch numbers latents"]:
-<<<<<<< HEAD
-        numbers: Tensor = rows.unflatten(1, (self.law.num, self.latent_dim))
-        return numbers
-=======
         parameters: Tensor = rows.unflatten(1, (self.law.num, self.latent_dim))
         return parameters
->>>>>>> autodecoder
 
     def _means(self, rows: Tensor) -> Float[Tensor, "batch latents"]:
         means: Tensor = self.law.mean(self._of_law(rows))
