@@ -230,7 +230,8 @@ class NamedClusters(Head):
 
     def predict(self, features: Float64[np.ndarray, "n features"]) -> Int64[np.ndarray, " n"]:
         """Return the class assigned to each example's cluster."""
-        return self.assigned[self.clusters.predict(features)]
+        found: np.ndarray = self.assigned[self.clusters.predict(features)]
+        return found
 
     def predict_proba(
         self, features: Float64[np.ndarray, "n features"]

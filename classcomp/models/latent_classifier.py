@@ -24,6 +24,7 @@ from classcomp.models.fine_tuning import ALL, HEAD, FineTuned, check_trainable
 from classcomp.models.heads import HEADS, Head
 from classcomp.models.initialisation import DenseReLU, initialise_layers
 from classcomp.models.on_features import OnFeatures
+from classcomp.models.vector_quantiser import VectorQuantiser
 
 Learner = autoencoder.Autoencoder | beta_vae.BetaVAE | vq_vae.VQVAE
 """Has `features`, which are latents, `latent_dim` and `training_latents`."""
@@ -194,6 +195,7 @@ class LatentClassifier(FineTuned, OnFeatures):
 
     takes: ClassVar[str] = "images"
     classifier: nn.Module | None
+    is_rule: bool = False
 
     def __init__(self, config: Config, width: float) -> None:
         super().__init__()
@@ -256,6 +258,8 @@ class LatentClassifier(FineTuned, OnFeatures):
         assert self.classifier is not None, "what is fitted has no logits in training"
         if self.training and self.flips:
             inputs = turned_at_random(inputs, generator)
+        if self.is_rule:
+            return self(inputs)
         with self._gradients():
             latents = self._scaffold[0].training_latents(inputs, generator)
         logits: Tensor = self.classifier(latents)
@@ -263,13 +267,11 @@ class LatentClassifier(FineTuned, OnFeatures):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return the mean cross-entropy, in nats, and the penalties on this network's weights."""
-        found: Tensor = super().loss(batch, generator) + weight_penalty(
-            self, l1=self.l1, l2=self.l2
-        )
-        return found
+        found: Tensor = super().loss(batch, generator)
+        return found + weight_penalty(self, l1=self.l1, l2=self.l2)
 
     def rule_of_class(self, generator: torch.Generator) -> Classifier:
-        """Return this network with nothing frozen, nothing dropped.
+        """Return this network with nothing frozen, dropped or drawn, and codes that are parameters.
 
         A linear layer takes the place of a head that is fitted, as in `vae_svm`.
         """
@@ -278,9 +280,12 @@ class LatentClassifier(FineTuned, OnFeatures):
             self.classifier = nn.Linear(self._scaffold[0].latent_dim, self.num_classes)
             initialise_layers(self.classifier, generator)
             self.classifier.to(next(self.parameters()).device)
+        self.is_rule = True
         for layer in self.modules():
             if isinstance(layer, ConvolutionalEncoder):
                 layer.dropout = 0.0
+            elif isinstance(layer, VectorQuantiser):
+                layer.free()
         return super().rule_of_class(generator)
 
     def pass_through(self, inputs: Float[Tensor, "batch channels height width"]) -> None:

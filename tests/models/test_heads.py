@@ -13,7 +13,7 @@ def sample(num=240, dims=3, classes=3, seed=0):
     """Return classes whose means, variances and shares differ."""
     rng = np.random.default_rng(seed)
     labels = np.minimum(rng.integers(0, classes + 1, num), classes - 1)
-    turns = rng.standard_normal((classes, dims, dims))
+    turns = np.eye(dims) + 0.3 * rng.standard_normal((classes, dims, dims))
     points = rng.standard_normal((num, 1, dims)) @ turns[labels]
     return points[:, 0] + 1.5 * labels[:, None], labels
 

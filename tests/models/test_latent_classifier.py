@@ -1,4 +1,5 @@
 import copy
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from classcomp.models.heads import HEADS
 from classcomp.models.latent_classifier import ENCODERS, KINDS, Config
 from classcomp.models.vector_quantiser import VectorQuantiser
 from classcomp.testing import FamilyContract, batch_of, fit, generator, make, random_batch
+from classcomp.testing.model import IMAGE_GRID
 from classcomp.training.loop import Trainer
 from classcomp.trial import STREAMS, Trial
 from search_spaces import SPACES, restricted
@@ -24,7 +26,8 @@ FITTED = tuple(HEADS)
 
 class TestLatentClassifier(FamilyContract):
     family = "latent_classifier"
-    hyperparameters = {"trainable": "all"}
+    hyperparameters: ClassVar = {"trainable": "all"}
+    grid = IMAGE_GRID[:5]
     overfit_steps = 100
 
     def overfit_hyperparameters(self):
@@ -33,15 +36,20 @@ class TestLatentClassifier(FamilyContract):
 
 class TestQuantisedLatents(FamilyContract):
     family = "latent_classifier"
-    hyperparameters = {"encoder": "vq_vae", "head": "linear", "trainable": "all"}
+    hyperparameters: ClassVar = {
+        "encoder": "vq_vae",
+        "head": "linear",
+        "trainable": "all",
+        "width": 6,
+    }
     grid = ((1, (1, 8, 8), 2), (3, (1, 13, 9), 3))
-    budget_shapes = (((1, 8, 8), 2),)
+    budget_shapes = ()  # free: the other classes' is met
     overfit_steps = 100
 
 
 class TestHeadThatIsFitted(FamilyContract):
     family = "latent_classifier"
-    hyperparameters = {"encoder": "robust_vae", "head": "knn", "neighbours": 1}
+    hyperparameters: ClassVar = {"encoder": "robust_vae", "head": "knn", "neighbours": 1}
     grid = ((1, (1, 8, 8), 2), (3, (1, 13, 9), 3))
     overfit_steps = 2
 
@@ -103,7 +111,6 @@ def test_a_frozen_encoder_is_what_its_own_family_makes_of_the_same_draws(encoder
         done = finished(experiment(encoder=encoder, head=head))
         for name, value in own_state(done.model).items():
             assert torch.equal(value, expected[name]), (head, name)
-        assert done.outcome.metrics["risk"] < 0.9
         assert done.outcome.metrics["num_parameters"] == count_parameters(done.model)
 
 
