@@ -31,7 +31,7 @@ class TestLatentClassifier(FamilyContract):
     overfit_steps = 100
 
     def overfit_hyperparameters(self):
-        return {"latent_dim": 32, "beta": 0.0}
+        return {"latent_dim": 32, "beta": 0.0, "width": 8}
 
 
 class TestQuantisedLatents(FamilyContract):
@@ -44,7 +44,7 @@ class TestQuantisedLatents(FamilyContract):
     }
     grid = ((1, (1, 8, 8), 2), (3, (1, 13, 9), 3))
     budget_shapes = ()  # free: the other classes' is met
-    overfit_steps = 100
+    overfit_steps = 60
 
 
 class TestHeadThatIsFitted(FamilyContract):
@@ -58,10 +58,10 @@ def small(**hyperparameters):
     return make("latent_classifier", 2, SHAPE, 3, width=4, **hyperparameters)
 
 
-def experiment(family="latent_classifier", **asked):
+def experiment(family="latent_classifier", role="measure", **asked):
     trial = Trial(
         **{
-            "role": "measure",
+            "role": role,
             "family": family,
             "depth": 1,
             "population_name": "digits",
@@ -137,6 +137,17 @@ def test_phases_are_the_encoder_s_training_and_one_fit():
     ]
     kinds = [p.kind for p in experiment(head="linear").design.phases]
     assert kinds[:2] == ["pretrain", "budget"]
+
+
+@pytest.mark.parametrize("role", ["limit", "ideal", "search"])
+def test_every_role_that_trains_ends_with_the_fit(role):
+    running = experiment(role=role, head="kmeans")
+    first, last = running.design.phases
+    assert (first.stage, first.num_steps) == (0, 4 if role == "limit" else 12)
+    assert (last.kind, last.stage) == ("fit", 1)
+    outcome = finished(running).outcome
+    found = outcome.curves[-1].validation_risk if role == "search" else outcome.metrics["risk"]
+    assert 0 < found < 1
 
 
 def test_a_trial_that_was_interrupted_ends_as_it_would_have():
