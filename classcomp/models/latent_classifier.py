@@ -258,10 +258,12 @@ class LatentClassifier(FineTuned, OnFeatures):
         assert self.classifier is not None, "what is fitted has no logits in training"
         if self.training and self.flips:
             inputs = turned_at_random(inputs, generator)
-        if self.is_rule:
-            return self(inputs)
         with self._gradients():
-            latents = self._scaffold[0].training_latents(inputs, generator)
+            latents = (
+                self.features(inputs)
+                if self.is_rule
+                else self._scaffold[0].training_latents(inputs, generator)
+            )
         logits: Tensor = self.classifier(latents)
         return logits
 

@@ -49,9 +49,8 @@ class OnFeatures(Classifier):
         """
         if self.head is None:
             return super().predict(inputs)
-        return torch.from_numpy(self._fitted(self.head).predict(self._points(inputs))).to(
-            inputs.device
-        )
+        decided = self._fitted(self.head).predict(self._points(inputs))
+        return torch.from_numpy(decided).to(inputs.device)
 
     def predict_proba(
         self, inputs: Float[Tensor, " batch *shape"]
@@ -70,11 +69,9 @@ class OnFeatures(Classifier):
         self, inputs: Float[Tensor, " batch *shape"]
     ) -> tuple[Int64[Tensor, " batch"], Float32[Tensor, "batch classes"]]:
         """Return `predict` and `predict_proba`; a head may not decide for the likeliest class."""
-        return (
-            super().decide(inputs)
-            if self.head is None
-            else (self.predict(inputs), self.predict_proba(inputs))
-        )
+        if self.head is None:
+            return super().decide(inputs)
+        return self.predict(inputs), self.predict_proba(inputs)
 
     def head_sample(
         self,
