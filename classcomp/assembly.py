@@ -84,9 +84,14 @@ def assembled(
         corruption=corruption_of(trial.distortion, trial.severity),
         missing=missing,
     )
-    names = TRAINING_HYPERPARAMETERS if model.objectives() else ()
+    trained = [bool(stage.objectives()) for stage in stages]
+    names = TRAINING_HYPERPARAMETERS if any(trained) else ()
     optimizer = {name: trial.hyperparameters[name] for name in names}
-    training = Training(num_stages=len(stages), batch_size=optimizer.pop("batch_size", None))
+    training = Training(
+        num_stages=len(stages),
+        batch_size=optimizer.pop("batch_size", None),
+        ends_fitted=not trained[-1],
+    )
     plan = design(trial, draws, training)
     if isinstance(plan.source, Sample):
         for stage in stages:

@@ -64,10 +64,12 @@ class Training:
     Attributes:
         num_stages: of the model.
         batch_size: of its optimizers; None for a family that is fitted, not trained.
+        ends_fitted: whether the last stage is fitted, once, after those that are trained.
     """
 
     num_stages: int
     batch_size: int | None
+    ends_fitted: bool = False
 
 
 @lru_cache(maxsize=16)
@@ -141,7 +143,7 @@ def _trained_on(
     phases: tuple[Phase, ...] = (_fit(num),)
     if training.batch_size is not None:
         schedule = schedule_of(replace(trial, num_train=num), training.batch_size)
-        phases = trained_phases(training.num_stages, schedule)
+        phases = _closed(trained_phases(training.num_stages, schedule), training, num)
     source = Sample(
         inputs=sample.inputs,
         labels=sample.labels,
@@ -226,7 +228,9 @@ def _ideal(trial: Trial, draws: Draws, training: Training) -> Design:
     steps = schedule_of(replace(trial, most=trial.budget), training.batch_size)
     num = steps.budget_steps * steps.batch_size
     plan = _streamed(trial, draws, training, num_examples=num, noisy=True, is_soft=False)
-    return replace(plan, phases=trained_phases(training.num_stages, steps))
+    phases = trained_phases(training.num_stages, steps)
+    num_head = len(plan.head_examples.labels)
+    return replace(plan, phases=_closed(phases, training, num_head))
 
 
 def _streamed(
@@ -268,7 +272,11 @@ def _streamed(
     phases = (
         (_fit(num_head),)
         if training.batch_size is None
-        else stream_phases(training.num_stages, num_examples, training.batch_size)
+        else _closed(
+            stream_phases(training.num_stages, num_examples, training.batch_size),
+            training,
+            min(num_examples, num_head),
+        )
     )
     return Design(
         source=source,
@@ -285,8 +293,16 @@ def _streamed(
     )
 
 
-def _fit(num_examples: int) -> Phase:
-    return Phase(kind="fit", num_steps=1, pass_steps=1, batch_size=num_examples)
+def _fit(num_examples: int, stage: int = 0) -> Phase:
+    return Phase(kind="fit", stage=stage, num_steps=1, pass_steps=1, batch_size=num_examples)
+
+
+def _closed(phases: tuple[Phase, ...], training: Training, num_examples: int) -> tuple[Phase, ...]:
+    """The phases of training, a last stage that is fitted getting one fit in place of its own."""
+    if not training.ends_fitted:
+        return phases
+    last = training.num_stages - 1
+    return (*(phase for phase in phases if phase.stage < last), _fit(num_examples, last))
 
 
 DESIGNS: dict[str, Callable[[Trial, Draws, Training], Design]] = {

@@ -1,5 +1,6 @@
 """Hyperparameters of every family as pure data: what may be searched, and the defaults."""
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +12,7 @@ from search_spaces import (
     denoising_autoencoder,
     gan,
     gaussian_generator,
+    latent_classifier,
     linear,
     linear_autoencoder,
     linear_denoiser,
@@ -81,6 +83,16 @@ def _family(
     )
 
 
+def _of_parts(module: ModuleType, *, takes: str) -> FamilySpace:
+    """A family whose hyperparameters are those of the parts that its defaults choose."""
+    plain = _family(module, takes=takes, teaches=False)
+    words = {key: Words(words=tuple(parts)) for key, parts in module.PARTS.items()}
+    space = replace(plain, limits={**plain.limits, **words}, parts=module.PARTS)
+    for key in words:
+        space = space.with_part(key, (module.DEFAULTS[key],))
+    return space
+
+
 _IN_TRAINING = ("dropout", "flips", "rotation")
 _RESNET18: dict[str, Any] = {
     "takes": "images",
@@ -137,6 +149,7 @@ SPACES: dict[str, FamilySpace] = {
         teaches=False,
         trainable=("all", "head"),
     ),
+    "latent_classifier": _of_parts(latent_classifier, takes="images"),
     "resnet18": _family(resnet18, **_RESNET18),
     "resnet18_pretrained": _family(resnet18_pretrained, **_RESNET18),
     "denoising_autoencoder": _family(

@@ -1,8 +1,8 @@
 """What is known of a family without building it: its space, its defaults, what may be asked."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from search_spaces.domains import Domain, is_number
@@ -111,6 +111,10 @@ LIMITS: dict[str, Limits | Truth | Words] = {
     "refining_steps": Limits(low=0, whole=True),
     "svm_c": Limits(low=0, above=True),
     "clusters_per_class": Limits(low=1, whole=True),
+    "components": Limits(low=1, whole=True),
+    "covariance": Words(words=("full", "diag")),
+    "neighbours": Limits(low=1, whole=True),
+    "hidden": Limits(low=1, whole=True),
     "dropout": Limits(low=0, high=1),
     "l1": Limits(low=0),
     "l2": Limits(low=0),
@@ -122,6 +126,19 @@ LIMITS: dict[str, Limits | Truth | Words] = {
     "weights": PRETRAINED_WEIGHTS,
     "width": Limits(low=1),
 }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """What a word chooses of a family that is put together of parts.
+
+    Attributes:
+        defaults: of the hyperparameters that the part brings.
+        limits: of all that it brings, what has no default included.
+    """
+
+    defaults: Mapping[str, Any]
+    limits: Mapping[str, Limits | Truth | Words]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +158,8 @@ class FamilySpace:
         grows_with_input: whether no layer of it may be narrower than the input or the output
             allows, so that long inputs exceed a parameter budget.
         sees_gaps: whether it takes images of which pixels are missing.
+        parts: by the name of a hyperparameter and its words what each chooses; `defaults` and
+            `limits` are those of the words chosen.
     """
 
     space: dict[str, Domain]
@@ -153,6 +172,28 @@ class FamilySpace:
     most_coordinates: int | None = None
     grows_with_input: bool = False
     sees_gaps: bool = False
+    parts: Mapping[str, Mapping[str, Part]] = field(default_factory=dict)
+
+    def with_part(self, key: str, words: Collection[str]) -> "FamilySpace":
+        """Return the space with one of `words` chosen; of several, it has what all of them have.
+
+        What was fixed or searched before and is of the new part too stays as it was.
+        """
+        every, chosen = self.parts[key], [self.parts[key][word] for word in words]
+        shared = set.intersection(*(set(part.limits) for part in chosen))
+        dropped = {name for part in every.values() for name in part.limits} - shared
+        given = {name: value for part in chosen for name, value in part.defaults.items()}
+        limits = {name: limit for part in chosen for name, limit in part.limits.items()}
+        return replace(
+            self,
+            space={n: domain for n, domain in self.space.items() if n not in dropped},
+            defaults={
+                n: self.defaults.get(n, value)
+                for n, value in (self.defaults | given).items()
+                if n not in dropped
+            },
+            limits={n: v for n, v in (dict(self.limits) | limits).items() if n not in dropped},
+        )
 
     def refusal(
         self, vector_shape: tuple[int, ...], image_shape: tuple[int, ...] | None

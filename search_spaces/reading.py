@@ -38,6 +38,10 @@ def restricted(
     Raises:
         ValueError: an unknown name, a wrong type, or a value the network cannot take.
     """
+    for key, parts in space.parts.items():
+        words = _words(wishes.get(key))
+        if words and set(words) <= set(parts):  # what is no word is refused where it is read
+            space = space.with_part(key, words)
     domains, defaults = dict(space.space), dict(space.defaults)
     allowed = (*defaults, *(name for name in space.limits if name not in defaults))
     for name, written in wishes.items():
@@ -57,6 +61,14 @@ def restricted(
             domains.pop(name, None)
             defaults[name] = wish
     return replace(space, space=domains, defaults=defaults)
+
+
+def _words(written: Any) -> list[str]:
+    """Return the words that a wish may turn out to be; none where it is no word."""
+    written = written.get("choices", ()) if isinstance(written, Mapping) else written
+    several = [written] if isinstance(written, str) else written
+    is_list = isinstance(several, Sequence) and all(isinstance(word, str) for word in several)
+    return list(several) if is_list else []
 
 
 def own_space(

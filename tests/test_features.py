@@ -75,7 +75,9 @@ def test_a_layer_gives_what_the_family_computes_from_it(family):
     model, inputs = network(family)
     last = {"linear": "hidden", "vae_svm": "posterior", "vae_kmeans": "posterior"}
     coders = ("autoencoder", "linear_autoencoder", "beta_vae", "autoencoder_classifier")
-    last |= dict.fromkeys((*coders, "denoising_autoencoder", "robust_vae"), "latent")
+    last |= dict.fromkeys(
+        (*coders, "denoising_autoencoder", "robust_vae", "latent_classifier"), "latent"
+    )
     last |= {"linear_denoiser": "hidden", "gan": "discriminator.pool", "vq_vae": "quantiser"}
     name = last.get(family, "pool")
     values = activations(model, inputs, [name])[name].flatten(1)

@@ -21,7 +21,8 @@ DIGITS = ("digits", {"classes": [3, 8]})
 POINTS = ("two_gaussians", {"delta": 2.0, "rendering": "none"})  # posterior and density are known
 FAMILIES = (
     *("autoencoder", "autoencoder_classifier", "beta_vae", "denoising_autoencoder", "gan"),
-    *("gaussian_generator", "linear", "linear_autoencoder", "linear_denoiser", "resnet"),
+    *("gaussian_generator", "latent_classifier", "linear", "linear_autoencoder"),
+    *("linear_denoiser", "resnet"),
     *("resnet18", "resnet18_pretrained", "robust_vae", "unet", "unet_pretrained", "vae_kmeans"),
     *("vae_svm", "vgg", "vq_vae"),
 )
@@ -32,7 +33,9 @@ ON_POINTS = (
 TRAINED = {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": 16}
 pytestmark = pytest.mark.slow
 
+OF_PARTS = {"head": "gaussian_mixture"}  # scikit-learn's; the default is a network's
 OWN = {
+    "latent_classifier": (None, TRAINED | OF_PARTS),
     "forest": ("sklearn.ensemble:RandomForestClassifier", {"n_estimators": 3}),
     "mynet": ("examples/my_network.py:Perceptron", TRAINED),
 }

@@ -15,6 +15,7 @@ from classcomp.models import (
     denoising_autoencoder,
     gan,
     gaussian_generator,
+    latent_classifier,
     linear,
     linear_autoencoder,
     linear_denoiser,
@@ -122,6 +123,9 @@ FAMILIES: dict[str, Family] = {
     ),
     "autoencoder_classifier": Family(
         config=autoencoder_classifier.Config, module=autoencoder_classifier.AutoencoderClassifier
+    ),
+    "latent_classifier": Family(
+        config=latent_classifier.Config, module=latent_classifier.LatentClassifier
     ),
     "resnet18": Family(config=resnet18.Config, module=resnet18.ResNet18, width=resnet18.own_width),
     "resnet18_pretrained": Family(

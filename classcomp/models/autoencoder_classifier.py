@@ -109,10 +109,10 @@ class AutoencoderClassifier(FineTuned):
         super().initialise(generator)
         initialise_layers(self._scaffold[0].decoder, generator)
 
-    def classifier_of_class(self, generator: torch.Generator) -> Classifier:
+    def rule_of_class(self, generator: torch.Generator) -> Classifier:
         """Return this network with nothing frozen and nothing dropped."""
         self.encoder.dropout = 0.0
-        return super().classifier_of_class(generator)
+        return super().rule_of_class(generator)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch left it without types

@@ -184,7 +184,7 @@ class Model(nn.Module):
     def objectives(self) -> tuple[Objective, ...]:
         """Return what is lowered at every step, in this order; by default `loss`, by everything.
 
-        A model without objectives is fitted, not trained: its `fit_head` does everything.
+        A stage without objectives is fitted, not trained: its `fit_head` does everything.
         """
         return (Objective(parameters=tuple(self.parameters()), loss=self.loss),)
 

@@ -102,6 +102,12 @@ class BetaVAE(FillsGaps, GaussianLatents):
         """Return z ~ q(z|x) of each input; at beta = 0 its mean."""
         return self._latents(*self.encode(inputs), generator)
 
+    def training_latents(
+        self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
+    ) -> Float[Tensor, "batch latents"]:
+        """Return z ~ q(z|x), what the encoder drops being `generator`'s too."""
+        return self._latents(*self._posterior(self.encoder(inputs, generator)), generator)
+
     def loss(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, ""]:
         """Return the mean squared error of a coordinate, the weighted KL and the penalties.
 

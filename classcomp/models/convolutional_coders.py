@@ -177,6 +177,7 @@ class ConvolutionalCoders(Model):
     def __init__(self, config: CoderConfig, width: float) -> None:
         super().__init__()
         self.l1, self.l2, self.flips = config.l1, config.l2, config.flips
+        self.latent_dim = config.latent_dim
         self.encoder = ConvolutionalEncoder(config, width)
         self.latent = nn.Linear(self.encoder.num_features, config.latent_dim)
         self.decoder = ConvolutionalDecoder(config, width, self.encoder.blocks)
@@ -188,6 +189,13 @@ class ConvolutionalCoders(Model):
         latents: Tensor = self.latent(self.encoder(inputs))
         return latents
 
+    def training_latents(
+        self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
+    ) -> Float[Tensor, "batch latents"]:
+        """Return the latent layer as training has it: what it drops is `generator`'s."""
+        latents: Tensor = self.latent(self.encoder(inputs, generator))
+        return latents
+
     def penalised_error(
         self,
         inputs: Float[Tensor, "batch channels height width"],
@@ -195,7 +203,7 @@ class ConvolutionalCoders(Model):
         generator: torch.Generator,
     ) -> Float[Tensor, ""]:
         """Return the mean squared error of a coordinate, and the penalties on the weights."""
-        latents = self.latent(self.encoder(inputs, generator))
+        latents = self.training_latents(inputs, generator)
         error = self.decoder(latents, generator) - wanted
         found: Tensor = error.square().mean() + weight_penalty(self, l1=self.l1, l2=self.l2)
         return found

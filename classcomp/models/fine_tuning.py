@@ -44,7 +44,7 @@ class FineTuned(Classifier):
             layer.eval()
         return self
 
-    def classifier_of_class(self, generator: torch.Generator) -> Classifier:
+    def rule_of_class(self, generator: torch.Generator) -> Classifier:
         """Return this network with nothing frozen: what is trained is no bound on its rules."""
         self.trainable = ALL
         self.requires_grad_(True)

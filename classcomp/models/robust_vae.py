@@ -118,7 +118,7 @@ class RobustVAE(Autoencoder):
 
     def __init__(self, config: Config, width: float) -> None:
         super().__init__(config, width)
-        self.beta, self.latent_dim = config.beta, config.latent_dim
+        self.beta = config.beta
         num_pixels = math.prod(config.input_shape)
         self.per_nat = 2 * config.scale**2 / num_pixels
         self.log_variance = nn.Linear(self.encoder.num_features, config.latent_dim)
@@ -144,6 +144,12 @@ class RobustVAE(Autoencoder):
     ) -> Float[Tensor, "batch latents"]:
         """Return z ~ q(z|x) of each input; at beta = 0 its mean."""
         return self._drawn(*self._posterior(self.encoder(inputs)), generator)
+
+    def training_latents(
+        self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
+    ) -> Float[Tensor, "batch latents"]:
+        """Return z ~ q(z|x), what the encoder drops being `generator`'s too."""
+        return self._drawn(*self._posterior(self.encoder(inputs, generator)), generator)
 
     def sample(
         self, num: int, generator: torch.Generator

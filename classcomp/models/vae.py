@@ -1,13 +1,11 @@
 """Variational autoencoder: the generative part of `vae_svm` and `vae_kmeans`."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from classcomp.models.base import (
@@ -25,10 +23,8 @@ from classcomp.models.blocks import (
 )
 from classcomp.models.gaussian_latents import LOG_VARIANCES, GaussianLatents
 from classcomp.models.initialisation import DenseReLU, initialise_layers
+from classcomp.models.on_features import OnFeatures
 from classcomp.models.widths import decoder_channels, encoder_channels
-
-NUM_HEAD_EXAMPLES = 4096  # heads see at most this many: an SVM's time grows with the square
-_ENCODING_BATCH = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,14 +103,13 @@ def vector_coders(config: VAEConfig, width: float) -> tuple[nn.Module, int, nn.M
     return encoder, down, decoder
 
 
-class VAE(GaussianLatents, Classifier):
+class VAE(GaussianLatents, OnFeatures):
     """A Gaussian variational autoencoder that a classifier stands on; see `GaussianLatents`.
 
     Labels play no part in its training.
     """
 
     takes: ClassVar[str] = "any"
-    needs_head: ClassVar[bool] = True
     posterior: nn.Linear
 
     def __init__(self, config: VAEConfig, width: float) -> None:
@@ -134,46 +129,10 @@ class VAE(GaussianLatents, Classifier):
 
     def rule_of_class(self, generator: torch.Generator) -> Classifier:
         """Return the encoder's latent means with a linear head."""
-        return LatentClassifier(self, generator)
-
-    def decide(
-        self, inputs: Float[Tensor, " batch *shape"]
-    ) -> tuple[Int64[Tensor, " batch"], Float32[Tensor, "batch classes"]]:
-        """Return `predict` and `predict_proba`; a head may not decide for the likeliest class."""
-        return self.predict(inputs), self.predict_proba(inputs)
-
-    def head_sample(
-        self,
-        inputs: Float[Tensor, " n *shape"],
-        labels: Int64[Tensor, " n"],
-        generator: torch.Generator,
-    ) -> tuple[Float64[Tensor, "kept latents"], Int64[Tensor, " kept"]]:
-        """Return latent means and labels of at most `NUM_HEAD_EXAMPLES` examples.
-
-        Drawn without replacement; on the CPU, in evaluation mode.
-        """
-        if len(inputs) > NUM_HEAD_EXAMPLES:
-            order = torch.randperm(len(inputs), generator=generator, device=generator.device)
-            chosen = order[:NUM_HEAD_EXAMPLES].to(inputs.device)
-            inputs, labels = inputs[chosen], labels[chosen.to(labels.device)]
-        return torch.cat(list(self._latent_batches(inputs))), labels.cpu()
-
-    def latent_points(
-        self, inputs: Float[Tensor, " batch *shape"]
-    ) -> Float64[np.ndarray, "batch latents"]:
-        """Return the latent means as a head takes them; no gradient passes."""
-        return self.features(inputs).detach().double().cpu().numpy()
-
-    def _latent_batches(self, inputs: Tensor) -> Iterator[Tensor]:
-        was_training = self.training
-        self.eval()
-        with torch.no_grad():
-            for batch in inputs.split(_ENCODING_BATCH):
-                yield self.features(batch).double().cpu()
-        self.train(was_training)
+        return LinearOnMeans(self, generator)
 
 
-class LatentClassifier(Classifier):
+class LinearOnMeans(Classifier):
     """The encoder of a VAE, trained on labels through a linear layer on its latent means."""
 
     takes: ClassVar[str] = "any"

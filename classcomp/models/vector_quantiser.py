@@ -31,6 +31,12 @@ class VectorQuantiser(nn.Module):
         self.codebook.normal_(generator=generator)
         self.usage.zero_()
 
+    def free(self) -> None:
+        """Make the codes parameters, for gradients to move: a rule may have any."""
+        codes = self.codebook
+        del self.codebook
+        self.codebook = nn.Parameter(codes)
+
     def forward(self, points: Float[Tensor, "*shape dims"]) -> Float[Tensor, "*shape dims"]:
         """Return each point's code."""
         found: Tensor = self.codebook[self.nearest(points.flatten(0, -2))]

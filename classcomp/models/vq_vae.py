@@ -1,5 +1,6 @@
 """VQ-VAE: the autoencoder whose latent map holds no numbers but the names of codes."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -79,6 +80,7 @@ class VQVAE(Model):
         self.encoder = Encoder(block, channels, widths, (rows, columns))
         self.size = self.encoder.out_size
         self.latent = nn.Conv2d(widths[-1], config.code_dim, 1)
+        self.latent_dim = math.prod(self.size) * config.code_dim
         self.quantiser = VectorQuantiser(config.codes, config.code_dim)
         self.prior = CodePrior(config.codes, self.size)
         mirror = decoder_channels(width, config.depth)
@@ -94,9 +96,21 @@ class VQVAE(Model):
     def features(
         self, inputs: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch latents"]:
-        """Return the codes' entries, cell by cell: as many numbers as cells times D."""
-        entries: Tensor = self.quantiser(self._encoded(inputs))
-        return entries.flatten(1)
+        """Return the codes' entries, cell by cell: as many numbers as cells times D.
+
+        Straight through: their gradient is the encoder's.
+        """
+        points = self._encoded(inputs)
+        entries: Tensor = self.quantiser(points)
+        return (entries + (points - points.detach())).flatten(1)
+
+    def training_latents(
+        self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator
+    ) -> Float[Tensor, "batch latents"]:
+        """Return the same; training moves codes."""
+        points = self._encoded(inputs)
+        entries = self._taken(points, generator)
+        return (entries + (points - points.detach())).flatten(1)
 
     def decode(
         self, latents: Float[Tensor, "batch latents"]
@@ -160,16 +174,23 @@ class VQVAE(Model):
         if self.training and self.flips:
             images = turned_at_random(images, generator)
         points = self._encoded(images)
-        flat = points.detach().flatten(0, 1)
-        codes = self.quantiser.nearest(flat)
-        entries = self.quantiser.codebook[codes].view_as(points)
-        if self.training:
-            self.quantiser.learn(flat, codes, generator)
+        entries = self._taken(points, generator)
         straight = points + (entries - points).detach()
         error = self.decode(straight.flatten(1)) - images
         commitment = (points - entries).square().mean()
         found: Tensor = error.square().mean()
         return found + COMMITMENT * images.var(correction=0) * commitment
+
+    def _taken(
+        self, points: Float[Tensor, "batch places dims"], generator: torch.Generator
+    ) -> Float[Tensor, "batch places dims"]:
+        """Return the entries that points take; training moves the codes afterwards."""
+        flat = points.detach().flatten(0, 1)
+        codes = self.quantiser.nearest(flat)
+        entries = self.quantiser.codebook[codes].view_as(points)
+        if self.training:
+            self.quantiser.learn(flat, codes, generator)
+        return entries
 
     def _encoded(self, images: Tensor) -> Float[Tensor, "batch places dims"]:
         found: Tensor = self.latent(self.encoder(images)).flatten(2).movedim(1, -1)

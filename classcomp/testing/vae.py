@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from classcomp.models.gaussian_latents import gaussian_kl
-from classcomp.models.vae import NUM_HEAD_EXAMPLES, VAE
+from classcomp.models.on_features import NUM_HEAD_EXAMPLES
+from classcomp.models.vae import VAE
 from classcomp.testing.family import FamilyContract
 from classcomp.testing.model import (
     IMAGE_GRID,

@@ -93,7 +93,7 @@ def test_penalties_and_flips_are_of_both_stages():
 def test_dropout_draws_from_the_generator_and_the_best_rule_has_none():
     losses = [small(dropout=0.5).train().loss(BATCH, generator(s)).item() for s in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
-    network = small(dropout=0.5, trainable="head").classifier_of_class(generator(0)).train()
+    network = small(dropout=0.5, trainable="head").rule_of_class(generator(0)).train()
     network(BATCH.inputs).sum().backward()  # a search asks for logits, without a generator
     assert all(p.grad is not None for p in network.encoder.parameters())
 

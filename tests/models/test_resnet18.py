@@ -103,7 +103,7 @@ def test_frozen_normalisation_is_that_of_evaluation():
 
 def test_the_best_rule_is_sought_among_all_rules():
     model = make("resnet18", 1, SHAPE, 2, width=8, trainable="head")
-    network = model.classifier_of_class(generator(0)).train()
+    network = model.rule_of_class(generator(0)).train()
     assert all(p.requires_grad for p in network.parameters())
     assert all(layer.training for layer in network.modules())
 

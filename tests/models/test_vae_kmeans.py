@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from classcomp.models.vae_kmeans import assign_clusters
+from classcomp.models.heads import assign_clusters
 from classcomp.testing import VAEContract, generator, make
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from classcomp.models.vae_svm import fit_calibration
+from classcomp.models.heads import fit_calibration
 from classcomp.testing import VAEContract, generator, make
 
 
