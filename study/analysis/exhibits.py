@@ -33,8 +33,8 @@
 and maybe other numeric arrays. The files are read with suspicion: they may come from anywhere.
 """
 
+import io
 import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -43,6 +43,7 @@ from typing import Any
 import numpy as np
 
 from study.analysis.frames import TableError
+from study.storage.outside import read_bytes
 from study.trials.exhibits import FOLDER, LAW_PREFIX
 
 GRAM = "features/gram"
@@ -93,10 +94,6 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
 }
 _OF_LAW = ("labels", "pca", "tsne")
 """Of the same examples: one exhibit."""
-_UNREADABLE = (
-    *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
 
 
 def exhibit_ids(folder: Path) -> set[str]:
@@ -150,14 +147,18 @@ def read_arrays(path: Path) -> Arrays:
         TableError: one line, where it is missing, too large or damaged.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        packed = io.BytesIO(read_bytes(path, MAX_BYTES))
+        with zipfile.ZipFile(packed) as archive:
             size = sum(member.file_size for member in archive.infolist())
-        if max(size, path.stat().st_size) > MAX_BYTES:
+        if size > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES // 2**20} MB")
-        with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
-    except _UNREADABLE as error:
+        with np.load(packed, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in held.files}
+        if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"{odd[0]} is no array")
+    except Exception as error:  # zipfile and numpy raise whatever they meet in a damaged file
         raise TableError(f"{path} cannot be read as npz: {error}") from None
+    return arrays
 
 
 def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> None:

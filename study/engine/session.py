@@ -77,6 +77,13 @@ class Session:
         self.ending = self.ending or too_many_failed(self.spec.max_failed_share, self.records)
         self.on_change(self)
 
+    def look_after_ledger(self) -> None:
+        """Ends the sweep where the ledger is no longer where it was: at once, not at the end."""
+        try:
+            self.ledger.check_there()
+        except LedgerError as error:
+            self.ending = self.ending or error
+
     def give_up(self, trial: TrialSpec, why: str, errno: int | None) -> None:
         """Ends the sweep for a trial whose decisions could not be kept.
 

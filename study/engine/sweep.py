@@ -36,6 +36,7 @@ class EndWatch(ray.tune.Callback):
 
     def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Leaves Tune's loop where the session ends."""
+        self._session.look_after_ledger()
         if self._session.ending is not None:
             raise SweepEnded
 
