@@ -1,7 +1,7 @@
 """The command `python -m study.run`: from a study file to its landscape.
 
 Exit status: 0 all done · 2 the request is wrong, or the place for results takes no more · 3 done
-with failed trials, or ended for too many of them · 130 interrupted.
+with failed trials, or ended for too many of them · 4 Ray was ended · 130 interrupted.
 """
 
 import argparse
@@ -168,7 +168,7 @@ def _sweep(
     from study.engine import environment
 
     environment.prepare()  # before Ray is imported
-    from study.engine import cluster, sweep
+    from study.engine import cluster, sweep, watching
     from study.engine.ending import Interrupted
     from study.engine.proposals import Journal, check_search, quieten
     from study.engine.session import Session
@@ -182,6 +182,7 @@ def _sweep(
                 cluster=options.cluster, address=options.address, dashboard=options.dashboard
             ) as dashboard,
             signals.raised(),  # connecting put Ray's own handlers in their place
+            nullcontext() if options.cluster else watching.watched(_tell_that_ray_ended),
         ):
             slots = cluster.num_slots(spec)
             cluster.check_visible(place.store)
@@ -212,6 +213,10 @@ def _sweep(
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
     return list(session.records.values()), session.ending
+
+
+def _tell_that_ray_ended(why: str) -> None:
+    cli.warn("study.run", f"{why}; every finished trial is kept; to go on, type: {_same_command()}")
 
 
 def _conclude(

@@ -42,7 +42,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.frames import TableError
+from study.analysis.frames import LARGEST, TableError
 from study.storage.outside import read_bytes
 from study.trials.exhibits import FOLDER, LAW_PREFIX
 
@@ -92,6 +92,13 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "samples/points": ("f", ("P", "d")),
     "samples/real_points": ("f", ("P", "d")),
 }
+EXTENT = "decision_map/extent"
+MOST_CLASSES = 4_096
+_CLASSES = {
+    *("decision_map/rule", "decision_map/bayes", "features/labels", "latent_plane/labels"),
+    *("reconstructions/labels", "traversals/latents", "class_means/classes", "labels"),
+}
+"""Arrays of classes, or of latents by number: a picture has a colour or a row for each."""
 _OF_LAW = ("labels", "pca", "tsne")
 """Of the same examples: one exhibit."""
 
@@ -173,8 +180,15 @@ def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> 
     if not fits:
         wanted = "(" + ", ".join(map(str, shape)) + ")"
         raise TableError(f"{path}: {key} is of shape {array.shape}, not {wanted}")
-    if key != GRAM and not np.isfinite(array).all():  # of a constant space it is NaN
+    wide = array.astype(np.float64)
+    if key != GRAM and not np.isfinite(wide).all():  # of a constant space it is NaN
         raise TableError(f"{path}: {key} holds what is no finite number")
+    if wide.size and np.nanmax(np.abs(wide), initial=0.0) > LARGEST:
+        raise TableError(f"{path}: {key} holds what is not within {LARGEST:g} of 0")
+    if key in _CLASSES and wide.size and not 0 <= wide.min() <= wide.max() < MOST_CLASSES:
+        raise TableError(f"{path}: {key} holds what is none of {MOST_CLASSES} classes at most")
+    if key == EXTENT and not (wide[0] < wide[1] and wide[2] < wide[3]):
+        raise TableError(f"{path}: {key} holds {array.tolist()}, which is no square")
 
 
 def cka_matrix(grams: Sequence[Array]) -> Array:

@@ -23,6 +23,8 @@ STOPPING_KEY = b"classcomp.stopping"
 VERSION_KEY = b"classcomp.schema"
 MOST_VALUES = 2**28
 """Rows times columns of a table that is read: ten million trials have fewer."""
+MOST_LEVELS, MOST_SEEDS = 10_000, 10_000_000
+"""Of a study: what is missing of it is listed."""
 MOST_TEXT = 2**30
 """Bytes of a column's texts: a file of a few kB may say one text a million times."""
 
@@ -130,7 +132,7 @@ def read_stopping(path: Path) -> Stopping | None:
     except (ValueError, TypeError, KeyError, OverflowError):
         found = None
     is_rule = found is not None and 0 < found.precision < math.inf
-    if found is None or not (is_rule and 2 <= found.first_seeds <= found.max_seeds):
+    if found is None or not (is_rule and 2 <= found.first_seeds <= found.max_seeds <= MOST_SEEDS):
         raise TableError(f"{path}: the stopping rule in its metadata cannot be read")
     return found
 
@@ -196,7 +198,8 @@ def _parse_levels(text: bytes, path: Path) -> dict[str, list[float]]:
     try:
         held = parse_json(text)
         levels = {str(name): [float(v) for v in values] for name, values in held.items()}
-        is_usable = all(abs(v) <= LARGEST for values in levels.values() for v in values)
+        found = [value for values in levels.values() for value in values]
+        is_usable = len(found) <= MOST_LEVELS and all(abs(value) <= LARGEST for value in found)
     except (ValueError, TypeError, AttributeError):
         is_usable = False
     if not is_usable:

@@ -24,9 +24,9 @@ from study.request.reading import SpecError
 from study.request.spec import StudySpec
 
 EVALUATED, SELECTED, PASSED = 10_000, 5_000, 8_192
-"""Examples of the evaluation sample of a known law, of the draw that chooses U_H, and of a pass over
-a stream. Repeated from classcomp.draws and classcomp.training, which import torch; a test holds
-them together."""
+"""Examples of the evaluation sample of a known law, of the draw that chooses U_H, and of a pass
+over a stream. Repeated from classcomp.draws and classcomp.training, which import torch; a test
+holds them together."""
 SCORED = 2_048
 """Examples that a network is scored on at once."""
 CHANNELS = 64

@@ -20,6 +20,7 @@ from typing import Any
 
 from study.storage.bucket import BucketStore
 from study.storage.ledger import LedgerError, Record, parse_record, record_line
+from study.storage.outside import parse_json
 
 HEARTBEAT_S = 10.0
 STALE_S = 60.0
@@ -125,6 +126,6 @@ class BucketLedger:
 
 def _owner(text: bytes) -> str:
     with suppress(ValueError, TypeError, KeyError):
-        owner = json.loads(text)
+        owner = parse_json(text)
         return f"{owner['host']}, process {owner['pid']}"
     return "of unknown name"

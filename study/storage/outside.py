@@ -1,4 +1,4 @@
-"""Where text and numbers from outside become ours: bounded before they are read, checked before use.
+"""Where text from outside becomes ours: bounded before it is read, checked before it is used.
 
 A study file, an override, a ledger, a provenance and a table's metadata may come from anywhere.
 Whatever reads one reads it through this module, which says of each in one line why it is refused:
@@ -143,6 +143,8 @@ def _check(value: Any, is_finite: bool, depth: int) -> None:
             for key, held in value.items() if kind is dict else enumerate(value):
                 if kind is dict:
                     _check_text(key)
+                if held is None or (type(held) is float and held - held == 0.0):
+                    continue  # nearly all of a record is: not worth a call
                 _check(held, is_finite, depth + 1)
         except _Refusal as refusal:
             refusal.path.append(key)

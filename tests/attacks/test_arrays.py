@@ -111,6 +111,11 @@ EXHIBITS: Mapping[str, bytes] = {
     "an array of an exhibit in another form": npz(**{"features/points": X[:, :1]}),
     "an image of NaN": npz(**{"samples/images": np.full((1, 1, 2, 2), np.nan)}),
     "a map of no size": npz(**{"decision_map/rule": np.zeros((3, 2), np.int64)}),
+    "a map of class 2^62": npz(**{"decision_map/rule": np.full((2, 2), 2**62)}),
+    "a map of class -1": npz(**{"decision_map/rule": np.full((2, 2), -1)}),
+    "labels of 2^40": npz(**{"features/labels": np.full(2, 2**40)}),
+    "an extent of no width": npz(**{"decision_map/extent": np.zeros(4)}),
+    "an extent of 1e308": npz(**{"decision_map/extent": np.array([-1.0, 1.0, -1.0, 1.0]) * 1e308}),
     "texts in an exhibit": npz(odd=np.array(["a"])),
 }
 

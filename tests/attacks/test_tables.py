@@ -110,6 +110,7 @@ TABLES: Mapping[str, tuple[Change, str]] = {
     "levels that are texts": levels(b'{"label_noise": ["x"]}'),
     "levels under a lone surrogate": levels(b'{"\\ud800": [0.1]}'),
     "levels that are no UTF-8": levels(b"\xff"),
+    "a million levels": levels(json.dumps({"label_noise": list(range(10**6))}).encode()),
     "levels under the name of mathematics": (
         metadata(LEVELS_KEY, b'{"$\\\\q{$": [0.1]}'),
         FINE,
@@ -117,6 +118,7 @@ TABLES: Mapping[str, tuple[Change, str]] = {
     "a stopping rule of NaN": stopping(precision=float("nan")),
     "a stopping rule of 1e400 seeds": stopping(max_seeds=10**400),
     "a stopping rule of no seeds": stopping(first_seeds=0),
+    "a stopping rule of 1e15 seeds": stopping(first_seeds=10**15, max_seeds=10**15),
     "a stopping rule of texts": stopping(first_seeds="x"),
     "a stopping rule that is a list": (metadata(STOPPING_KEY, b"[1]"), NO_RULE),
     "a version of 5,000 digits": (metadata(VERSION_KEY, b"9" * 5_000), "schema is"),
