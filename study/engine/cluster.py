@@ -58,9 +58,9 @@ def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> 
             # None: a dashboard if it can be had, on the next free port; False: none.
             wanted = None if dashboard else False
             try:
-                place = _prepared_place()
+                files = str(_prepared_place())
                 context = ray.init(
-                    address="local", include_dashboard=wanted, _temp_dir=str(place), **quiet
+                    address="local", include_dashboard=wanted, _temp_dir=files, **quiet
                 )
             except Exception as error:  # Ray raises no narrower one
                 raise ClusterError(

@@ -70,7 +70,8 @@ class Session:
             self.ledger.append(record)
             self.records[trial.trial_id] = record
             self._index(record)
-        except (OSError, LedgerError) as error:
+        except (OSError, RuntimeError) as error:  # the second is Optuna's of a lock that is gone
+            self.look_after_ledger()  # where the whole folder is, that is what is to be said
             self.ending = self.ending or error
             return
         self._drop_checkpoint(record)

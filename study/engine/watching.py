@@ -4,9 +4,11 @@ Ray itself takes a minute to notice, and then ends the driver without a word, or
 """
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import ray
 
@@ -21,8 +23,8 @@ NEEDED = {"gcs_server": "its control service (gcs_server)", "raylet": "its rayle
 def watched(say: Callable[[str], None]) -> Iterator[None]:
     """While in it, the end of one of Ray's processes ends this one.
 
-    The thread that does it asks nobody: the driver's own may wait for Ray for ever. A record that is
-    being written is torn at worst; it is dropped by the next driver, and its trial runs again.
+    The thread that does it asks nobody: the driver's own may wait for Ray for ever. A record that
+    is being written is torn at worst; the next driver drops it, and its trial runs again.
 
     Args:
         say: prints one line.
@@ -36,7 +38,9 @@ def watched(say: Callable[[str], None]) -> Iterator[None]:
             dead = [kind for kind, _ in node.dead_processes() if kind in NEEDED]
             if dead and not over.is_set():
                 say(f"Ray has ended: somebody killed {NEEDED[dead[0]]}, or memory ran out")
-                node.kill_all_processes(check_alive=False, allow_graceful=False)
+                for pid in _descendants(os.getpid()):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 os._exit(RAY_DIED)
 
     thread = threading.Thread(target=look, daemon=True)
@@ -46,3 +50,13 @@ def watched(say: Callable[[str], None]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def _descendants(pid: int) -> list[int]:
+    """Processes that a process started, and those that they did: Ray's own, and its workers."""
+    found = []
+    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, tasks.read_text().split()):
+                found += [child, *_descendants(child)]
+    return found

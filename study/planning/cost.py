@@ -31,8 +31,8 @@ SCORED = 2_048
 """Examples that a network is scored on at once."""
 CHANNELS = 64
 """Of maps as large as the input: a network of depth 1 that meets its budget has about as many."""
-PROCESS = 400 * 2**20
-"""Bytes of a worker with torch in it."""
+PROCESS = 700 * 2**20
+"""Bytes of a worker with torch in it; 610 were measured."""
 COPIES_OF_PARAMETERS = 4
 """Values, gradients and the optimizer's two moments."""
 LEAST_STEP_S = 1e-4
@@ -134,7 +134,7 @@ def _num_bytes(
     streams = max((*spec.best_in_class.num_stream, *spec.limit.num_stream))
     drawn = max(trained, streams if is_fitted else min(streams, PASSED))
     held = (scored + SELECTED * is_known + drawn) * 4.0 * size
-    made = max(scored, drawn) * (4.0 * size + 8.0 * point)
+    made = max(scored, drawn) * (8.0 * size + 24.0 * point)
     batch = min(max(SCORED, _batch(space)), max(scored, drawn))
     maps = batch * 2 * 4.0 * CHANNELS * math.prod(image[1:]) if image is not None else 0.0
     width = float(space.defaults.get("width") or 0.0)

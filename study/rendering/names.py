@@ -53,10 +53,12 @@ def shown_study(study: Study) -> Study:
 
 def shown_results(results: Results) -> Results:
     """Return a study's results with every text as it is drawn."""
-    tables = {f.name: getattr(results, f.name) for f in fields(results)}
-    frames = {n: shown_frame(t) for n, t in tables.items() if isinstance(t, pd.DataFrame)}
-    notes = tuple(shown_name(note, LONGEST_TEXT) for note in results.notes)
-    return replace(results, **frames, notes=notes)
+    held = {f.name: getattr(results, f.name) for f in fields(results)}
+    changed: dict[str, Any] = {
+        name: shown_frame(table) for name, table in held.items() if isinstance(table, pd.DataFrame)
+    }
+    changed["notes"] = tuple(shown_name(note, LONGEST_TEXT) for note in results.notes)
+    return replace(results, **changed)
 
 
 def shown_frame(table: pd.DataFrame) -> pd.DataFrame:

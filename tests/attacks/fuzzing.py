@@ -2,8 +2,8 @@
 
     python -m tests.attacks.fuzzing READER CORPUS [libFuzzer's options, such as -max_total_time=600]
 
-CORPUS is a folder that keeps what was found to matter; `seeds_of` fills an empty one. A finding ends
-the run and lies beside it as crash-*, timeout-* or oom-*; mended, it becomes a row of a table.
+CORPUS is a folder that keeps what was found to matter; `seeds_of` begins it. A finding ends the
+run and lies beside it as crash-*, timeout-* or oom-*; mended, it becomes a row of a table.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Every reader of what comes from outside, each as a function of bytes, for fuzzing.
 
-A reader may refuse what it is given, in the way in which its command says so; any other exception is
-a finding. `fuzzing.py` asks them under coverage guidance, `test_fuzzing.py` with Hypothesis.
+A reader may refuse what it is given, in the way in which its command says so; any other exception
+is a finding. `fuzzing.py` asks them under coverage guidance, `test_fuzzing.py` with Hypothesis.
 """
 
 import json

@@ -13,6 +13,7 @@ from tests.attacks.attacking import check_line
 from tests.cluster.driving import (
     ONE_SLOW,
     SLOW_TRIAL,
+    SMALL,
     driver,
     marked,
     records_of,
@@ -21,6 +22,8 @@ from tests.cluster.driving import (
 )
 
 LIMIT_S = 20.0
+LONG = SMALL.replace("seeds = 3", "seeds = 300")
+"""Minutes of it on one CPU, of which the first finish in seconds."""
 Finish = Callable[..., tuple[int, str]]
 
 
@@ -36,10 +39,9 @@ def only_line(printed: str) -> str:
 def test_results_that_go_away_end_the_study(
     how: str, finish_shared: Finish, shared_ray: str, tmp_path: Path
 ) -> None:
-    study, away = tmp_path / "results/slow", tmp_path / "away"
-    with driver(ONE_SLOW, tmp_path, "--cluster", "--address", shared_ray) as process:
-        wait_until(lambda: len(records_of(study)) == 2)
-        kept = records_of(study)
+    study, away = tmp_path / "results/small", tmp_path / "away"
+    with driver(LONG, tmp_path, "--cluster", "--address", shared_ray) as process:
+        wait_until(lambda: len(records_of(study)) > 2)
         begin = time.monotonic()
         if how == "moved":
             study.rename(away)
@@ -49,24 +51,26 @@ def test_results_that_go_away_end_the_study(
     assert status == 2, printed
     assert time.monotonic() - begin < LIMIT_S
     assert "was deleted or moved while the study ran" in only_line(printed)
-    assert not list(tmp_path.glob("results/slow/*.parquet")), "no tables that pretend"
+    assert not list(tmp_path.glob("results/small/*.parquet")), "no tables that pretend"
     assert not (study / "report").exists()
     if how == "moved":
         away.rename(study)
-        status, printed = finish_shared(ONE_SLOW.replace("restarts = 1", "restarts = 0"), tmp_path)
+        kept = records_of(study)
+        status, printed = finish_shared(SMALL, tmp_path)
         assert status == 0, printed
-        assert records_of(study) == kept
+        assert records_of(study)[: len(kept)] == kept
+        assert len({record["trial_id"] for record in records_of(study)}) >= 27
 
 
 @pytest.mark.slow
 def test_a_terminal_that_hangs_up_ends_the_study(shared_ray: str, tmp_path: Path) -> None:
-    study = tmp_path / "results/slow"
-    with driver(ONE_SLOW, tmp_path, "--cluster", "--address", shared_ray) as process:
-        wait_until(lambda: len(records_of(study)) == 2)
+    study = tmp_path / "results/small"
+    with driver(LONG, tmp_path, "--cluster", "--address", shared_ray) as process:
+        wait_until(lambda: len(records_of(study)) > 2)
         os.kill(process.pid, signal.SIGHUP)
         status, printed = process.wait(), process.printed()
     assert status == 130, printed
-    assert "interrupted: 2 finished trials are kept in" in printed
+    assert f"interrupted: {len(records_of(study))} finished trials are kept in" in printed
     assert (study / "trials.parquet").is_file()
 
 
