@@ -31,17 +31,26 @@ from study.storage.provenance import read_provenance
 from study.storage.store import StorageError
 from tests.small_study import TABLE
 
+SMALLEST = {
+    **TABLE,
+    **{"families": ["linear"], "depths": [1], "num_train": [64], "seeds": 1, "distortions": {}},
+}
+"""A study whose plan takes a millisecond."""
 REFUSALS = (SpecError, LedgerError, TableError, StorageError, OutsideError)
 
 
 @cache
-def _folder() -> Path:
-    """A folder of this process, in memory where there is such a place."""
+def _held() -> tempfile.TemporaryDirectory[str]:
+    """A folder of this process, in memory where there is such a place; gone with the process."""
     shared = Path("/dev/shm")
-    place = tempfile.mkdtemp(prefix="fuzzing-", dir=shared if shared.is_dir() else None)
-    (Path(place) / "ledger").mkdir()
-    (Path(place) / "decisions").mkdir()
-    return Path(place)
+    held = tempfile.TemporaryDirectory(prefix="fuzzing-", dir=shared if shared.is_dir() else None)
+    for name in ("ledger", "decisions"):
+        (Path(held.name) / name).mkdir()
+    return held
+
+
+def _folder() -> Path:
+    return Path(_held().name)
 
 
 def _written(name: str, data: bytes) -> Path:
@@ -71,7 +80,7 @@ def read_ledger(data: bytes) -> None:
     """As `study.status` and the tables read it."""
     _written("ledger/000001.jsonl", data)
     records, warnings = Ledger(_folder() / "ledger").read()
-    spec = parse_spec(TABLE, "test")
+    spec = parse_spec(SMALLEST, "test")
     told = describe(spec, records, warnings, None, 1e9, 40)
     assert all(line.isprintable() for line in told.splitlines())
     build_trials(records, levels_of(spec.distortions, records))

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tomli_w
 
-from classcomp.fingerprint import code_fingerprint
 from study.analysis.files import LEVELS_KEY, STOPPING_KEY, VERSION_KEY
 from study.analysis.table import build_trials
+from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.request.reading import parse_spec
 from tests.small_study import TABLE, record_of
@@ -39,7 +39,7 @@ def _overrides() -> Iterator[bytes]:
 def _ledger() -> Iterator[bytes]:
     record = {
         **record_of(next_trials(parse_spec(TABLE, "test"), [])[0]),
-        "code": code_fingerprint(),
+        "code": fingerprint(),
         "finished_at": "2026-01-01T00:00:00+00:00",
         "curves": [{"step": 1, "epoch": 0.5, "train_risk": 0.2, "phase": "budget"}],
     }

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import tomli_w
 
-from classcomp.fingerprint import code_fingerprint
 from study import run, status
+from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.request.reading import parse_spec
 from tests.attacks.attacking import FINE, answer_of, check_answer
@@ -19,7 +19,7 @@ from tests.small_study import TABLE, record_of
 
 SPEC = parse_spec(TABLE, "test")
 RECORDS = [
-    {**record_of(trial), "code": code_fingerprint(), "finished_at": "2026-01-01T00:00:00+00:00"}
+    {**record_of(trial), "code": fingerprint(), "finished_at": "2026-01-01T00:00:00+00:00"}
     for trial in next_trials(SPEC, [])
 ]
 HUGE = 10**400
