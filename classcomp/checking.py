@@ -14,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+LONGEST_COMPLAINT = 2**16
+"""Bytes of what a network prints that are looked at: the last ones."""
+
 
 def check_networks(request: Mapping[str, Any], *, timeout_s: float = 120.0) -> dict[str, Any]:
     """Build every network at every depth for every population, and run it on a few examples.
@@ -104,5 +107,7 @@ def _ended(status: int, complaints: Path) -> str:
     how = f"with exit status {status}"
     if status < 0:
         how = f"by {signal.Signals(-status).name}"
-    lines = complaints.read_text(errors="replace").strip().splitlines()
+    with complaints.open("rb") as said:  # of which code of the user's may say gigabytes
+        said.seek(max(0, complaints.stat().st_size - LONGEST_COMPLAINT))
+        lines = said.read().decode(errors="replace").strip().splitlines()
     return f"ended {how}{': ' + lines[-1].strip() if lines else ''}"

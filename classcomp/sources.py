@@ -12,6 +12,8 @@ from importlib.machinery import ModuleSpec
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+from classcomp.outside import regular
+
 IMAGENET_FILE = "resnet18-f37072fd.pth"
 """Of torchvision's `ResNet18_Weights.IMAGENET1K_V1`."""
 
@@ -73,10 +75,12 @@ def content_of(path: str) -> str:
         ValueError: there is no such file, or it cannot be read.
     """
     try:
-        status = Path(path).stat()
+        status = regular(path)
         return _content_of(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise ValueError(f"{path!r}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path!r}: {error}") from None
 
 
 @lru_cache(maxsize=16)

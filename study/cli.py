@@ -6,6 +6,9 @@ import sys
 from typing import NoReturn
 
 OK, WRONG_REQUEST = 0, 2
+LONGEST_LINE = 500
+"""Characters of a complaint: what it quotes, from a study file or a table, may be of any length."""
+LONGEST_WORD = 120
 
 
 class Parser(argparse.ArgumentParser):
@@ -13,13 +16,34 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the command."""
-        self.exit(WRONG_REQUEST, f"{self.prog.rpartition(' ')[2]}: {message}\n")
+        self.exit(WRONG_REQUEST, f"{line(self.prog.rpartition(' ')[2], message)}\n")
 
 
 def complain(command: str, message: str) -> int:
     """Prints a complaint on one line; returns the exit status."""
-    print(f"{command}: {printable(message)}", file=sys.stderr)
+    warn(command, message)
     return WRONG_REQUEST
+
+
+def warn(command: str, message: str) -> None:
+    """Prints one line on stderr."""
+    print(line(command, message), file=sys.stderr)
+
+
+def line(command: str, message: str) -> str:
+    """A message as every error and warning is told: one line, at most LONGEST_LINE characters.
+
+    What is abridged are the longest words first, then its middle: it begins with where and what,
+    and ends with what is allowed.
+    """
+    told = f"{command}: {printable(message)}"
+    if len(told) > LONGEST_LINE:
+        words = (w if len(w) <= LONGEST_WORD else f"{w[:40]}…{w[-20:]}" for w in told.split())
+        told = " ".join(words)
+    if len(told) <= LONGEST_LINE:
+        return told
+    begin = LONGEST_LINE * 3 // 5
+    return f"{told[:begin]} … {told[begin + 3 - LONGEST_LINE :]}"
 
 
 def reason(error: Exception) -> str:

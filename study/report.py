@@ -23,6 +23,13 @@ from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results, write_results
 from study.rendering.exhibits import Kind, shown_exhibits, shown_trials
 from study.rendering.findings import find, findings_text
+from study.rendering.names import (
+    LONGEST_TEXT,
+    shown_frame,
+    shown_name,
+    shown_results,
+    shown_study,
+)
 from study.rendering.page import render_page
 from study.rendering.pictures import write_pictures
 from study.rendering.terminal import render_landscape_text, wrap_findings
@@ -60,10 +67,12 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     figures = target / "report" / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
+    study, results = shown_study(study), shown_results(results)
     exhibits, skipped = _read_exhibits(study, laws)
     pictures = write_pictures(study, results, exhibits, figures)
     findings = find(study, results)
-    page = render_page(study, results, pictures, [*unread, *skipped], findings)
+    told = [shown_name(line, LONGEST_TEXT) for line in (*unread, *skipped)]
+    page = render_page(study, results, pictures, told, findings)
     write_text(findings_text(findings), target / FINDINGS)
     return write_text(page, target / "report" / "index.html")
 
@@ -74,7 +83,8 @@ def terminal_text(folder: Path, width: int) -> str:
     Where all that is longer than a screen, its first lines end it again: they are what was asked.
     """
     findings = wrap_findings((folder / FINDINGS).read_text(encoding="utf-8"), width)
-    landscape = render_landscape_text(pd.read_parquet(folder / "landscape.parquet"), width)
+    table = shown_frame(pd.read_parquet(folder / "landscape.parquet"))
+    landscape = render_landscape_text(table, width)
     text = f"{findings}\n{landscape}"
     headline = findings.partition("\n\n")[0]
     is_long = text.count("\n") > SCREEN

@@ -1,7 +1,7 @@
 """The command `python -m study.run`: from a study file to its landscape.
 
 Exit status: 0 all done · 2 the request is wrong, or the place for results takes no more · 3 done
-with failed trials, or ended for too many of them · 130 interrupted.
+with failed trials, or ended for too many of them · 4 Ray was ended · 130 interrupted.
 """
 
 import argparse
@@ -93,6 +93,7 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     records, _ = place.ledger.read()
     check_protocol(records, place.store.shown)
     extend(spec, records, place.directory, place.store.shown)
+    _check_cost(spec, place.options)
     check_code(spec, records, fingerprint(), place.store.shown)
     environment.prepare()  # before Ray is imported
     from study.engine.timing import timer
@@ -100,6 +101,21 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     _tell_beforehand(spec, place.options)
     describe(spec, records, timer(place.store.address, place.options.data_dir), Console())
     return cli.OK
+
+
+def _check_cost(spec: StudySpec, options: argparse.Namespace) -> None:
+    """Refuses a trial that this machine is too small for; of a cluster's nodes nothing is known."""
+    from study.planning.cost import check_cost, memory_here
+
+    lines = check_cost(
+        spec,
+        options.data_dir,
+        memory=memory_here(),
+        side_by_side=max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial)),
+        insists=options.force or options.cluster,
+    )
+    for line in lines:
+        cli.warn("study.run", line)
 
 
 def _tell_beforehand(spec: StudySpec, options: argparse.Namespace) -> None:
@@ -110,14 +126,14 @@ def _tell_beforehand(spec: StudySpec, options: argparse.Namespace) -> None:
 
     overlaps, exceeding = (tell(spec, options.data_dir) for tell in (sample_lines, size_lines))
     for line in (*overlaps, *lines_without_effect(spec), *exceeding):
-        print(line)
+        print(cli.printable(line))
 
 
 def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     store, directory = place.store, place.directory
     records, warnings = place.ledger.read()
     for warning in warnings:
-        print(f"study.run: {warning}", file=sys.stderr)
+        cli.warn("study.run", warning)
     check_protocol(records, store.shown)
     whole = extend(spec, records, directory, store.shown)
     build_trials(records, levels_of(whole.distortions, records))  # what no table takes ends here
@@ -125,7 +141,9 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     spec, whole = (carry(asked, store, directory) for asked in (spec, whole))
     code, is_over = fingerprint(), not next_trials(spec, records)
     for line in [] if is_over else check_code(spec, records, code, store.shown):
-        print(f"study.run: {line}", file=sys.stderr)
+        cli.warn("study.run", line)
+    if not is_over:
+        _check_cost(spec, place.options)
     write_spec(whole, directory / "study.toml")
     store.publish(directory, "study.toml")
     begin = time.monotonic()
@@ -137,6 +155,7 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
     if isinstance(ending, OSError | LedgerError):
         raise ending
+    place.ledger.check_there()  # tables of what is in no ledger would pretend that it is kept
     write_provenance(directory, spec.name, records, earlier, wall_s=time.monotonic() - begin)
     status = _conclude(whole, records, place, ending)
     store.publish(directory)
@@ -149,7 +168,7 @@ def _sweep(
     from study.engine import environment
 
     environment.prepare()  # before Ray is imported
-    from study.engine import cluster, sweep
+    from study.engine import cluster, sweep, watching
     from study.engine.ending import Interrupted
     from study.engine.proposals import Journal, check_search, quieten
     from study.engine.session import Session
@@ -163,6 +182,7 @@ def _sweep(
                 cluster=options.cluster, address=options.address, dashboard=options.dashboard
             ) as dashboard,
             signals.raised(),  # connecting put Ray's own handlers in their place
+            nullcontext() if options.cluster else watching.watched(_tell_that_ray_ended),
         ):
             slots = cluster.num_slots(spec)
             cluster.check_visible(place.store)
@@ -195,6 +215,10 @@ def _sweep(
     return list(session.records.values()), session.ending
 
 
+def _tell_that_ray_ended(why: str) -> None:
+    cli.warn("study.run", f"{why}; every finished trial is kept; to go on, type: {_same_command()}")
+
+
 def _conclude(
     spec: StudySpec, records: Sequence[Record], place: _Workplace, ending: Exception | None
 ) -> int:
@@ -223,7 +247,7 @@ def _conclude(
     print(f"report: {store.shown}/{report.relative_to(directory)}")
     num_failed = sum(record["status"] == "failed" for record in records)
     if isinstance(ending, TooManyFailed):
-        print(f"study.run: ended early: {ending}", file=sys.stderr)
+        cli.warn("study.run", f"ended early: {ending}")
     elif num_failed:
         print(f"{counted(num_failed, 'trial')} failed; the report names them", file=sys.stderr)
     return FAILED_TRIALS if num_failed else cli.OK
@@ -277,6 +301,9 @@ def _parser() -> argparse.ArgumentParser:
         help="override a key of the study file, such as seeds=5 or search.trials=0",
     )
     parser.add_argument("--data-dir", metavar="DIR", help="where real images are looked for first")
+    parser.add_argument(
+        "--force", action="store_true", help="run even what this machine seems too small for"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="tell trials, examples and CPU time, and stop"
     )

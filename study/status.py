@@ -169,7 +169,7 @@ def _failures(records: Sequence[Record]) -> list[str]:
     trials: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if record["status"] == "failed":
-            trials[str(record["error"])].append(record)
+            trials[str(record.get("error") or "no message")].append(record)
     if not trials:
         return []
     messages = sorted(trials.items(), key=lambda item: -len(item[1]))

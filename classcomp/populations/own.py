@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from classcomp.outside import regular
 from classcomp.populations.base import check_integer
 from classcomp.populations.image_files import decode_images, list_images
 from classcomp.populations.own_examples import OwnExamples, read_examples
@@ -146,12 +146,11 @@ def _place(path: Any) -> Path:
 def _stamp(path: Path) -> tuple[int, int]:
     """Size in bytes and time of the last change in ns: a file that keeps both is not read anew."""
     try:
-        status = path.stat()
+        status = regular(path)
     except OSError as error:
         raise DataUnavailable(f"path = {path}: {error.strerror}") from error
-    if not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-        raise ValueError(f"path = {path} is {what}: must be an .npz file")
+    except ValueError as error:
+        raise ValueError(f"path = {path} {error}: must be an .npz file") from None
     return status.st_size, status.st_mtime_ns
 
 

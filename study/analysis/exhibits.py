@@ -37,8 +37,8 @@
 and maybe other numeric arrays. The files are read with suspicion: they may come from anywhere.
 """
 
+import io
 import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -46,7 +46,8 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.frames import TableError
+from study.analysis.frames import LARGEST, TableError
+from study.storage.outside import read_bytes
 from study.trials.exhibits import FOLDER, LAW_PREFIX
 
 GRAM = "features/gram"
@@ -101,12 +102,15 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "samples/points": ("f", ("P", "d")),
     "samples/real_points": ("f", ("P", "d")),
 }
+EXTENT = "decision_map/extent"
+MOST_CLASSES = 4_096
+_CLASSES = {
+    *("decision_map/rule", "decision_map/bayes", "features/labels", "latent_plane/labels"),
+    *("reconstructions/labels", "traversals/latents", "class_means/classes", "labels"),
+}
+"""Arrays of classes, or of latents by number: a picture has a colour or a row for each."""
 _OF_LAW = ("labels", "pca", "tsne")
 """Of the same examples: one exhibit."""
-_UNREADABLE = (
-    *(OSError, ValueError, EOFError, KeyError, MemoryError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
 
 
 def exhibit_ids(folder: Path) -> set[str]:
@@ -160,14 +164,18 @@ def read_arrays(path: Path) -> Arrays:
         TableError: one line, where it is missing, too large or damaged.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        packed = io.BytesIO(read_bytes(path, MAX_BYTES))
+        with zipfile.ZipFile(packed) as archive:
             size = sum(member.file_size for member in archive.infolist())
-        if max(size, path.stat().st_size) > MAX_BYTES:
+        if size > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES // 2**20} MB")
-        with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
-    except _UNREADABLE as error:
+        with np.load(packed, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in held.files}
+        if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"{odd[0]} is no array")
+    except Exception as error:  # zipfile and numpy raise whatever they meet in a damaged file
         raise TableError(f"{path} cannot be read as npz: {error}") from None
+    return arrays
 
 
 def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> None:
@@ -182,8 +190,15 @@ def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> 
     if not fits:
         wanted = "(" + ", ".join(map(str, shape)) + ")"
         raise TableError(f"{path}: {key} is of shape {array.shape}, not {wanted}")
-    if key != GRAM and not np.isfinite(array).all():  # of a constant space it is NaN
+    wide = array.astype(np.float64)
+    if key != GRAM and not np.isfinite(wide).all():  # of a constant space it is NaN
         raise TableError(f"{path}: {key} holds what is no finite number")
+    if wide.size and np.nanmax(np.abs(wide), initial=0.0) > LARGEST:
+        raise TableError(f"{path}: {key} holds what is not within {LARGEST:g} of 0")
+    if key in _CLASSES and wide.size and not 0 <= wide.min() <= wide.max() < MOST_CLASSES:
+        raise TableError(f"{path}: {key} holds what is none of {MOST_CLASSES} classes at most")
+    if key == EXTENT and not (wide[0] < wide[1] and wide[2] < wide[3]):
+        raise TableError(f"{path}: {key} holds {array.tolist()}, which is no square")
 
 
 def cka_matrix(grams: Sequence[Array]) -> Array:

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from study.analysis.frames import TableError
+from study.analysis.frames import LARGEST, TableError
 from study.analysis.table import Levels, column_order
-from study.analysis.validation import validate_trials
+from study.analysis.validation import check_sizes, validate_trials
+from study.storage.outside import parse_json
 from study.storage.store import write_whole
 from study.trials.schema import CURVE_COLUMNS, REQUIRED_NAMES, TABLE_VERSION, TRIAL_COLUMNS, Column
 
@@ -21,6 +22,12 @@ LEVELS_KEY = b"classcomp.levels"
 STOPPING_KEY = b"classcomp.stopping"
 FAMILIES_KEY = b"classcomp.families"
 VERSION_KEY = b"classcomp.schema"
+MOST_VALUES = 2**28
+"""Rows times columns of a table that is read: ten million trials have fewer."""
+MOST_LEVELS, MOST_SEEDS = 10_000, 10_000_000
+"""Of a study: what is missing of it is listed."""
+MOST_TEXT = 2**30
+"""Bytes of a column's texts: a file of a few kB may say one text a million times."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +104,8 @@ def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
     version = metadata.get(VERSION_KEY)
     if version is None:
         raise TableError(f"{path} is not a trials table: it carries no schema version")
-    if not version.isdigit() or not 1 <= int(version) <= TABLE_VERSION:
+    is_number = version.isdigit() and len(version) < 10
+    if not is_number or not 1 <= int(version) <= TABLE_VERSION:
         found = version.decode(errors="replace")[:20]
         raise TableError(f"{path}: schema is {found}, this program reads 1 to {TABLE_VERSION}")
     levels = _parse_levels(metadata.get(LEVELS_KEY, b"{}"), path)
@@ -120,7 +128,7 @@ def read_stopping(path: Path) -> Stopping | None:
     if text is None:
         return None
     try:
-        held = json.loads(text)
+        held = parse_json(text)
         found = Stopping(
             precision=float(held["precision"]),
             first_seeds=int(held["first_seeds"]),
@@ -129,7 +137,7 @@ def read_stopping(path: Path) -> Stopping | None:
     except (ValueError, TypeError, KeyError, OverflowError):
         found = None
     is_rule = found is not None and 0 < found.precision < math.inf
-    if found is None or not (is_rule and 2 <= found.first_seeds <= found.max_seeds):
+    if found is None or not (is_rule and 2 <= found.first_seeds <= found.max_seeds <= MOST_SEEDS):
         raise TableError(f"{path}: the stopping rule in its metadata cannot be read")
     return found
 
@@ -156,25 +164,68 @@ def read_curves(path: Path) -> pd.DataFrame:
     Raises:
         TableError: as for `read_trials`.
     """
-    return _to_frame(_read_parquet(path), CURVE_COLUMNS, path)
+    frame = _to_frame(_read_parquet(path), CURVE_COLUMNS, path)
+    try:
+        check_sizes(frame)
+    except TableError as error:
+        raise TableError(f"{path}: {error}") from None
+    return frame
 
 
 def _read_parquet(path: Path) -> pa.Table:
     if not path.is_file():
         raise TableError(f"{path}: no such file")
     try:
-        return pq.ParquetFile(path).read()
+        return _bounded(path)
+    except TableError:
+        raise
     except (OSError, ValueError, pa.ArrowException) as error:
         first = (str(error).splitlines() or ["unreadable"])[0]
         raise TableError(f"{path} cannot be read as parquet: {first}") from None
 
 
+def _bounded(path: Path) -> pa.Table:
+    """A table that is no larger in memory than any honest one: a small file may hold a huge one."""
+    with pq.ParquetFile(path) as held:
+        size, schema = held.metadata.num_rows * held.metadata.num_columns, held.schema_arrow
+    if size > MOST_VALUES:
+        raise TableError(f"{path}: {size:,} values are more than the {MOST_VALUES:,} allowed")
+    for column in schema:
+        if pa.types.is_nested(column.type):
+            wanted = ", ".join(_ARROW)
+            raise TableError(
+                f"{path}: column {column.name} is of type {column.type}, not one of {wanted}"
+            )
+    texts = [column.name for column in schema if _dtype_of(column.type) == "string"]
+    # Each text once, however often it is said.
+    with pq.ParquetFile(path, read_dictionary=texts) as held:
+        table = held.read()
+    for place, name in enumerate(table.column_names):
+        column = table.column(place)
+        if name in texts and pa.types.is_dictionary(column.type):
+            if sum(_num_bytes(chunk) for chunk in column.chunks) > MOST_TEXT:
+                raise TableError(f"{path}: column {name} holds more than {MOST_TEXT:,} bytes")
+            table = table.set_column(place, name, column.cast(pa.string()))
+    return table
+
+
+def _num_bytes(chunk: pa.DictionaryArray) -> int:
+    """Of a column's texts, each as often as it is said."""
+    lengths = pc.binary_length(chunk.dictionary)
+    return int(pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0)
+
+
 def _parse_levels(text: bytes, path: Path) -> dict[str, list[float]]:
     try:
-        levels = json.loads(text)
-        return {str(name): [float(v) for v in values] for name, values in levels.items()}
+        held = parse_json(text)
+        levels = {str(name): [float(v) for v in values] for name, values in held.items()}
+        found = [value for values in levels.values() for value in values]
+        is_usable = len(found) <= MOST_LEVELS and all(abs(value) <= LARGEST for value in found)
     except (ValueError, TypeError, AttributeError):
-        raise TableError(f"{path}: the levels in its metadata cannot be read") from None
+        is_usable = False
+    if not is_usable:
+        raise TableError(f"{path}: the levels in its metadata cannot be read")
+    return levels
 
 
 _ARROW: Mapping[str, tuple[Callable[[pa.DataType], bool], pa.DataType]] = {

@@ -11,6 +11,9 @@ from study.trials.schema import Column
 Row = dict[str, Any]
 
 _INT64 = 2**63
+LARGEST = 1e150
+"""Of any number in a table, in size: the square of a larger one, and so a variance, is none. What
+is trained is of float32, whose largest is 3e38."""
 
 
 class TableError(ValueError):

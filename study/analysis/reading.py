@@ -1,6 +1,5 @@
 """A study as its tables tell it: from its folder, or from a trials table alone."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from study.analysis.files import (
 )
 from study.analysis.frames import TableError
 from study.analysis.table import Levels
+from study.storage.outside import MOST_TEXT, OutsideError, parse_json, read_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,9 +81,9 @@ def _read_provenance(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise TableError(f"{path} cannot be read as JSON: {error}") from None
+        found = parse_json(read_bytes(path, MOST_TEXT))
+    except OutsideError as error:
+        raise TableError(f"{path} cannot be read as JSON: it {error}") from None
     if not isinstance(found, dict):
         raise TableError(f"{path} holds no JSON object")
     return found

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.frames import TableError, to_rows
+from study.analysis.frames import LARGEST, TableError, to_rows
 from study.trials.roles import RETIRED, ROLES
 from study.trials.schema import (
     COUNT,
@@ -18,6 +18,9 @@ from study.trials.schema import (
     TRIAL_COLUMNS,
 )
 from study.trials.tasks import PROBABILITY, task_of
+
+PLAIN = r"[A-Za-z0-9_.-]{1,64}"
+"""Of a trial's id: files are named by it."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -32,6 +35,8 @@ def validate_trials(trials: pd.DataFrame) -> None:
         nulls = np.flatnonzero(trials[name].isna())
         if nulls.size:
             raise TableError(f"column {name} has a null in row {nulls[0]}")
+    is_path = ~trials["trial_id"].str.fullmatch(PLAIN).to_numpy(dtype=bool)
+    _refuse_first(trials, "trial_id", is_path, "letters and digits, 64 at most")
     repeated = np.flatnonzero(trials["trial_id"].duplicated())
     if repeated.size:
         trial_id = trials["trial_id"].iloc[repeated[0]]
@@ -41,6 +46,19 @@ def validate_trials(trials: pd.DataFrame) -> None:
         _refuse_first(trials, name, is_wrong, "one of " + ", ".join(allowed))
     _refuse_first(trials, "num_train", _numbers(trials, "num_train") < 1, "at least 1")
     _check_ranges(trials)
+    check_sizes(trials)
+
+
+def check_sizes(table: pd.DataFrame) -> None:
+    """Refuses numbers that cannot be computed with, in trials and curves alike.
+
+    Raises:
+        TableError: one line with the trial, the column and the value.
+    """
+    for name in table.columns:
+        if table[name].dtype == "Float64":
+            is_wrong = np.abs(_numbers(table, name)) > LARGEST
+            _refuse_first(table, name, is_wrong, f"within {LARGEST:g} of 0")
 
 
 def _check_ranges(trials: pd.DataFrame) -> None:

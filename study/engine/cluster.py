@@ -5,6 +5,7 @@
 
 import math
 import os
+import shutil
 import socket
 import sys
 import time
@@ -24,6 +25,8 @@ import search_spaces
 import study
 from classcomp.populations import make
 from study.engine.handover import parameters_on_this_node
+from study.engine.limits import check_limits
+from study.engine.private import private_folder, secure_token, sweep
 from study.request.entries import PopulationSection
 from study.request.spec import StudySpec
 from study.storage.opening import store_at
@@ -56,7 +59,10 @@ def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> 
             # None: a dashboard if it can be had, on the next free port; False: none.
             wanted = None if dashboard else False
             try:
-                context = ray.init(address="local", include_dashboard=wanted, **quiet)
+                files = str(_prepared_place())
+                context = ray.init(
+                    address="local", include_dashboard=wanted, _temp_dir=files, **quiet
+                )
             except Exception as error:  # Ray raises no narrower one
                 raise ClusterError(
                     f"Ray does not start on this machine: {first_line(error)}"
@@ -72,10 +78,13 @@ def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> 
                 f"--cluster: no Ray cluster answers {place} ({first_line(error)}); "
                 "start one with `ray start --head`, or name it with --address HOST:PORT"
             ) from None
+    session = Path(ray._private.worker._global_node.get_session_dir_path())
     try:
         yield str(context.dashboard_url or "")
     finally:
         ray.shutdown()
+        if not cluster:
+            shutil.rmtree(session, ignore_errors=True)
 
 
 def num_slots(spec: StudySpec) -> int:
@@ -200,6 +209,24 @@ def _on_loopback() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _prepared_place() -> Path:
+    """Where a local Ray keeps its files, emptied of what killed drivers left there.
+
+    Raises:
+        LimitError: a limit of this process is too low.
+        NotPrivateError: the place is another user's.
+        OSError: it cannot be made.
+    """
+    check_limits()
+    if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        secure_token()
+    place = private_folder()
+    for folder in (place, place / "ray"):
+        sweep(folder)
+    chosen = os.environ.get("RAY_TMPDIR")
+    return Path(chosen).absolute() / "ray" if chosen else place / "ray"
 
 
 def _times(have: float, need: float) -> int:

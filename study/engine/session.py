@@ -70,12 +70,20 @@ class Session:
             self.ledger.append(record)
             self.records[trial.trial_id] = record
             self._index(record)
-        except (OSError, LedgerError) as error:
+        except (OSError, RuntimeError) as error:  # the second is Optuna's of a lock that is gone
+            self.look_after_ledger()  # where the whole folder is, that is what is to be said
             self.ending = self.ending or error
             return
         self._drop_checkpoint(record)
         self.ending = self.ending or too_many_failed(self.spec.max_failed_share, self.records)
         self.on_change(self)
+
+    def look_after_ledger(self) -> None:
+        """Ends the sweep where the ledger is no longer where it was: at once, not at the end."""
+        try:
+            self.ledger.check_there()
+        except LedgerError as error:
+            self.ending = self.ending or error
 
     def give_up(self, trial: TrialSpec, why: str, errno: int | None) -> None:
         """Ends the sweep for a trial whose decisions could not be kept.

@@ -1,6 +1,5 @@
 """The sweep: everything that is still to be run, as one Tune experiment that is always full."""
 
-import tempfile
 from typing import Any
 
 import ray
@@ -9,6 +8,7 @@ from ray.tune.experiment import Trial as TuneTrial
 
 from study.engine.cluster import num_slots
 from study.engine.monitoring import Metrics, MetricsCallback, TaskNames
+from study.engine.private import scratch
 from study.engine.scheduler import CellScheduler
 from study.engine.searcher import PlanSearcher
 from study.engine.session import Session
@@ -36,6 +36,7 @@ class EndWatch(ray.tune.Callback):
 
     def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Leaves Tune's loop where the session ends."""
+        self._session.look_after_ledger()
         if self._session.ending is not None:
             raise SweepEnded
 
@@ -48,9 +49,9 @@ def launch_sweep(session: Session, data_dir: str | None) -> None:
         data_dir: where real images are looked for first.
     """
     # Tune's own files are of no use to us: the ledger is the state.
-    with tempfile.TemporaryDirectory(prefix="classcomp-tune-") as scratch:
+    with scratch() as place:
         try:
-            _tuner(session, scratch, data_dir).fit()
+            _tuner(session, place, data_dir).fit()
         except SweepEnded:
             return
         except Exception as error:
@@ -59,7 +60,7 @@ def launch_sweep(session: Session, data_dir: str | None) -> None:
                 raise
 
 
-def _tuner(session: Session, scratch: str, data_dir: str | None) -> Tuner:
+def _tuner(session: Session, place: str, data_dir: str | None) -> Tuner:
     resources = session.spec.resources
     slots = num_slots(session.spec)
     searcher = PlanSearcher(session, data_dir)
@@ -79,7 +80,7 @@ def _tuner(session: Session, scratch: str, data_dir: str | None) -> Tuner:
         ),
         run_config=RunConfig(
             name="tune",
-            storage_path=scratch,
+            storage_path=place,
             verbose=0,
             callbacks=[
                 EndWatch(session),

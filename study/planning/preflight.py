@@ -3,10 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from classcomp.checking import check_networks, check_weights
-from classcomp.populations import Population, make, other_classes
+from classcomp.populations import (
+    GaussianImages,
+    GaussianMixture,
+    Population,
+    make,
+    other_classes,
+)
 from classcomp.sources import imagenet_file
 from search_spaces import SPACES, TRAINING_HYPERPARAMETERS, Categorical, FamilySpace, examples
 from search_spaces.family import IMAGENET, OTHER_CLASSES
@@ -17,6 +24,8 @@ from study.request.spec import StudySpec
 from study.trials.roles import ROLES
 
 MOST_TRIALS = 10_000_000
+FEW = 64
+"""Examples by which a law's numbers are judged."""
 
 
 def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
@@ -42,6 +51,7 @@ def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
                 f"allowed are 8 to {num_available}"
             )
         _check_validation_size(spec, label, population)
+        _check_draws(label, population)
     _check_weights(spec, populations)
     spec = _with_facts(spec, populations)
     for label, population in populations.items():
@@ -88,6 +98,27 @@ def _check_validation_size(spec: StudySpec, label: str, population: Population) 
         raise SpecError(
             f"search.validation_size = {size}: {label} has {num_held_out} examples for the search; "
             f"allowed are 1 to {num_held_out}"
+        )
+
+
+def _check_draws(label: str, population: Population) -> None:
+    """Refuses a law in closed form of whose draws no network could be shown one.
+
+    Distorted it may be beyond float32: such trials diverge, and are rows.
+    """
+    if not isinstance(population, GaussianMixture | GaussianImages):
+        return
+    try:
+        with np.errstate(all="ignore"):
+            x = population.sample(FEW, np.random.default_rng(0)).x
+            shown = [population.vectors(x)]
+            shown += [] if population.image_shape is None else [population.images(x)]
+            is_sound = all(np.isfinite(array).all() for array in shown)
+    except (ValueError, ArithmeticError):
+        is_sound = False
+    if not is_sound:
+        raise SpecError(
+            f"populations: {label}: its draws are beyond what float32 can hold or tell apart"
         )
 
 

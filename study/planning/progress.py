@@ -16,6 +16,8 @@ from study.trials.roles import ROLES
 
 EVERY_S = 0.5
 EVERY_LOGGED_S = 15.0
+LONGEST_S = 100 * 31_557_600.0
+"""That is said to the second."""
 
 
 class Totals:
@@ -141,6 +143,8 @@ def seconds_left(
 
 def duration(seconds: float) -> str:
     """`0:07`, `12:30` or `3:02:01`."""
+    if seconds > LONGEST_S:
+        return f"more than {LONGEST_S / 31_557_600:.0f} years"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -70,7 +70,8 @@ def draw_point_clouds(info: PointClouds) -> Figure:
     rows = -(-len(info.panels) // columns)
     width = max(_SIDE * columns + 0.4, 6.5)
     low, high = info.panels["real"].min(axis=0), info.panels["real"].max(axis=0)
-    room = np.where(high > low, 0.1 * (high - low), 1.0)
+    spread = high - low
+    room = np.where(spread > 1e-100, 0.1 * spread, 1.0)  # matplotlib takes less for none
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, (_SIDE + 0.5) * rows + 0.8)
         figure.suptitle(wrapped(info.title, width))

@@ -1,6 +1,7 @@
 """What all pictures share: colours, markers, sizes of type, files."""
 
 import textwrap
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 # Okabe and Ito (2008): told apart by readers with any of the common colour deficiencies; the
 # markers tell the lines apart without colour.
@@ -28,6 +30,8 @@ ERROR_COLOURS: Mapping[str, str] = MappingProxyType(
         "optimization": "#88CCEE",
     }
 )
+ABRIDGED = "…"
+"""What stands in a name in the place of its middle (study.rendering.names)."""
 SHARE_MAP = "Blues"  # from 0 to 1, safe likewise
 STYLE: dict[Any, Any] = {
     "font.size": 10.0,
@@ -100,6 +104,14 @@ def write_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as the path's suffix says (svg, png); the same numbers, the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"Date": None} if path.suffix == ".svg" else {}
-    with matplotlib.rc_context(STYLE):
+    texts = figure.findobj(Text)
+    for text in texts:  # what was made before the style holds
+        text.set_parse_math(False)
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        # A name in letters that the font lacks is drawn as boxes, and reads well on the page.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        if any(ABRIDGED in text.get_text() for text in texts):
+            # Of names as long as that: they leave no room, and nobody is told in every picture.
+            warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
         figure.savefig(path, metadata=metadata)
     return path

@@ -44,6 +44,8 @@ class PopulationSection(BaseModel):
 
     @model_validator(mode="after")
     def _exists(self) -> "PopulationSection":
+        if "data_dir" in self.parameters:
+            raise ValueError(f"{self.name}: data_dir is an option, --data-dir, and no key")
         try:
             make(self.name, **self.parameters)
         except ArithmeticError as error:

@@ -1,6 +1,5 @@
 """From a recipe's name or a TOML file, with `--set` overrides, to a checked study file."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from search_spaces.family import is_weights_file
 from study.request.sections import shown
 from study.request.spec import StudySpec
+from study.storage.outside import MOST_DEPTH, MOST_STUDY_FILE, OutsideError, parse_toml, read_bytes
 from study.storage.store import write_whole
 
 
@@ -104,18 +104,18 @@ def _is_file(source: str) -> bool:
 def _read_toml(source: str) -> dict[str, Any]:
     try:
         if _is_file(source):
-            text = Path(source).read_text(encoding="utf-8")
+            text = read_bytes(Path(source), MOST_STUDY_FILE).decode("utf-8")
         elif source in recipe_names():
             recipe = resources.files("study") / "recipes" / f"{source}.toml"
             text = recipe.read_text(encoding="utf-8")
         else:
             allowed = ", ".join(recipe_names())
             raise SpecError(f"{source!r} is no recipe: allowed are {allowed}, or a .toml file")
-        return tomllib.loads(text)
+        return parse_toml(text)
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{source}: cannot be read: {_on_one_line(error)}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{source}: is not TOML: {_on_one_line(error)}") from None
+    except OutsideError as error:
+        raise SpecError(f"{source}: {error}") from None
 
 
 def _with_absolute_paths(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -154,11 +154,10 @@ def _override(table: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise SpecError(f"--set {override!r}: allowed is key=value, such as seeds=5")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
+    value = _value(text, override)
     *path, last = key.strip().split(".")
+    if len(path) > MOST_DEPTH:
+        raise SpecError(f"--set {override!r}: a key has at most {MOST_DEPTH} parts")
     place: Any = table
     for step in path:
         place = place[int(step)] if _is_index(place, step) else _child(place, step, override)
@@ -170,8 +169,19 @@ def _override(table: dict[str, Any], override: str) -> None:
         raise SpecError(f"--set {override!r}: {key} is not a key of a study file")
 
 
+def _value(text: str, override: str) -> Any:
+    """What an override sets: a value of TOML, or a text without its quotes."""
+    try:
+        return parse_toml(f"value = {text}")["value"]
+    except OutsideError as error:
+        if "is not TOML" not in str(error):
+            raise SpecError(f"--set {override!r}: {error}") from None
+    return text
+
+
 def _is_index(place: Any, step: str) -> bool:
-    return isinstance(place, list) and step.isdecimal() and int(step) < len(place)
+    is_short = step.isdecimal() and len(step) < 10
+    return is_short and isinstance(place, list) and int(step) < len(place)
 
 
 def _child(place: Any, step: str, override: str) -> Any:

@@ -1,11 +1,13 @@
 """A study's place that is a prefix of an S3 bucket."""
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from study.storage.outside import MOST_FILE
 from study.storage.store import CARRIED, KEPT_WITH_TRIALS, StorageError, first_line, write_whole
 
 
@@ -43,9 +45,12 @@ class BucketStore:
         """The object's bytes, or None where there is none."""
         try:
             with self._files.open_input_stream(self._path(name)) as stream:
-                return bytes(stream.read())
+                data = bytes(stream.read(MOST_FILE + 1))
         except FileNotFoundError:
             return None
+        if len(data) > MOST_FILE:
+            raise OSError(errno.EFBIG, "the object is larger than allowed", name)
+        return data
 
     def write(self, name: str, data: bytes) -> None:
         """Puts an object; it is there once the upload is over."""

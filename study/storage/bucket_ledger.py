@@ -20,6 +20,7 @@ from typing import Any
 
 from study.storage.bucket import BucketStore
 from study.storage.ledger import LedgerError, Record, parse_record, record_line
+from study.storage.outside import parse_json
 
 HEARTBEAT_S = 10.0
 STALE_S = 60.0
@@ -74,6 +75,9 @@ class BucketLedger:
         now = time.time()
         return any(now - written < self._stale_s for written in self._store.files("locks").values())
 
+    def check_there(self) -> None:
+        """Nothing: an object that is gone takes no other with it, and a put makes a new one."""
+
     def append(self, record: Mapping[str, Any]) -> None:
         """Puts one record.
 
@@ -122,6 +126,6 @@ class BucketLedger:
 
 def _owner(text: bytes) -> str:
     with suppress(ValueError, TypeError, KeyError):
-        owner = json.loads(text)
+        owner = parse_json(text)
         return f"{owner['host']}, process {owner['pid']}"
     return "of unknown name"

@@ -1,9 +1,11 @@
 """A study's place that is a folder: local disk, or NFS that every node mounts at the same path."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from study.storage.outside import OutsideError, read_bytes
 from study.storage.store import write_whole
 
 
@@ -18,12 +20,16 @@ class FolderStore:
     def read(self, name: str) -> bytes | None:
         """The file's bytes, or None where there is none."""
         try:
-            return (self.path / name).read_bytes()
+            return read_bytes(self.path / name)
         except FileNotFoundError:
             return None
+        except OutsideError as error:
+            raise OSError(errno.EINVAL, str(error), str(self.path / name)) from None
 
     def write(self, name: str, data: bytes) -> None:
-        """Writes a file, whole or not at all."""
+        """Writes a file, whole or not at all; never into a place that was deleted meanwhile."""
+        if not self.path.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the study's folder is gone", self.address)
         write_whole(self.path / name, lambda path: path.write_bytes(data))
 
     def remove(self, name: str) -> None:

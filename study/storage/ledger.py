@@ -5,10 +5,22 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from study.trials.schema import REQUIRED_NAMES, TRIAL_COLUMNS
+from study.storage.outside import OutsideError, parse_json, read_bytes
+from study.trials.roles import ROLES
+from study.trials.schema import (
+    CURVE_COLUMNS,
+    IDENTITY_COLUMNS,
+    METRIC_COLUMNS,
+    NOTE_COLUMNS,
+    REQUIRED_NAMES,
+    STATUSES,
+    TRIAL_COLUMNS,
+)
+from study.trials.trial import IDENTITY_VERSION
 
 Record = dict[str, Any]
 
@@ -16,11 +28,18 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "Int64": (int,),
     "Float64": (int, float),
+    "boolean": (bool,),
 }
 _SHAPE: Mapping[str, tuple[type, ...]] = {
     **{c.name: _KINDS[c.dtype] for c in TRIAL_COLUMNS if c.name in REQUIRED_NAMES},
     **{"hyperparameters": (dict,), "metrics": (dict,), "curves": (list,)},
 }
+_NAMED, _METRICS, _POINT = (
+    {c.name: (*_KINDS[c.dtype], *_KINDS["Float64"] * (c.dtype == "Int64")) for c in columns}
+    for columns in (IDENTITY_COLUMNS + NOTE_COLUMNS, METRIC_COLUMNS, CURVE_COLUMNS)
+)
+"""What a record, its metrics and a point of its curves may hold; null is allowed beside it, and
+of a whole number how it is written (`study.analysis.table` sees whether it is one)."""
 
 
 class LedgerError(RuntimeError):
@@ -33,6 +52,8 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         """Opens nothing yet; `folder` need not exist."""
         self.folder = folder
+        self._lock: int | None = None
+        self._path: Path | None = None
         self._segment: int | None = None
 
     def read(self) -> tuple[list[Record], list[str]]:
@@ -44,7 +65,7 @@ class Ledger:
         records: dict[str, Record] = {}
         warnings = []
         for segment in self._segments():
-            lines = segment.read_bytes().split(b"\n")
+            lines = _bytes_of(segment).split(b"\n")
             for number, line in enumerate(lines, start=1):
                 if not line:
                     continue
@@ -66,23 +87,21 @@ class Ledger:
             LedgerError: another driver holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a") as lock:
+        with _opened(self.folder / "lock", os.O_RDWR | os.O_CREAT) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LedgerError(f"{self.folder}: another driver is at work on it") from None
+            self._lock = lock
             try:
                 yield self
             finally:
+                self._lock = None
                 self._close()
 
     def is_held(self) -> bool:
         """Whether a driver is at work on it."""
-        try:
-            lock = (self.folder / "lock").open()
-        except FileNotFoundError:
-            return False
-        with lock:
+        with suppress(FileNotFoundError), _opened(self.folder / "lock", os.O_RDONLY) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -97,6 +116,7 @@ class Ledger:
                 it stands in the way of the next one.
         """
         line = record_line(record)
+        self.check_there()
         segment = self._open_segment()
         end = os.lseek(segment, 0, os.SEEK_END)
         try:
@@ -109,15 +129,29 @@ class Ledger:
             self._close()  # what could not be cut off stays a torn last line
             raise
 
+    def check_there(self) -> None:
+        """Refuses to go on without the files that this driver holds: what is written is lost.
+
+        Raises:
+            LedgerError: the ledger's folder or its last segment was deleted, moved or replaced.
+        """
+        held = {self.folder / "lock": self._lock, self._path: self._segment}
+        for path, file in held.items():
+            if path is not None and file is not None and not _is_at(path, file):
+                raise LedgerError(
+                    f"{path}: was deleted or moved while the study ran, which ends without tables; "
+                    "trials that are in no ledger run again"
+                )
+
     def _segments(self) -> list[Path]:
         return sorted(p for p in self.folder.glob("*.jsonl") if p.stem.isdecimal())
 
     def _open_segment(self) -> int:
         if self._segment is None:
             last = max((int(path.stem) for path in self._segments()), default=0)
-            path = self.folder / f"{last + 1:06d}.jsonl"
+            self._path = self.folder / f"{last + 1:06d}.jsonl"
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND
-            self._segment = os.open(path, flags, 0o644)
+            self._segment = os.open(self._path, flags, 0o644)
             folder = os.open(self.folder, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
@@ -127,6 +161,23 @@ class Ledger:
         if self._segment is not None:
             segment, self._segment = self._segment, None
             os.close(segment)
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    """A file's descriptor; of a pipe in its place nobody waits for the other end."""
+    file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Whether an open file is the one at a path."""
+    with suppress(OSError):
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    return False
 
 
 def record_line(record: Mapping[str, Any]) -> bytes:
@@ -145,14 +196,57 @@ def parse_record(line: bytes) -> Record:
         LedgerError: what is wrong with it, to follow the line's number.
     """
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        raise LedgerError("is not a trial's record: it is not JSON") from None
+        record = parse_json(line)
+    except OutsideError as error:
+        told = str(error)
+        said = f"it {told}" if told.startswith("is ") else told
+        raise LedgerError(f"is not a trial's record: {said}") from None
+    wrong = _why_no_record(record)
+    if wrong:
+        raise LedgerError(f"is not a trial's record: {wrong}")
+    found: Record = record
+    return found
+
+
+def _bytes_of(segment: Path) -> bytes:
+    try:
+        return read_bytes(segment)
+    except OutsideError as error:
+        raise LedgerError(f"{segment}: {error}") from None
+
+
+def _why_no_record(record: Any) -> str | None:
     if not isinstance(record, dict):
-        raise LedgerError("is not a trial's record: it is no JSON object")
+        return "it is no JSON object"
     for name, kinds in _SHAPE.items():
         if not isinstance(record.get(name), kinds):
-            raise LedgerError(f"is not a trial's record: {name} is missing or of another type")
+            return f"{name} is missing or of another type"
     if not all(isinstance(point, dict) for point in record["curves"]):
-        raise LedgerError("is not a trial's record: curves is not a list of points")
-    return record
+        return "curves is not a list of points"
+    wrong = _of_another_type(record, _NAMED) or _of_another_type(record["metrics"], _METRICS)
+    for point in record["curves"]:
+        wrong = wrong or _of_another_type(point, _POINT)
+    if wrong:
+        return f"{wrong} is of another type"
+    if record.get("schema") == IDENTITY_VERSION:  # another protocol's may have had others
+        for name, allowed in (("role", ROLES), ("status", STATUSES)):
+            if record[name] not in allowed:
+                return f"{name} is {record[name]!r}, not one of {', '.join(allowed)}"
+    when = record.get("finished_at")
+    return None if when is None or _is_date(when) else "finished_at is no date and time"
+
+
+def _of_another_type(held: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]]) -> str | None:
+    """The first name that has a value of a kind that its column does not take."""
+    for name, value in held.items():
+        if value is not None and not isinstance(value, kinds.get(name, (object,))):
+            return name
+    return None
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return False
+    return True

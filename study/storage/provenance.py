@@ -10,12 +10,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from study.storage.outside import MOST_TEXT, OutsideError, parse_json, read_bytes
 from study.storage.store import StorageError, write_whole
 
 PACKAGES = (
     *("classcomp", "ray", "torch", "torchvision", "optuna"),
     *("numpy", "scipy", "scikit-learn", "pandas", "pyarrow"),
 )
+
+FILE = "provenance.json"
 
 
 def read_provenance(directory: Path) -> list[Any]:
@@ -24,12 +27,12 @@ def read_provenance(directory: Path) -> list[Any]:
     Raises:
         StorageError: it is not what `write_provenance` wrote.
     """
-    path = directory / "provenance.json"
+    path = directory / FILE
     if not path.exists():
         return []
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["runs"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return list(parse_json(read_bytes(path, MOST_TEXT))["runs"])
+    except (OutsideError, TypeError, KeyError):
         raise StorageError(f"{path}: lists no runs; mend it, or move it away") from None
 
 
@@ -59,7 +62,7 @@ def write_provenance(
     }
     text = json.dumps({"name": name, "runs": [*earlier, run]}, indent=2)
     write_whole(
-        directory / "provenance.json",
+        directory / FILE,
         lambda path: path.write_text(text + "\n", encoding="utf-8"),
     )
 

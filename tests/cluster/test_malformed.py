@@ -20,13 +20,13 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from classcomp.fingerprint import code_fingerprint
 from study import report, run, status
 from study.analysis.files import write_table
 from study.analysis.joined import join
 from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
 from study.cli import OK
+from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.request.reading import parse_spec
 from study.request.spec import StudySpec
@@ -269,7 +269,7 @@ def all_records(spec: StudySpec) -> list[dict[str, Any]]:
     """A finished study's records, as the engine would have written them."""
     records: list[dict[str, Any]] = []
     while trials := next_trials(spec, records):
-        records += [{**record_of(trial), "code": code_fingerprint()} for trial in trials]
+        records += [{**record_of(trial), "code": fingerprint()} for trial in trials]
     return records
 
 

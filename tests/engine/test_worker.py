@@ -41,6 +41,7 @@ def trial_of(role: str) -> TrialSpec:
 
 
 def actor_of(trial: TrialSpec, place: Path) -> TrialActor:
+    place.mkdir(exist_ok=True)  # as the driver that holds its ledger does
     config = {"trial": trial_to_json(trial), "data_dir": None, "store": str(place), "cpus": 1}
     return TrialActor(config)
 

@@ -1,0 +1,86 @@
+"""One report of a table whose every name is an attack: drawn, bounded, and nothing runs in it."""
+
+import re
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from study.analysis.files import write_table
+from study.analysis.reading import read_study
+from study.analysis.table import build_curves, build_trials
+from study.rendering.names import LONGEST_NAME, shown_name
+from study.report import terminal_text, write_report
+from tests.attacks.attacking import back_in_time
+from tests.rendering.synthetic_study import Asked, Maker
+
+FAMILIES = {
+    "linear": "v" * 10**6,
+    "vgg": "$\\q{$",
+    "vae_kmeans": "<script>alert(1)</script></svg>--><img src=x onerror=alert(1)>",
+}
+POPULATIONS = ("p" * 10**5 + "\x1b[2J\x07\u202e{{7*7}}\n<b>", "%s%n\x00\ud7ff中文(sigma=$\\frac$)")
+ERROR = "\x1b]0;title\x07" + "</td><script>" + "e" * 10**6
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("hostile")
+    asked = Asked(depths=(1,), num_train=(128,), seeds=3, streams=(1_000,), populations=("p",))
+    records = Maker(asked).records()
+    for number, record in enumerate(records):
+        record["family"] = FAMILIES[record["family"]]
+        record["population"] = POPULATIONS[record["distortion"] != "none"]
+        if record["role"] == "search" and number % 7 == 0:
+            record |= {"status": "failed", "error": ERROR}
+        record["hyperparameters"] = {"$\\q{$" * 30: "$\\q{$", "h\x1b": "x" * 10**5}
+    levels = {"label_noise": [0.2], "imbalance": [0.9], "$\\q{$": [0.1]}
+    write_table(build_trials(records, levels), place / "trials", levels=levels)
+    write_table(build_curves(records), place / "curves")
+    (place / "provenance.json").write_text('{"name": "<script>\\u001b", "runs": [{"a": "$"}]}')
+    return place
+
+
+@pytest.mark.slow
+def test_a_hostile_table_is_drawn(folder: Path) -> None:
+    begin = time.process_time()
+    with back_in_time():
+        page = write_report(folder)
+        told = terminal_text(folder, 100)
+    assert time.process_time() - begin < 20
+    text = page.read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+    assert "onerror=" not in re.sub(r"&lt;.*?&gt;", "", text)
+    assert not set(re.findall(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", text))
+    assert len(text) < 3 * 10**6
+    figures = sorted((folder / "report/figures").glob("*.svg"))
+    assert figures
+    for figure in figures:
+        root = ET.fromstring(figure.read_bytes())  # control characters would be no XML
+        assert {element.tag.rpartition("}")[2] for element in root.iter()}.isdisjoint(
+            {"script", "a", "foreignObject"}
+        )
+        width, height = (
+            float(root.attrib[name].removesuffix("pt")) for name in ("width", "height")
+        )
+        assert max(width, height) < 5_000
+    assert all(line.isprintable() for line in told.splitlines())
+
+
+def test_names_as_they_are_drawn() -> None:
+    plain = "gaussians(means=[0, 1])"
+    assert shown_name(plain) == plain
+    for name in (*FAMILIES.values(), *POPULATIONS, ERROR, "a\ud800"):
+        drawn = shown_name(name)
+        assert len(drawn) <= LONGEST_NAME
+        assert drawn.isprintable()
+    assert shown_name("a\x01") != shown_name("a\x02"), "different names stay different"
+    assert shown_name("a" * 10**6) != shown_name("a" * 10**6 + "b")
+
+
+def test_tables_keep_names_as_they_are(folder: Path) -> None:
+    assert set(read_study(folder).trials["family"]) == set(FAMILIES.values())
+    assert isinstance(pq.read_table(folder / "trials.parquet"), pa.Table)
