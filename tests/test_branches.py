@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from classcomp import models
 from classcomp.experiment import Experiment
 from classcomp.models import Family
-from classcomp.models.base import ArchitectureConfig, Batch, Classifier
+from classcomp.models.architecture import ArchitectureConfig
+from classcomp.models.base import Batch, Classifier
 from classcomp.trial import Outcome
 from tests.small_trial import TRAINED, experiment_of, finish
 

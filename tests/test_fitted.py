@@ -11,7 +11,8 @@ from torch import Tensor
 from classcomp import models
 from classcomp.experiment import Experiment, Outcome, run, seconds_per_example
 from classcomp.models import Family
-from classcomp.models.base import ArchitectureConfig, Classifier, Objective
+from classcomp.models.architecture import ArchitectureConfig
+from classcomp.models.base import Classifier, Objective
 from classcomp.trial import STREAMS, Trial
 
 NUM_TRAIN = 5_000  # more than the examples of a stream that a trained family's head is fitted on

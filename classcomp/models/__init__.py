@@ -31,15 +31,8 @@ from classcomp.models import (
     vgg,
     vq_vae,
 )
-from classcomp.models.base import (
-    ArchitectureConfig,
-    Batch,
-    Classifier,
-    Denoiser,
-    Model,
-    Objective,
-    check_real,
-)
+from classcomp.models.architecture import ArchitectureConfig, check_real
+from classcomp.models.base import Batch, Classifier, Denoiser, Model, Objective
 from classcomp.models.own import OwnFamily, build_own, own_family
 from classcomp.models.widths import (
     count_parameters,

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from classcomp.models.base import check_real, check_truth
+from classcomp.models.architecture import check_real, check_truth
 
 HALF_TURN = 180.0
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from classcomp.models.base import check_real
+from classcomp.models.architecture import check_real
 from classcomp.models.fitted_latents import FittedConfig, FittedLatents
 from classcomp.models.latent_laws import Point
 

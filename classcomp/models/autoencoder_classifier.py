@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from classcomp.models.architecture import check_real
 from classcomp.models.augmentation import turned_at_random
 from classcomp.models.autoencoder import Autoencoder
-from classcomp.models.base import Batch, Classifier, Model, Objective, check_real
+from classcomp.models.base import Batch, Classifier, Model, Objective
 from classcomp.models.convolutional_coders import CoderConfig, weight_penalty
 from classcomp.models.fine_tuning import ALL, HEAD, FineTuned, check_trainable
 from classcomp.models.initialisation import initialise_layers

@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from classcomp.models.architecture import check_integer, check_real
 from classcomp.models.augmentation import turned_at_random
-from classcomp.models.base import Batch, check_integer, check_real
+from classcomp.models.base import Batch
 from classcomp.models.convolutional_coders import (
     CoderConfig,
     ConvolutionalDecoder,

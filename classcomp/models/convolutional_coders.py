@@ -11,15 +11,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classcomp.models.base import (
+from classcomp.models.architecture import (
     MAX_LATENT_DIM,
     ImageConfig,
-    Model,
     check_integer,
     check_real,
     check_share,
     check_truth,
 )
+from classcomp.models.base import Model
 from classcomp.models.blocks import (
     BATCH_NORM_MOMENTUM,
     MAX_FEATURE_GRID,

@@ -7,13 +7,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from classcomp.models.base import (
-    MAX_LATENT_DIM,
-    Batch,
-    ImageConfig,
-    check_integer,
-    check_real,
-)
+from classcomp.models.architecture import MAX_LATENT_DIM, ImageConfig, check_integer, check_real
+from classcomp.models.base import Batch
 from classcomp.models.blocks import BATCH_NORM_MOMENTUM
 from classcomp.models.inference import (
     Moments,

@@ -9,13 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classcomp.models.base import (
-    MAX_LATENT_DIM,
-    Batch,
-    ImageConfig,
-    Objective,
-    check_integer,
-)
+from classcomp.models.architecture import MAX_LATENT_DIM, ImageConfig, check_integer
+from classcomp.models.base import Batch, Objective
 from classcomp.models.blocks import MAX_FEATURE_GRID, Size, pooled
 from classcomp.models.gaussian_latents import draw_normal
 from classcomp.models.transposed_decoder import RangedImages, TransposedDecoder, halvings

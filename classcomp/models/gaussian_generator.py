@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from classcomp.models.base import ArchitectureConfig, Model, Objective
+from classcomp.models.architecture import ArchitectureConfig
+from classcomp.models.base import Model, Objective
 from classcomp.models.gaussian_latents import draw_normal
 from search_spaces.gaussian_generator import MOST_COORDINATES
 

@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int, Int64, Real
 from scipy.optimize import linear_sum_assignment, minimize
 from scipy.special import log_softmax, softmax
 
-from classcomp.models.base import check_integer, check_real
+from classcomp.models.architecture import check_integer, check_real
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture

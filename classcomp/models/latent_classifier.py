@@ -9,16 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from classcomp.models import autoencoder, beta_vae, robust_vae, vq_vae
+from classcomp.models.architecture import ImageConfig, check_integer, check_real
 from classcomp.models.augmentation import turned_at_random
-from classcomp.models.base import (
-    Batch,
-    Classifier,
-    ImageConfig,
-    Model,
-    Objective,
-    check_integer,
-    check_real,
-)
+from classcomp.models.base import Batch, Classifier, Model, Objective
 from classcomp.models.convolutional_coders import ConvolutionalEncoder, weight_penalty
 from classcomp.models.fine_tuning import ALL, HEAD, FineTuned, check_trainable
 from classcomp.models.heads import HEADS, Head

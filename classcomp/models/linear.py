@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from classcomp.models.base import ArchitectureConfig, Classifier
+from classcomp.models.architecture import ArchitectureConfig
+from classcomp.models.base import Classifier
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

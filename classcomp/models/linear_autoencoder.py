@@ -9,13 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from classcomp.models.base import (
-    MAX_LATENT_DIM,
-    ArchitectureConfig,
-    Batch,
-    Model,
-    check_integer,
-)
+from classcomp.models.architecture import MAX_LATENT_DIM, ArchitectureConfig, check_integer
+from classcomp.models.base import Batch, Model
 
 OFFSET_SPEED = 16.0
 """How much faster than a weight the offset learns. A bottleneck that has begun to carry the inputs'

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from classcomp.models.base import ArchitectureConfig, Denoiser
+from classcomp.models.architecture import ArchitectureConfig
+from classcomp.models.base import Denoiser
 
 Config = ArchitectureConfig
 

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor, nn
 
-from classcomp.models.base import ArchitectureConfig, Classifier
+from classcomp.models.architecture import ArchitectureConfig
+from classcomp.models.base import Classifier
 from classcomp.models.loading import kind_of, load_class
 from classcomp.models.widths import count_parameters, nearest_width, parameter_budget
 from classcomp.trial import Network

@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from classcomp.models.architecture import ImageConfig, check_share
 from classcomp.models.augmentation import Augmentation
-from classcomp.models.base import Classifier, ImageConfig, check_share
+from classcomp.models.base import Classifier
 from classcomp.models.blocks import drop
 
 

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classcomp.models.base import check_integer
+from classcomp.models.architecture import check_integer
 from classcomp.models.fine_tuning import ALL, HEAD, LAST_FOUR, FineTuned, check_trainable
 from classcomp.models.pooling_classifier import PoolingClassifier, PoolingConfig
 

@@ -8,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from classcomp.models.architecture import check_real
 from classcomp.models.augmentation import turned_at_random
 from classcomp.models.autoencoder import Autoencoder
-from classcomp.models.base import Batch, check_real
+from classcomp.models.base import Batch
 from classcomp.models.convolutional_coders import CoderConfig, weight_penalty
 from classcomp.models.gaussian_latents import LOG_VARIANCES, draw_normal, gaussian_kl
 from classcomp.models.robust_loss import ALPHAS, robust_loss, robust_nll

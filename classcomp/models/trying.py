@@ -22,7 +22,8 @@ from classcomp.models import (
     meets_budget,
     parameter_budget,
 )
-from classcomp.models.base import ArchitectureConfig, Batch, Classifier
+from classcomp.models.architecture import ArchitectureConfig
+from classcomp.models.base import Batch, Classifier
 from classcomp.models.own import OwnFamily, build_own, has_matched_width, own_family
 from classcomp.models.pretrained_weights import fitted, read_weights
 from classcomp.models.widths import matched_width

@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from classcomp.models.base import (
+from classcomp.models.architecture import (
     MAX_LATENT_DIM,
     ArchitectureConfig,
-    Classifier,
     check_integer,
     check_real,
 )
+from classcomp.models.base import Classifier
 from classcomp.models.blocks import (
     DecoderLevel,
     Encoder,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from classcomp.models.base import check_integer
+from classcomp.models.architecture import check_integer
 from classcomp.models.heads import NamedClusters
 from classcomp.models.vae import VAE, VAEConfig
 

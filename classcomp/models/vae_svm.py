@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from classcomp.models.base import check_real
+from classcomp.models.architecture import check_real
 from classcomp.models.heads import SupportVectors
 from classcomp.models.vae import VAE, VAEConfig
 

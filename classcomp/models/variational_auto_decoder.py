@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from classcomp.models.base import check_real
+from classcomp.models.architecture import check_real
 from classcomp.models.fitted_latents import FittedConfig, FittedLatents
 from classcomp.models.latent_laws import LAWS
 

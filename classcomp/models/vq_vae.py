@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
+from classcomp.models.architecture import ImageConfig, check_integer, check_truth
 from classcomp.models.augmentation import turned_at_random
-from classcomp.models.base import Batch, ImageConfig, Model, check_integer, check_truth
+from classcomp.models.base import Batch, Model
 from classcomp.models.blocks import Encoder
 from classcomp.models.code_prior import CodePrior
 from classcomp.models.convolutional_coders import convolution_block, mirrored

@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from classcomp.models.base import ArchitectureConfig
+from classcomp.models.architecture import ArchitectureConfig
 
 PARAMETER_BUDGET_AT_DEPTH_1 = 8000
 CHANNEL_GROWTH = 1.5  # between 1 (narrow ends) and 2 (a first block of 5 channels at depth 5)
