@@ -10,6 +10,9 @@ from urllib.parse import SplitResult, urlsplit
 from study.storage.outside import MOST_FILE
 from study.storage.store import CARRIED, KEPT_WITH_TRIALS, StorageError, first_line, write_whole
 
+CHUNK = 2**20
+"""Bytes: pyarrow makes room for as many as are asked for."""
+
 
 class BucketStore:
     """A prefix of a bucket that speaks S3, through pyarrow.
@@ -43,14 +46,16 @@ class BucketStore:
 
     def read(self, name: str) -> bytes | None:
         """The object's bytes, or None where there is none."""
+        data = bytearray()
         try:
             with self._files.open_input_stream(self._path(name)) as stream:
-                data = bytes(stream.read(MOST_FILE + 1))
+                while chunk := stream.read(CHUNK):
+                    data += chunk
+                    if len(data) > MOST_FILE:
+                        raise OSError(errno.EFBIG, "the object is larger than allowed", name)
         except FileNotFoundError:
             return None
-        if len(data) > MOST_FILE:
-            raise OSError(errno.EFBIG, "the object is larger than allowed", name)
-        return data
+        return bytes(data)
 
     def write(self, name: str, data: bytes) -> None:
         """Puts an object; it is there once the upload is over."""

@@ -9,6 +9,7 @@ decoded (`study.analysis.files`); classcomp, which may not know this module, has
 for a user's code, data and weights.
 """
 
+import errno
 import json
 import math
 import os
@@ -24,6 +25,8 @@ MOST_TEXT = 16 * 2**20
 """Bytes of a JSON text, be it a record's line."""
 MOST_FILE = 4 * 2**30
 """Bytes of any other file that is read whole, such as a ledger's segment."""
+CHUNK = 2**20
+"""Bytes that are asked for at once: room is made for as many."""
 MOST_DEPTH = 32
 """Lists and tables within each other, and parts of a dotted key."""
 LARGEST_INTEGER = 2**63
@@ -50,13 +53,17 @@ def read_bytes(path: Path, most: int = MOST_FILE) -> bytes:
     except ValueError:  # a NUL
         raise OutsideError("is no file's name") from None
     with os.fdopen(file, "rb") as held:
-        mode = os.fstat(file).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(21, "Is a directory", str(path))
-        if not stat.S_ISREG(mode):
+        status = os.fstat(file)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
             raise OutsideError("is no regular file")
-        data = held.read(most + 1)
-    if len(data) > most:
+        data = held.read(status.st_size) if status.st_size <= most else b""
+        size = max(len(data), status.st_size)
+        while size <= most and (more := held.read(CHUNK)):  # it grows, or says no size
+            data += more
+            size += len(more)
+    if size > most:
         raise OutsideError(f"is larger than {most / 2**20:g} MiB")
     return data
 
