@@ -52,12 +52,13 @@ def read_bytes(path: Path, most: int = MOST_FILE) -> bytes:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError:  # a NUL
         raise OutsideError("is no file's name") from None
-    with os.fdopen(file, "rb") as held:
-        status = os.fstat(file)
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(file)
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(status.st_mode):
-            raise OutsideError("is no regular file")
+        raise OutsideError("is no regular file")
+    with os.fdopen(file, "rb") as held:
         data = held.read(status.st_size) if status.st_size <= most else b""
         size = max(len(data), status.st_size)
         while size <= most and (more := held.read(CHUNK)):  # it grows, or says no size
