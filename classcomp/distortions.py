@@ -15,11 +15,13 @@ from classcomp.populations.base import (
     check_overlap,
 )
 
+DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap")
+"""Of a population; `CORRUPTIONS` are of its training samples alone."""
 MISSING = "missing_pixels"
 """Not seen by anybody, in training and where a rule is scored; `classcomp.gappy_draws`."""
-DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap", MISSING)
-"""Of a population; `CORRUPTIONS` are of its training samples alone."""
-NEUTRAL = {name: 0.5 if name == "imbalance" else 0.0 for name in (*DISTORTIONS, *CORRUPTIONS)}
+NEUTRAL = {
+    name: 0.5 if name == "imbalance" else 0.0 for name in (*DISTORTIONS, MISSING, *CORRUPTIONS)
+}
 
 
 def check_severity(name: str, severity: float) -> None:
@@ -57,9 +59,11 @@ def distort(population: Population, name: str, severity: float) -> Population:
     if name == "none":
         return population
     check_severity(name, severity)
-    if name == MISSING and population.image_shape is None:
-        raise ValueError(f"{population.label} has no pixels: must be images, or be rendered")
-    if severity == NEUTRAL[name] or name == MISSING:
+    if severity == NEUTRAL[name]:
+        return population
+    if name == MISSING:
+        if population.image_shape is None:
+            raise ValueError(f"{population.label} has no pixels: must be images, or be rendered")
         return population
     if name in CORRUPTIONS:
         check_pixels(name, population)

@@ -20,11 +20,11 @@ ROOT = Path(__file__).parent.parent
 DIGITS = ("digits", {"classes": [3, 8]})
 POINTS = ("two_gaussians", {"delta": 2.0, "rendering": "none"})  # posterior and density are known
 FAMILIES = (
-    *("autoencoder", "autoencoder_classifier", "beta_vae", "denoising_autoencoder", "gan"),
-    *("gaussian_generator", "latent_classifier", "linear", "linear_autoencoder"),
-    *("linear_denoiser", "resnet"),
-    *("resnet18", "resnet18_pretrained", "robust_vae", "unet", "unet_pretrained", "vae_kmeans"),
-    *("vae_svm", "vgg", "vq_vae"),
+    *("auto_decoder", "autoencoder", "autoencoder_classifier", "beta_vae"),
+    *("denoising_autoencoder", "gan", "gaussian_generator", "latent_classifier", "linear"),
+    *("linear_autoencoder", "linear_denoiser", "resnet", "resnet18", "resnet18_pretrained"),
+    *("robust_vae", "unet", "unet_pretrained", "vae_kmeans", "vae_svm"),
+    *("variational_auto_decoder", "vgg", "vq_vae"),
 )
 ON_POINTS = (
     *("forest", "gaussian_generator", "linear", "linear_autoencoder", "linear_denoiser", "mynet"),

@@ -18,6 +18,8 @@ SMALLEST = torch.finfo(torch.float32).tiny
 Parameters = Float[Tensor, "batch numbers latents"]
 """The `num` parameters of each latent's law."""
 Latents = Float[Tensor, "batch latents"]
+Noise = Float[Tensor, "#batch latents"]
+"""A draw for each row, or one for all."""
 
 
 class LatentLaw(Protocol):
@@ -33,7 +35,7 @@ class LatentLaw(Protocol):
     def noise(self, num: int, latents: int, generator: torch.Generator) -> Latents:
         """Return what draws are made of: no parameter has a part in it."""
 
-    def draw(self, parameters: Parameters, noise: Latents) -> Latents:
+    def draw(self, parameters: Parameters, noise: Noise) -> Latents:
         """Return draws, differentiable by the parameters."""
 
     def mean(self, parameters: Parameters) -> Latents:
@@ -63,7 +65,7 @@ class Point:
         """Return zeros: nothing is drawn."""
         return torch.zeros(num, latents, device=generator.device)
 
-    def draw(self, parameters: Parameters, noise: Latents) -> Latents:
+    def draw(self, parameters: Parameters, noise: Noise) -> Latents:
         """Return z."""
         return parameters[:, 0]
 
@@ -97,7 +99,7 @@ class Gaussian:
         """Return standard normal draws."""
         return torch.randn(num, latents, generator=generator, device=generator.device)
 
-    def draw(self, parameters: Parameters, noise: Latents) -> Latents:
+    def draw(self, parameters: Parameters, noise: Noise) -> Latents:
         """Return mu + sigma e."""
         mean, log_sd = parameters.unbind(1)
         return mean + log_sd.exp() * noise
@@ -134,7 +136,7 @@ class Exponential:
         """Return draws of Exp(1): -log u, u uniform."""
         return -_uniform(num, latents, generator).log()
 
-    def draw(self, parameters: Parameters, noise: Latents) -> Latents:
+    def draw(self, parameters: Parameters, noise: Noise) -> Latents:
         """Return e / lambda."""
         return noise * (-parameters[:, 0]).exp()
 
@@ -170,7 +172,7 @@ class Uniform:
         """Return draws of U(0, 1)."""
         return _uniform(num, latents, generator)
 
-    def draw(self, parameters: Parameters, noise: Latents) -> Latents:
+    def draw(self, parameters: Parameters, noise: Noise) -> Latents:
         """Return a + s u."""
         place, length = parameters.sigmoid().unbind(1)
         return (1 - length) * place + length * noise

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,14 +41,12 @@ def test_results_that_go_away_end_the_study(
     study, away = tmp_path / "results/small", tmp_path / "away"
     with driver(LONG, tmp_path, "--cluster", "--address", shared_ray) as process:
         wait_until(lambda: len(records_of(study)) > 2)
-        begin = time.monotonic()
         if how == "moved":
             study.rename(away)
         else:
             shutil.rmtree(study / "ledger" if how == "ledger deleted" else study)
         status, printed = process.wait(), process.printed()
     assert status == 2, printed
-    assert time.monotonic() - begin < LIMIT_S
     assert "was deleted or moved while the study ran" in only_line(printed)
     assert not list(tmp_path.glob("results/small/*.parquet")), "no tables that pretend"
     assert not (study / "report").exists()
@@ -85,13 +82,10 @@ def test_a_local_ray_that_is_killed_ends_the_study(
         kept = records_of(study)
         found = marked(process.mark)
         (pid,) = [p for p, command in found.items() if f"/{kind}" in command.split(" ")[0]]
-        begin = time.monotonic()
         os.kill(pid, signal.SIGKILL)
         status, printed = process.wait(), process.printed()
-        took_s = time.monotonic() - begin
         wait_until(lambda: not marked(process.mark), LIMIT_S)  # nothing of Ray stays behind
     assert status == 4, printed
-    assert took_s < LIMIT_S
     line = only_line(printed)
     assert line.startswith("study.run: Ray has ended: somebody killed its ")
     assert "to go on, type: python -m study.run" in line

@@ -89,7 +89,8 @@ def test_l2_is_the_gaussian_vae_of_variance_c_squared():
     model = make("robust_vae", 2, SHAPE, 2, loss="l2", scale=C, beta=1.0).eval()
     twin = make("beta_vae", 2, SHAPE, 2, beta=1.0).eval()
     own = model.state_dict()
-    twin.load_state_dict({**own, "observation_variance": torch.tensor(C**2)})
+    variance = {"observation_variance": torch.tensor(C**2)}
+    twin.load_state_dict({**twin.state_dict(), **own, **variance})
     with torch.no_grad():
         loss = model.loss(BATCH, generator(0))
         posterior, back = drawn(model)
