@@ -114,7 +114,10 @@ def test_families_say_alike_whether_they_see_gaps():
     assert said == set(SEEING)
 
 
-@pytest.mark.parametrize("family", SEEING)
+@pytest.mark.parametrize(
+    "family",
+    ["auto_decoder", "beta_vae", pytest.param("variational_auto_decoder", marks=pytest.mark.long)],
+)
 def test_what_is_missing_teaches_nothing_and_is_found_all_the_same(family):
     """Whatever is in the targets, the network is the same; it errs less than the mean image.
 

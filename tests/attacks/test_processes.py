@@ -34,7 +34,13 @@ def only_line(printed: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["deleted", "ledger deleted", "moved"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "deleted",
+        *(pytest.param(how, marks=pytest.mark.long) for how in ("ledger deleted", "moved")),
+    ],
+)
 def test_results_that_go_away_end_the_study(
     how: str, finish_shared: Finish, shared_ray: str, tmp_path: Path
 ) -> None:
@@ -96,7 +102,13 @@ def test_a_local_ray_that_is_killed_ends_the_study(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", ["-n 64", "-v 4000000", "-f 1000"])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "-n 64",
+        *(pytest.param(limit, marks=pytest.mark.long) for limit in ("-v 4000000", "-f 1000")),
+    ],
+)
 def test_a_limit_that_is_too_low_is_a_line(limit: str, tmp_path: Path) -> None:
     """As a shell sets it, before Python starts."""
     from tests.cluster.driving import Process
