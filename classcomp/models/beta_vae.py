@@ -16,9 +16,9 @@ from classcomp.models.convolutional_coders import (
     ConvolutionalEncoder,
     weight_penalty,
 )
-from classcomp.models.gaps import FillsGaps, error_of_seen, share_seen
+from classcomp.models.gaps import FillsGaps, error_of_seen, seen_errors, share_seen
 from classcomp.models.gaussian_latents import LOG_VARIANCES, GaussianLatents, gaussian_kl
-from classcomp.models.inference import lowered, seen_errors
+from classcomp.models.inference import lowered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,12 +10,12 @@ from torch import Tensor
 from classcomp.models.architecture import MAX_LATENT_DIM, ImageConfig, check_integer, check_real
 from classcomp.models.base import Batch
 from classcomp.models.blocks import BATCH_NORM_MOMENTUM
+from classcomp.models.gaps import seen_errors
 from classcomp.models.inference import (
     Moments,
     adam_step,
     gradient_of,
     lowered,
-    seen_errors,
 )
 from classcomp.models.latent_laws import LatentLaw
 from classcomp.models.transposed_decoder import RangedImages, TransposedDecoder

@@ -52,6 +52,17 @@ def error_of_seen(
     return torch.where(missing, 0.0, made - inputs.nan_to_num())
 
 
+def seen_errors(
+    inputs: Float[Tensor, " batch *shape"], made: Float[Tensor, " batch *shape"]
+) -> Float[Tensor, " batch"]:
+    """Return each example's squared error over d, summed over its coordinates that are not nan.
+
+    Where none is missing, that is the mean squared error of a coordinate; a missing one says
+    nothing, so that what is known of a latent beforehand weighs the more.
+    """
+    return error_of_seen(inputs, made).square().flatten(1).mean(dim=1)
+
+
 def share_seen(inputs: Float[Tensor, " batch *shape"]) -> float:
     """Return the share of coordinates that are not nan."""
     return 1 - float(inputs.isnan().float().mean())

@@ -82,16 +82,3 @@ def lowered(
         gradient = gradient_of(terms, rows)
         rows, moments = adam_step(rows, gradient, moments, rate * (1 - step / steps))
     return rows
-
-
-def seen_errors(
-    inputs: Float[Tensor, " batch *shape"], made: Float[Tensor, " batch *shape"]
-) -> Float[Tensor, " batch"]:
-    """Return each example's squared error over d, summed over its coordinates that are not nan.
-
-    Where none is missing, that is the mean squared error of a coordinate; a missing one says
-    nothing, so that what is known of a latent beforehand weighs the more.
-    """
-    known = ~inputs.isnan()
-    error = torch.where(known, made - inputs.nan_to_num(), 0.0)
-    return error.square().flatten(1).mean(dim=1)

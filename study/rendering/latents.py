@@ -1,5 +1,7 @@
 """What a trial kept of its latent space and its layers, as sheets of images and planes."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from study.rendering.image_sheets import (
@@ -92,39 +94,29 @@ def plane_sheets(title: str, held: Held) -> Sheets:
 
 def class_mean_sheets(title: str, held: Held) -> Sheets:
     """Return the decoded mean of each class's latents, a row for each trial."""
-    panels = []
-    for label, arrays in held.items():
-        images = arrays["class_means/images"][None]
-        classes = tuple(map(str, arrays["class_means/classes"]))
-        scale = greys(images, held, ORIGINALS)
-        panels.append(Sheet(label=label, images=images, scale=scale, columns=classes))
+    columns = {
+        label: tuple(map(str, arrays["class_means/classes"])) for label, arrays in held.items()
+    }
     how = "The mean latents of each class's evaluation examples, decoded."
-    return Sheets(title=title, how=how, panels=tuple(panels))
+    return _row_sheets(title, held, "class_means/images", columns, how)
 
 
 def interpolation_sheets(title: str, held: Held) -> Sheets:
     """Return the way from an example of one class to one of another, a row for each trial."""
-    panels = []
+    columns = {}
     for label, arrays in held.items():
-        images = arrays["interpolations/images"][None]
         first, last = arrays["interpolations/classes"]
-        between = ("",) * (images.shape[1] - 2)
-        columns = (f"class {first}", *between, f"class {last}")
-        scale = greys(images, held, ORIGINALS)
-        panels.append(Sheet(label=label, images=images, scale=scale, columns=columns))
+        between = ("",) * (len(arrays["interpolations/images"]) - 2)
+        columns[label] = (f"class {first}", *between, f"class {last}")
     how = "Decoded on the line between the latents of the first example of either class."
-    return Sheets(title=title, how=how, panels=tuple(panels))
+    return _row_sheets(title, held, "interpolations/images", columns, how)
 
 
 def altered_sheets(title: str, held: Held) -> Sheets:
-    """Return what is decoded from latents that no example has."""
-    panels = []
-    for label, arrays in held.items():
-        images = arrays["altered_latents/images"][None]
-        scale = greys(images, held, ORIGINALS)
-        panels.append(Sheet(label=label, images=images, scale=scale, columns=_ALTERED))
+    """Return what is decoded from latents that no example has, a row for each trial."""
     how = "The first evaluation example's latents times .5, 1 and 1.5, then all ones and all zeros."
-    return Sheets(title=title, how=how, panels=tuple(panels))
+    columns = dict.fromkeys(held, _ALTERED)
+    return _row_sheets(title, held, "altered_latents/images", columns, how)
 
 
 def filter_sheets(title: str, held: Held) -> Sheets:
@@ -156,6 +148,18 @@ def response_sheets(title: str, held: Held) -> Sheets:
         "The first evaluation example and, row by row, what each convolution gives for it: its "
         "first channels, from the row's smallest value to its largest."
     )
+    return Sheets(title=title, how=how, panels=tuple(panels))
+
+
+def _row_sheets(
+    title: str, held: Held, name: str, columns: Mapping[str, tuple[str, ...]], how: str
+) -> Sheets:
+    """A row of images for each trial, its columns named by the trial's label."""
+    panels = []
+    for label, arrays in held.items():
+        images = arrays[name][None]
+        scale = greys(images, held, ORIGINALS)
+        panels.append(Sheet(label=label, images=images, scale=scale, columns=columns[label]))
     return Sheets(title=title, how=how, panels=tuple(panels))
 
 

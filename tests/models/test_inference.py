@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from classcomp.models.gaps import seen_errors
 from classcomp.models.inference import (
     TINY,
     Moments,
     adam_step,
     gradient_of,
     lowered,
-    seen_errors,
     unmoved,
 )
 from classcomp.scores.inference import least_errors
