@@ -27,7 +27,8 @@ from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations.base import Population
 from classcomp.populations.damage import noised, to_floats
-from classcomp.populations.real import NamedSource, RealData
+from classcomp.populations.named import NamedSource
+from classcomp.populations.real import RealData
 
 NOISE = 0.5
 """Standard deviation of `pixel_noise`, as a share of the range from black to white."""

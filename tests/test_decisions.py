@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from classcomp.experiment import Experiment
-from classcomp.populations.real import digits, fashion_mnist
+from classcomp.populations.named import digits, fashion_mnist
 from tests.small_trial import TRAINED, experiment_of, finish
 
 POINTS: dict[str, Any] = {

@@ -16,17 +16,10 @@ from classcomp.populations.gaussian_mixture import (
     two_gaussians,
     xor,
 )
+from classcomp.populations.named import cifar10, digits, fashion_mnist, mnist, other_classes
 from classcomp.populations.own import Carried, arrays, carried, image_folder
-from classcomp.populations.real import (
-    DataUnavailable,
-    RealData,
-    cifar10,
-    digits,
-    fashion_mnist,
-    mnist,
-    other_classes,
-    resplit,
-)
+from classcomp.populations.real import RealData, resplit
+from classcomp.populations.staging import DataUnavailable
 
 POPULATIONS: dict[str, Callable[..., Population] | str] = {
     "two_gaussians": two_gaussians,
@@ -70,7 +63,7 @@ def make(name: str, *, data_dir: str | Path | None = None, **params: Any) -> Pop
         name: a key of POPULATIONS.
         data_dir: where real data lie; no part of a population's identity, ignored by synthetic
             ones and a user's own. The named sets are looked for at first use, not here: see
-            `real.stage`; a user's own data are read here, once per process.
+            `staging.stage`; a user's own data are read here, once per process.
         **params: the population's parameters.
 
     Raises:

@@ -1,12 +1,10 @@
-"""Real data as populations, and the named ones: digits, Fashion-MNIST, MNIST and CIFAR-10.
+"""Real data as populations.
 
 Their posterior and Bayes risk are unknown. Draws are without replacement.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +13,6 @@ from jaxtyping import Float, Float32, Float64
 from classcomp.populations.base import (
     Population,
     Sample,
-    canonical_label,
     check_feature_noise,
     check_integer,
     check_label_noise,
@@ -27,23 +24,7 @@ from classcomp.populations.base import (
 )
 from classcomp.populations.damage import BlendAndNoise, to_floats
 from classcomp.populations.parts import Parts, Pool, is_small, pool
-from classcomp.populations.staging import DATA_SETS, Arrays, DataUnavailable, load, stage
-
-__all__ = [
-    "DataSource",
-    "DataUnavailable",
-    "NamedSource",
-    "RealData",
-    "cifar10",
-    "digits",
-    "fashion_mnist",
-    "mnist",
-    "other_classes",
-    "resplit",
-    "stage",
-]
-
-NUM_CLASSES = 10
+from classcomp.populations.staging import Arrays
 
 
 class DataSource(Protocol):
@@ -86,41 +67,6 @@ class DataSource(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NamedSource:
-    """A key of `staging.DATA_SETS`; where its files lie is no part of the identity."""
-
-    name: str
-    data_dir: str | None = field(default=None, compare=False)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return DATA_SETS[self.name].shape
-
-    @property
-    def num_classes(self) -> int:
-        return NUM_CLASSES
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return DATA_SETS[self.name].class_names
-
-    @property
-    def white(self) -> int:
-        return DATA_SETS[self.name].white
-
-    @property
-    def pixel_range(self) -> tuple[float, float]:
-        return 0.0, 1.0
-
-    @property
-    def has_test(self) -> bool:
-        return DATA_SETS[self.name].has_test
-
-    def arrays(self) -> Arrays:
-        return load(stage(self.name, self.data_dir))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class RealData:
     """A `Population` (see base.py) of real images, pixels in [0, 1] before any noise, or points.
 
@@ -135,6 +81,7 @@ class RealData:
         blend: overlap s; x becomes (1 - s/2) x + (s/2) x', x' of another class.
         feature_noise: standard deviation of what is added to every pixel or coordinate.
         label_noise: flip probability of training labels.
+        num_test: examples of the test part that are scored on, at most; None: all.
         split_seed: which parts it is divided into (see parts.py); None: the data's own.
     """
 
@@ -145,6 +92,7 @@ class RealData:
     blend: float = 0.0
     feature_noise: float = 0.0
     label_noise: float = 0.0
+    num_test: int | None = None
     split_seed: int | None = None
 
     @property
@@ -217,14 +165,27 @@ class RealData:
         return Sample(x=damage(np.arange(num), rng), labels=labels, damage=damage)
 
     def num_available(self, split: str) -> int:
-        """Without replacement; under imbalance as many as the scarcer class allows."""
-        return int(self._class_counts(self._pool(split).labels).sum())
+        """Without replacement; under imbalance as many as the scarcer class allows.
+
+        Raises:
+            ValueError: the test part has fewer than `num_test`.
+        """
+        num = int(self._class_counts(self._pool(split).labels).sum())
+        if split != "test" or self.num_test is None:
+            return num
+        if self.num_test > num:
+            raise ValueError(
+                f"num_test = {self.num_test}: the test part has {num} examples; "
+                f"allowed are 1 to {num}"
+            )
+        return self.num_test
 
     @property
     def parts(self) -> Parts:
         """How many examples train and test, imbalance not counted, and who divided them."""
         splits = ("whole_train", "validation", "test")
         num_train, num_validation, num_test = (len(self._pool(s).labels) for s in splits)
+        num_test = num_test if self.num_test is None else self.num_test
         return Parts(
             num_train=num_train,
             num_validation=num_validation,
@@ -326,60 +287,3 @@ def resplit(population: Population, seed: int) -> Population:
     if isinstance(population, RealData) and population.parts.is_resplit:
         return replace(population, split_seed=check_integer("split seed", seed, low=0))
     return population
-
-
-def other_classes(population: Population) -> RealData:
-    """Return the classes that a population of real data leaves out, undistorted.
-
-    Raises:
-        ValueError: it is a law, or leaves fewer than two out.
-    """
-    if not isinstance(population, RealData):
-        raise ValueError(f"weights = other_classes: {population.label} is a law, and has no others")
-    kept = population.classes or tuple(range(population.source.num_classes))
-    others = tuple(k for k in range(population.source.num_classes) if k not in kept)
-    if len(others) < 2:
-        raise ValueError(
-            f"weights = other_classes: {population.label} leaves {len(others)} classes out, and "
-            "at least two are needed to learn from, as with classes = [0, 2, 4, 6, 8]"
-        )
-    label = canonical_label(population.label.partition("(")[0], {"classes": others})
-    return RealData(label=label, source=population.source, classes=others)
-
-
-def digits(classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None) -> RealData:
-    """scikit-learn's 1,797 digits, 8 x 8; a fixed stratified third is the test split."""
-    return _real("digits", classes, data_dir)
-
-
-def fashion_mnist(
-    classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
-) -> RealData:
-    """Fashion-MNIST (Xiao et al. 2017), 28 x 28, 60,000 + 10,000."""
-    return _real("fashion_mnist", classes, data_dir)
-
-
-def mnist(classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None) -> RealData:
-    """MNIST (LeCun et al. 1998), 28 x 28, 60,000 + 10,000."""
-    return _real("mnist", classes, data_dir)
-
-
-def cifar10(
-    classes: Sequence[int] | None = None, *, data_dir: str | Path | None = None
-) -> RealData:
-    """CIFAR-10 (Krizhevsky 2009), 3 x 32 x 32, 50,000 + 10,000."""
-    return _real("cifar10", classes, data_dir)
-
-
-def _real(name: str, classes: Sequence[int] | None, data_dir: str | Path | None) -> RealData:
-    if classes is not None:
-        if not isinstance(classes, Sequence) or isinstance(classes, str):
-            raise ValueError(f"classes = {classes!r}: must be a list of classes from 0 to 9")
-        classes = tuple(check_integer("classes", k, low=0, high=NUM_CLASSES - 1) for k in classes)
-        if len(classes) < 2 or len(set(classes)) < len(classes):
-            raise ValueError(f"classes = {list(classes)}: must be two or more different classes")
-    return RealData(
-        label=canonical_label(name, {"classes": classes}),
-        source=NamedSource(name=name, data_dir=None if data_dir is None else str(data_dir)),
-        classes=classes,
-    )

@@ -42,6 +42,7 @@ def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
     for label, population in populations.items():
         try:
             num_available = population.num_available("train")
+            population.num_available("test")
         except ValueError as error:
             raise SpecError(f"populations: {label}: {error}") from None
         largest = max(spec.num_train)

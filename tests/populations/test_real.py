@@ -14,7 +14,7 @@ import pytest
 
 from classcomp.distortions import DISTORTIONS, NEUTRAL, distort
 from classcomp.populations import DataUnavailable, make, staging
-from classcomp.populations.real import stage
+from classcomp.populations.staging import stage
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 PER_CLASS = {"train": 12, "t10k": 5}
@@ -378,3 +378,35 @@ def test_the_real_fashion_mnist(monkeypatch):
     assert arrays.train_images.std() / 255 == pytest.approx(0.3530, abs=5e-5)
     sample = population.sample(1_000, np.random.default_rng(0), split="train")
     assert population.images(sample.x).shape == (1_000, 1, 28, 28)
+
+
+def test_some_of_the_test_images_are_scored_on(tmp_path):
+    write_idx(tmp_path / "mnist", packed=False)
+    whole = make("mnist", data_dir=tmp_path)
+    some = make("mnist", num_test=20, data_dir=tmp_path)
+    assert (some.label, some.num_available("test"), some.parts.num_test) == (
+        "mnist(num_test=20)",
+        20,
+        20,
+    )
+    assert some.num_available("train") == whole.num_available("train")
+    drawn, all_of_them = (
+        p.sample(p.num_available("test"), np.random.default_rng(3), split="test")
+        for p in (some, whole)
+    )
+    assert rows(drawn.x) < rows(all_of_them.x)
+    assert make("mnist", classes=[3, 8], num_test=5, data_dir=tmp_path).num_available("test") == 5
+
+
+@pytest.mark.parametrize("num_test", [0, -1, 2.5, True, "all"])
+def test_a_wrong_number_of_test_images_is_refused(num_test):
+    with pytest.raises(ValueError, match=r"num_test") as caught:
+        make("mnist", num_test=num_test)
+    assert "\n" not in str(caught.value)
+
+
+def test_more_test_images_than_there_are_is_refused(tmp_path):
+    write_idx(tmp_path / "mnist", packed=False)
+    population = make("mnist", num_test=1_000, data_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"num_test = 1000: the test part has \d+ examples"):
+        population.num_available("test")
