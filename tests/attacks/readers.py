@@ -23,6 +23,7 @@ from study.analysis.table import build_curves, build_trials, levels_of
 from study.planning.plan import next_trials
 from study.rendering.names import shown_name
 from study.rendering.summary import flatten
+from study.request.extension import check_protocol
 from study.request.reading import SpecError, parse_spec, read_spec
 from study.status import describe
 from study.storage.ledger import Ledger, LedgerError
@@ -81,6 +82,7 @@ def read_ledger(data: bytes) -> None:
     _written("ledger/000001.jsonl", data)
     records, warnings = Ledger(_folder() / "ledger").read()
     spec = parse_spec(SMALLEST, "test")
+    check_protocol(records, "a study")
     told = describe(spec, records, warnings, None, 1e9, 40)
     assert all(line.isprintable() for line in told.splitlines())
     build_trials(records, levels_of(spec.distortions, records))
