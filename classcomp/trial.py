@@ -10,6 +10,8 @@ STREAMS = (
     *("corruption", "validation_corruption", "evaluation_corruption"),
 )
 """Names of the streams of random numbers that a trial is given seeds for."""
+CLOCKS = ("wall_s", "cpu_s", "inference_s")
+"""Metrics that are times: all others are the same whenever a trial is run again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

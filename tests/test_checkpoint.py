@@ -9,6 +9,7 @@ import torch
 
 from classcomp.experiment import Experiment
 from classcomp.models import FAMILIES
+from classcomp.trial import CLOCKS
 from search_spaces import SPACES
 from tests.small_trial import finish, trial_of
 
@@ -48,7 +49,7 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
 def result_of(experiment: Experiment) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     """Scores, curve and weights, clocks aside."""
     outcome = experiment.outcome
-    metrics = {k: v for k, v in outcome.metrics.items() if k not in ("wall_s", "cpu_s")}
+    metrics = {k: v for k, v in outcome.metrics.items() if k not in CLOCKS}
     curve = [
         (p.phase, p.step, p.epoch, p.train_loss, p.train_risk, p.validation_risk, p.gradient_norm)
         for p in outcome.curves

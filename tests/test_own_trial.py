@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from classcomp.experiment import Experiment, run
-from classcomp.trial import STREAMS, Network, Trial
+from classcomp.trial import CLOCKS, STREAMS, Network, Trial
 
 DROPPING = """
 import torch
@@ -21,7 +21,6 @@ class Net(nn.Module):
     def forward(self, x):
         return self.layers(x.view(len(x), -1))
 """
-CLOCKS = ("wall_s", "cpu_s")
 
 
 def trial(network, **changes):

@@ -26,7 +26,7 @@ from classcomp.scores.generation import (
     discrepancy_columns,
     feature_columns,
 )
-from classcomp.scores.inference import inference_columns
+from classcomp.scores.inference import inference_columns, inference_time_columns
 from classcomp.scores.latent_plane import latent_plane_columns
 from classcomp.scores.reconstruction import loss_shape_columns, reconstruction_columns
 from classcomp.tasks import Evaluation
@@ -41,6 +41,7 @@ SCORES: dict[str, Score] = {
     "noisy": Score(needs=Decides, compute=noisy_columns),
     "reconstruction": Score(needs=Reconstructs, compute=reconstruction_columns),
     "loss_shape": Score(needs=HasRobustLoss, compute=loss_shape_columns),
+    "inference_time": Score(needs=Reconstructs, compute=inference_time_columns),
     "inference": Score(needs=Infers, compute=inference_columns),
     "divergence": Score(needs=HasDensity, compute=divergence_columns),
     "codes": Score(needs=Quantises, compute=code_columns),

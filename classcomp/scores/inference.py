@@ -1,16 +1,32 @@
-"""What is left between the latents that a model finds and the best ones there are."""
+"""What it takes to give an example back, and what is left to the best latents there are."""
+
+import time
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from classcomp.models.base import Decodes, Infers
+from classcomp.models.base import Decodes, Infers, Reconstructs
 from classcomp.models.inference import lowered
 from classcomp.tasks import Evaluation
 from classcomp.tasks.base import NUM_SEARCHED, mean_of, squared_errors
 
 TIMES_THE_STEPS = 10
 """As many steps, from each start, as latents are found in."""
+
+
+@torch.no_grad()
+def inference_time_columns(evaluation: Evaluation) -> dict[str, float]:
+    """`inference_s`: processor seconds of giving back one example, a search for latents included.
+
+    A mean over the first NUM_SEARCHED examples, given back together. It is a time: no two runs
+    agree on it, and on a GPU it is that of who waits for it.
+    """
+    model, inputs = evaluation.model, evaluation.examples.inputs[:NUM_SEARCHED]
+    assert isinstance(model, Reconstructs)
+    started = time.process_time()
+    model.reconstruct(inputs).cpu()
+    return {"inference_s": (time.process_time() - started) / len(inputs)}
 
 
 @torch.no_grad()

@@ -92,6 +92,7 @@ METRIC_COLUMNS = (
     Column("examples_seen", "Int64", "examples", "training examples seen, repeats counted"),
     Column("wall_s", "Float64", "seconds", "wall time of the trial"),
     Column("cpu_s", "Float64", "seconds", "processor time of the trial"),
+    Column("inference_s", "Float64", "seconds", "processor time to give back one example"),
     Column("bayes_risk", "Float64", RISK, "R*, the least risk there can be; null: unknown"),
     Column("bayes_risk_se", "Float64", STANDARD_ERROR, "of R*; 0 in closed form"),
     Column("risk", "Float64", RISK, "R_n(T), on clean examples at the end of the budget"),

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from classcomp.experiment import Experiment
+from classcomp.trial import CLOCKS
 from search_spaces import SPACES
 from study.engine import checkpoints, worker
 from study.engine.checkpoints import checkpoint_name
@@ -55,8 +56,8 @@ def results_to_the_end(actor: TrialActor) -> list[dict[str, Any]]:
 
 def timeless(result: dict[str, Any]) -> dict[str, Any]:
     payload = json.loads(result["payload"])
-    for key in ("wall_s", "cpu_s"):
-        payload["metrics"].pop(key)
+    for key in CLOCKS:
+        payload["metrics"].pop(key, None)
     for point in payload["curves"]:
         point.pop("wall_s")
     return {**result, "payload": payload}

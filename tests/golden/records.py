@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import torch
 
+from classcomp.trial import CLOCKS
+
 HERE = Path(__file__).parent
 FILE = HERE / "records.json"
 STUDIES = {"smoke": "smoke", "families": str(HERE / "families.toml")}
@@ -24,7 +26,6 @@ KEPT = (
     *("budget_epochs", "max_epochs", "budget_steps", "max_steps", "num_validation"),
     *("hyperparameters", "status"),
 )
-CLOCKS = ("wall_s", "cpu_s")
 OTHER_MACHINE = 0.1
 """Risks on a processor that adds in another order: training is chaotic, ids are not."""
 
