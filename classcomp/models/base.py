@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -269,6 +269,9 @@ class Infers(Decodes, Protocol):
 @runtime_checkable
 class Recalls(Reconstructs, Protocol):
     """Keeps something of each example of the sample that it was trained on."""
+
+    def is_known(self, index: Int64[Tensor, " batch"]) -> Bool[Tensor, " batch"]:
+        """Return of which examples, at these places of the sample, it has seen anything to keep."""
 
     def recall(self, index: Int64[Tensor, " batch"]) -> Float[Tensor, " batch *shape"]:
         """Return what it gives back for the examples at these places of the sample."""

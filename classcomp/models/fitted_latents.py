@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from classcomp.models.architecture import MAX_LATENT_DIM, ImageConfig, check_integer, check_real
@@ -113,6 +113,11 @@ class FittedLatents(RangedImages):
     def reconstruct(self, inputs: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h w"]:
         """Return what is decoded from these."""
         return self.decode(self.features(inputs))
+
+    def is_known(self, index: Int64[Tensor, " batch"]) -> Bool[Tensor, " batch"]:
+        """Return which of a sample's examples were visited: the rows of others say nothing."""
+        known: Tensor = self.row_counts[index, 0] > 0
+        return known
 
     def recall(self, index: Int64[Tensor, " batch"]) -> Float[Tensor, "batch c h w"]:
         """Return what is decoded from the rows of a sample's examples, as training left them."""

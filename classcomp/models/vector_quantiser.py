@@ -14,7 +14,8 @@ class VectorQuantiser(nn.Module):
 
     The codebook is no parameter: a code is the mean of the points that took it, by moving averages
     of their number and of their sum (van den Oord et al. 2017, appendix A.1; decay .99). So its
-    fixed points are Lloyd's. A code that few points take starts anew at one of the batch's
+    fixed points are those of Lloyd's in which no code is dead: of Gaussian scalars the best one up
+    to 30 codes, of more the outer ones are too rare. A dead code starts anew at one of the batch's
     points, with an equal share of use: this is also how all of them start.
     """
 

@@ -49,17 +49,21 @@ def _order(group: tuple[str, ...]) -> tuple[str, str, int]:
 
 
 def _told(rows: Sequence[Row], measure: str, unit: Unit) -> str:
-    """`not always: lower in 7 of 12 cells, higher in 3, not told apart in 2 (…)`."""
+    """`not always: lower in 7 of 12 cells, higher in 3, not told apart in 2 (…)`.
+
+    Always and never are said of cells that are all told apart, not always of one that is worse: a
+    cell that is not told apart speaks for neither.
+    """
     known = [row for row in rows if row["difference_lo"] is not None]
     lower = sum(row["difference_hi"] < 0 for row in known)
     higher = sum(row["difference_lo"] > 0 for row in known)
     better, worse = (higher, lower) if measure in MORE_IS_BETTER else (lower, higher)
     if better == len(rows):
         answer = "always"
-    elif better:
-        answer = "not always"
+    elif worse:
+        answer = "never" if worse == len(rows) else "not always"
     else:
-        answer = "never" if worse else "not shown"
+        answer = "where it is told apart" if better else "not shown"
     first, second = ("higher", "lower") if measure in MORE_IS_BETTER else ("lower", "higher")
     counts = (
         f"{first} in {better} of {counted(len(rows), 'cell')}, {second} in {worse}, "

@@ -112,6 +112,28 @@ def test_the_risk_is_that_of_reconstructions_and_the_training_risk_that_of_the_t
     assert metrics["reconstruction_mse"] == pytest.approx(metrics["risk"])
 
 
+def test_the_training_risk_is_of_examples_that_were_visited() -> None:
+    """Of 128, two steps of 16 visit 32; the rows of the others are where a search would begin."""
+    experiment = finish(
+        experiment_of(
+            family="auto_decoder",
+            depth=2,
+            population_name="digits",
+            population_parameters={},
+            hyperparameters={**SPACES["auto_decoder"].defaults, **OWN},
+            num_train=128,
+            unit="steps",
+            budget=2,
+            most=2,
+        )
+    )
+    visited = experiment.design.source.examples(0, 32)
+    with torch.no_grad():
+        errors = (experiment.model.recall(visited.index) - visited.inputs).square()
+    told = experiment.outcome.metrics["train_risk"]
+    assert told == pytest.approx(errors.mean().item(), rel=1e-5)
+
+
 def test_samples_are_judged_though_the_task_is_another() -> None:
     experiment, _ = trained()
     assert {"mmd2", "mmd2_se", "precision", "recall"} <= experiment.outcome.metrics.keys()

@@ -115,3 +115,28 @@ def test_the_latents_found_are_among_those_that_are_tried():
         left = (inputs - model.decode(best)).square().mean(dim=1)
         found = least_errors(model, inputs, best, steps=1, rate=5.0)  # a step that overshoots
     assert (found <= left).all()
+
+
+class Cubic(nn.Module):
+    """z^3 / 3 - z: seen from above, descent is stuck at its local maximum, z = -1, and at 1."""
+
+    def decode(self, latents):
+        return latents.pow(3) / 3 - latents
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [-1.0, 3.0],  # their mean is 1: only the other's latents help the first
+        [-1.0, -1.0, 7.0],  # the second's neighbour is stuck too: only the mean helps it
+    ],
+)
+def test_latents_that_are_stuck_are_looked_for_from_elsewhere(found):
+    inputs, latents = torch.full((len(found), 1), 5.0), torch.tensor(found)[:, None]
+    with torch.no_grad():
+        alone = lowered(
+            lambda z: (Cubic().decode(z) - inputs).square().sum(dim=1), latents, steps=400, rate=0.1
+        )
+        errors = least_errors(Cubic(), inputs, latents, steps=400, rate=0.1)
+    assert alone[0].item() == -1.0
+    assert errors.max() < 1e-3

@@ -56,6 +56,25 @@ def test_of_gaussian_scalars_it_is_lloyd_and_max_s(num_codes):
     np.testing.assert_allclose(levels, [-v for v in half[::-1]] + list(half), atol=0.08)
 
 
+@pytest.mark.parametrize(("num_codes", "is_fixed"), [(30, True), (31, False)])
+def test_the_best_codes_of_gaussian_scalars_are_dead_from_31_on(num_codes, is_fixed):
+    """Lloyd's iteration by closed forms: how often the rarest of the best codes is taken."""
+    levels = np.sqrt(3) * norm.ppf((np.arange(num_codes) + 0.5) / num_codes)
+    for _ in range(2_500):
+        ends = np.concatenate([[-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]])
+        mass = np.diff(norm.cdf(ends))
+        levels = -np.diff(norm.pdf(ends)) / mass
+    assert (mass.min() * num_codes >= DEAD) == is_fixed
+    assert gaussian_error(levels) == pytest.approx(1 - (mass * levels**2).sum())
+    quantiser = started(num_codes)
+    quantiser.codebook.copy_(torch.tensor(levels, dtype=torch.float32)[:, None])
+    quantiser.usage.copy_(torch.tensor(256 * mass))
+    points = torch.from_numpy(norm.ppf((np.arange(256) + 0.5) / 256)).float()[:, None]
+    quantiser.learn(points, quantiser.nearest(points), generator(0))
+    moved = (quantiser.codebook[:, 0] - torch.tensor(levels, dtype=torch.float32)).abs().max()
+    assert (moved < 0.02) == is_fixed
+
+
 def test_codes_that_nothing_takes_come_back():
     """All but one lie far out: without restarts one code would stand for everything."""
     quantiser = started(8)

@@ -54,12 +54,21 @@ def line(held: list[dict[str, Any]]) -> str:
             "not always: lower in 3 of 6 cells, higher in 1, not told apart in 2 (on average "
             "0.125 higher at 0 and 0.300 lower at 0.4)",
         ),
-        ((NEITHER, MORE, MORE), "never: lower in 0 of 3 cells, higher in 2, not told apart in 1"),
+        ((MORE, MORE, MORE), "never: lower in 0 of 3 cells, higher in 3, not told apart in 0"),
+        # One that is not told apart may be lower.
+        (
+            (NEITHER, MORE, MORE),
+            "not always: lower in 0 of 3 cells, higher in 2, not told apart in 1",
+        ),
+        (
+            (LESS, NEITHER, LESS),
+            "where it is told apart: lower in 2 of 3 cells, higher in 0, not told apart in 1",
+        ),
         ((NEITHER, NEITHER, NEITHER), "not shown: lower in 0 of 3 cells, higher in 0"),
         (
             (LESS, UNKNOWN, LESS),
-            "not always: lower in 2 of 3 cells, higher in 0, not told apart in 0, without an "
-            "interval in 1",
+            "where it is told apart: lower in 2 of 3 cells, higher in 0, not told apart in 0, "
+            "without an interval in 1",
         ),
         # An interval that ends at zero holds it.
         (
