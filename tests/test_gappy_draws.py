@@ -170,6 +170,21 @@ def test_refining_lowers_what_is_seen():
     assert errors[1] < 0.9 * errors[0]
 
 
+def test_the_training_risk_of_a_refined_vae_is_of_its_encoder():
+    """Trained alike, so that refining shows where nothing is trained, and nowhere else."""
+    plain, refined = (
+        experiment_of(
+            **DIGITS,
+            family="beta_vae",
+            hyperparameters=SPACES["beta_vae"].defaults | {"refining_steps": steps},
+        )
+        for steps in (0, 30)
+    )
+    metrics = [finish(experiment).outcome.metrics for experiment in (plain, refined)]
+    assert metrics[0]["train_risk"] == metrics[1]["train_risk"]
+    assert metrics[1]["risk"] < 0.95 * metrics[0]["risk"]
+
+
 def test_the_loss_of_a_vae_is_of_seen_pixels():
     images = torch.rand(12, 1, 8, 8, generator=generator(0))
     gaps = with_gaps(images, 0.5, np.random.default_rng(1))

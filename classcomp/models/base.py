@@ -268,13 +268,15 @@ class Infers(Decodes, Protocol):
 
 @runtime_checkable
 class Recalls(Reconstructs, Protocol):
-    """Keeps something of each example of the sample that it was trained on."""
+    """Has its training examples as training has them, where others are searched for."""
 
     def is_known(self, index: Int64[Tensor, " batch"]) -> Bool[Tensor, " batch"]:
         """Return of which examples, at these places of the sample, it has seen anything to keep."""
 
-    def recall(self, index: Int64[Tensor, " batch"]) -> Float[Tensor, " batch *shape"]:
-        """Return what it gives back for the examples at these places of the sample."""
+    def recall(
+        self, inputs: Float[Tensor, " batch *shape"], index: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, " batch *shape"]:
+        """Return what it gives back for these examples, at these places of the sample."""
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from classcomp.models.architecture import check_integer, check_real
@@ -96,6 +96,18 @@ class BetaVAE(FillsGaps, GaussianLatents):
             return errors + per_nat * latents.square().sum(dim=1) / 2
 
         return lowered(terms, mean, steps=self.refining_steps, rate=self.latent_rate)
+
+    def is_known(self, index: Int64[Tensor, " batch"]) -> Bool[Tensor, " batch"]:
+        """Return True for each: what training has of an example is what its encoder says."""
+        return torch.ones_like(index, dtype=torch.bool)
+
+    def recall(
+        self,
+        inputs: Float[Tensor, "batch channels height width"],
+        index: Int64[Tensor, " batch"],
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Return what is decoded from the encoder's means, as training has them: not refined."""
+        return self.decode(self.encode(inputs)[0])
 
     def draw_latents(
         self, inputs: Float[Tensor, "batch channels height width"], generator: torch.Generator

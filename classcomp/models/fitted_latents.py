@@ -119,7 +119,9 @@ class FittedLatents(RangedImages):
         known: Tensor = self.row_counts[index, 0] > 0
         return known
 
-    def recall(self, index: Int64[Tensor, " batch"]) -> Float[Tensor, "batch c h w"]:
+    def recall(
+        self, inputs: Float[Tensor, "batch c h w"], index: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch c h w"]:
         """Return what is decoded from the rows of a sample's examples, as training left them."""
         return self.decode(self._means(self.rows[index]))
 

@@ -34,14 +34,17 @@ class Reconstruction:
     def risk(self, model: Model, examples: Examples) -> float:
         """Mean squared error over examples and coordinates.
 
-        Of a model that keeps something of each example of its sample: of what it keeps, there, and
-        of the examples that it has met. A budget shorter than an epoch leaves some.
+        Of its own training sample a model that searches has what training had, not a search's; of
+        a table of latents, those of the examples that it has met. A budget shorter than an epoch
+        leaves some.
         """
         assert isinstance(model, Reconstructs)
         model.eval()
         index = examples.index
         if index is not None and isinstance(model, Recalls):
-            errors = errors_of(examples, lambda part: model.recall(index[part]))
+            errors = errors_of(
+                examples, lambda part: model.recall(examples.inputs[part], index[part])
+            )
             errors = errors[model.is_known(index)]
         else:
             errors = errors_of(examples, lambda part: model.reconstruct(examples.inputs[part]))

@@ -106,7 +106,9 @@ def test_the_risk_is_that_of_reconstructions_and_the_training_risk_that_of_the_t
     inputs, sample = inputs_of(experiment), experiment.design.head_examples
     with torch.no_grad():
         risk = (model.reconstruct(inputs) - inputs).square().mean().item()
-        recalled = (model.recall(sample.index) - sample.inputs).square().mean().item()
+        recalled = (
+            (model.recall(sample.inputs, sample.index) - sample.inputs).square().mean().item()
+        )
     assert metrics["risk"] == pytest.approx(risk, rel=1e-4)
     assert metrics["train_risk"] == pytest.approx(recalled, rel=1e-5)
     assert metrics["reconstruction_mse"] == pytest.approx(metrics["risk"])
@@ -129,7 +131,7 @@ def test_the_training_risk_is_of_examples_that_were_visited() -> None:
     )
     visited = experiment.design.source.examples(0, 32)
     with torch.no_grad():
-        errors = (experiment.model.recall(visited.index) - visited.inputs).square()
+        errors = (experiment.model.recall(visited.inputs, visited.index) - visited.inputs).square()
     told = experiment.outcome.metrics["train_risk"]
     assert told == pytest.approx(errors.mean().item(), rel=1e-5)
 

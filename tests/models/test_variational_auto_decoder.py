@@ -46,7 +46,7 @@ def test_other_laws_learn_a_plane_and_are_found_for_new_examples(law):
     fit(model, inputs, torch.arange(64) % 2, steps=150)
     model.eval()
     with torch.no_grad():
-        recalled = (model.recall(torch.arange(64)) - inputs).square().mean()
+        recalled = (model.recall(inputs, torch.arange(64)) - inputs).square().mean()
         found = (model.decode(model.infer(inputs, steps=64)) - inputs).square().mean()
         images = model.sample(5, generator(0))
     assert max(recalled, found) < 0.9 * inputs.square().mean()
