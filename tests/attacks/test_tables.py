@@ -43,6 +43,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     records = copy.deepcopy(RECORDS)
     for record in records:
         record["metrics"] |= {"risk": 0.2, "converged_risk": 0.15, "bayes_risk": 0.1}
+        record["metrics"] |= {"excess_risk": 0.1, "converged_excess_risk": 0.05}
     stem = tmp_path_factory.mktemp("tables") / "trials"
     write_table(build_trials(records, LEVELS), stem, levels=LEVELS)
     return pq.read_table(stem.with_suffix(".parquet"))
@@ -166,6 +167,18 @@ TABLES: Mapping[str, tuple[Change, str]] = {
     "a metric of its own of infinity": (column("odd", float("inf"), pa.float64()), "odd is inf"),
     "a hyperparameter of 1e308": (column("hp_x", 1e308, pa.float64()), "hp_x is 1e+308"),
     "a risk of 2": (column("risk", 2.0), "risk is 2.0, not at most 1"),
+    "a risk beside its parts": (
+        column("risk", 0.3),
+        "risk is 0.3, not bayes_risk and excess_risk, 0.2",
+    ),
+    "a converged risk beside its parts": (
+        column("converged_risk", 0.1),
+        "converged_risk is 0.1, not bayes_risk and converged_excess_risk, 0.15",
+    ),
+    "another R* than its parts are above": (
+        column("bayes_risk", 0.0),
+        "risk is 0.2, not bayes_risk",
+    ),
     "a depth below 0": (column("depth", -1), "depth is -1"),
     "a seed of minus 2^63": (column("seed", -(2**63)), FINE),
     "no training examples": (column("num_train", 0), "num_train is 0"),
