@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from study.analysis.frames import LARGEST, TableError
 from study.analysis.table import Levels, column_order
-from study.analysis.validation import check_parts, check_sizes, validate_trials
+from study.analysis.validation import check_sizes, validate_trials
 from study.storage.outside import parse_json
 from study.storage.store import write_whole
 from study.trials.schema import CURVE_COLUMNS, REQUIRED_NAMES, TABLE_VERSION, TRIAL_COLUMNS, Column
@@ -102,7 +102,7 @@ def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
     Raises:
         TableError: the file is missing or is no parquet file, is of a newer version, lacks a
             column that no row can do without, has one of the wrong type, or holds a value that is
-            not allowed or whose parts do not add up.
+            not allowed.
     """
     table = _read_parquet(path)
     metadata = table.schema.metadata or {}
@@ -118,7 +118,6 @@ def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
     frame = frame[column_order(list(frame.columns))]
     try:
         validate_trials(frame)
-        check_parts(frame)
     except TableError as error:
         raise TableError(f"{path}: {error}") from None
     return frame, levels
