@@ -14,6 +14,8 @@ from pathlib import Path
 
 from classcomp.outside import regular
 
+LARGEST_SOURCE = 16 * 2**20
+"""Bytes of a file of code: a sparse one of terabytes takes no room and is sent as easily."""
 IMAGENET_FILE = "resnet18-f37072fd.pth"
 """Of torchvision's `ResNet18_Weights.IMAGENET1K_V1`."""
 
@@ -49,8 +51,8 @@ def source_of(path: str) -> str:
     """
     where, _ = split_path(path)
     if is_file(where):
-        return hashlib.sha256(existing_file(where, path).read_bytes()).hexdigest()[:16]
-    parts = [_module_file(where, path).read_bytes()]
+        return hashlib.sha256(_bytes_of(existing_file(where, path), path)).hexdigest()[:16]
+    parts = [_bytes_of(_module_file(where, path), path)]
     for distribution in sorted(set(_distributions().get(where.split(".")[0], ()))):
         parts.append(f"{distribution}=={version(distribution)}".encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
@@ -66,6 +68,12 @@ def existing_file(where: str, path: str) -> Path:
     if not file.is_file():
         raise ValueError(f"path = {path!r}: there is no file {file}")
     return file
+
+
+def _bytes_of(file: Path, path: str) -> bytes:
+    if file.stat().st_size > LARGEST_SOURCE:
+        raise ValueError(f"path = {path!r}: {file} is larger than {LARGEST_SOURCE / 2**20:g} MiB")
+    return file.read_bytes()
 
 
 def content_of(path: str) -> str:

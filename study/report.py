@@ -53,6 +53,8 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     """
     study = read_study(path)
     target = out or (path if path.is_dir() else path.parent)
+    if (target / "report").is_symlink():  # what it leads to may be anybody's
+        raise TableError(f"{target / 'report'} is a link: no report is written through one")
     first_stage = None if study.stopping is None else study.stopping.first_seeds
     laws, unread = _read_laws(study)
     results = build_results(

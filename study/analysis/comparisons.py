@@ -17,7 +17,7 @@ import scipy.optimize
 
 from study.analysis.columns import COMPARISON_COLUMNS
 from study.analysis.crossed import Crossed, combine, symmetric, t_quantile
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, TableError, typed_frame
 from study.analysis.intervals import clopper_pearson, holm, mean_known
 from study.analysis.joined import Joined
 from study.analysis.moderated import Array, fit_prior
@@ -26,6 +26,8 @@ from study.trials.trial import Cell
 
 LEVEL = 0.05
 SMALLEST_P = 1e-15  # smaller ones are given as this
+MOST_PAIRS = 2**24
+"""Of trials that are compared: they grow with the square of the families."""
 CELL, POPULATION = "cell", "population"
 """What a row is about: the two families in one cell, or on average over a population's cells."""
 
@@ -109,11 +111,18 @@ def moderated_tests(
 
 
 def meetings_of(joined: Joined) -> list[Meeting]:
-    """Every two families of a task in every cell that both are measured in."""
+    """Every two families of a task in every cell that both are measured in.
+
+    Raises:
+        TableError: their trials are more pairs than MOST_PAIRS.
+    """
     measured: dict[Cell, dict[str, dict[int, Row]]] = defaultdict(dict)
     for cell in joined.current["measure"]:
         by_seed = {row["seed"]: row for row in joined.measured(cell)}
         measured[replace(cell, family="")][cell.family] = by_seed
+    num = sum(math.comb(len(held), 2) * max(map(len, held.values())) for held in measured.values())
+    if num > MOST_PAIRS:
+        raise TableError(f"{num:,} pairs of trials to compare: at most {MOST_PAIRS:,} are allowed")
     found = []
     for cell, families in sorted(measured.items()):
         for first, second in combinations(sorted(families), 2):

@@ -5,22 +5,27 @@ sample sizes x seeds, where a family that has no latent dimension, or none on th
 What one cell has and another lacks is missing there, and is said (after autogluon/tabarena).
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
+from itertools import islice, product
+from typing import Any
 
 import pandas as pd
 
 from study.analysis.candidates import any_size
 from study.analysis.columns import MISSING_COLUMNS
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, TableError, typed_frame
 from study.analysis.joined import Joined
 from study.analysis.table import Levels
 from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import NEUTRAL_SEVERITY
 from study.trials.tasks import task_of
 from study.trials.trial import UNDISTORTED, Cell, law_of
+
+MOST_CELLS, MOST_MISSING = 2**19, 2**21
+"""Of a grid: a few hundred trials, no two of which have anything in common, ask for billions."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,18 +62,24 @@ def shown_as(cell: Cell, levels: Levels) -> list[Row]:
 
 
 def study_grid(joined: Joined, levels: Levels) -> list[Cell]:
-    """All cells the study asks for, trained or not, in order."""
+    """All cells the study asks for, trained or not, in order.
+
+    Raises:
+        TableError: they are more than MOST_CELLS.
+    """
     held = joined.grid_cells
     damages = {trained_damage(name, s) for name, values in levels.items() for s in values}
     if any(cell.is_undistorted for cell in held):
         damages.add(INTACT)
-    axes = product(
+    axes: tuple[Sequence[Any], ...] = (
         _families(held),
         sorted({cell.depth for cell in held}),
         sorted({cell.population for cell in held}),
         sorted(damages),
         sorted({cell.num_train for cell in held}),
     )
+    if (num := math.prod(map(len, axes))) > MOST_CELLS:
+        raise TableError(f"the trials' grid has {num:,} cells: at most {MOST_CELLS:,} are allowed")
     return [
         Cell(
             family=family,
@@ -79,7 +90,7 @@ def study_grid(joined: Joined, levels: Levels) -> list[Cell]:
             num_train=num_train,
             latent_dim=latent_dim,
         )
-        for (family, latent_dim), depth, population, damage, num_train in axes
+        for (family, latent_dim), depth, population, damage, num_train in product(*axes)
     ]
 
 
@@ -109,34 +120,39 @@ def missing_rows(joined: Joined, levels: Levels) -> pd.DataFrame:
     and m, of limit for every cell and m, where the population has any, or no other knows better. A
     search is as long as it is. Real images have no U_H, nor have families of a task that does not
     look for it: none is expected.
+
+    Raises:
+        TableError: they are more than MOST_MISSING.
     """
-    grid = study_grid(joined, levels)
-    rows: list[Row] = []
+    rows = list(islice(_missing(joined, study_grid(joined, levels)), MOST_MISSING + 1))
+    if len(rows) > MOST_MISSING:
+        raise TableError(f"the trials' grid misses more than the {MOST_MISSING:,} rows allowed")
+    return typed_frame(rows, MISSING_COLUMNS)
+
+
+def _missing(joined: Joined, grid: Sequence[Cell]) -> Iterator[Row]:
     for role in ROLES.values():
         if role.scope is not Scope.CELL:
-            rows += _missing_streams(joined, role, grid)
+            yield from _missing_streams(joined, role, grid)
         elif not role.is_searched:
-            rows += _missing_seeds(joined, role, grid)
-    return typed_frame(rows, MISSING_COLUMNS)
+            yield from _missing_seeds(joined, role, grid)
 
 
 def _seeds(joined: Joined, role: str) -> list[int]:
     return sorted({row["seed"] for rows in joined.current[role].values() for row in rows})
 
 
-def _missing_seeds(joined: Joined, role: Role, cells: Sequence[Cell]) -> list[Row]:
+def _missing_seeds(joined: Joined, role: Role, cells: Sequence[Cell]) -> Iterator[Row]:
     seeds = study_seeds(joined) if role.is_measured else _seeds(joined, role.name)
-    missing = []
     for cell in cells:
         held = {row["seed"]: row for row in joined.current[role.name].get(cell, ())}
         for seed in seeds:
             why = _why_unusable([held[seed]] if seed in held else [])
             if why is not None:
-                missing.append({"role": role.name, **asdict(cell), "seed": seed, "why": why})
-    return missing
+                yield {"role": role.name, **asdict(cell), "seed": seed, "why": why}
 
 
-def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> list[Row]:
+def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> Iterator[Row]:
     """The laws (or cells at any sample size) and m without a single finished restart."""
     is_law = role.scope is Scope.LAW
     held: dict[Cell, list[Row]] = defaultdict(list)
@@ -148,7 +164,6 @@ def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> list[R
     anywhere = set().union(*sizes.values())
     real = {cell.population for cell in grid if is_law and joined.is_real(cell.population)}
     lacks = {name for name, task in joined.tasks.items() if not task_of(task).seeks_best_rule}
-    missing = []
     for whole in sorted({any_size(law_of(cell) if is_law else cell) for cell in grid}):
         if is_law and (whole.population in real or whole.family in lacks):
             continue
@@ -156,8 +171,7 @@ def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> list[R
             stream = replace(whole, num_train=num_stream)
             why = _why_unusable(held.get(stream, []))
             if why is not None:
-                missing.append({"role": role.name, **asdict(stream), "seed": None, "why": why})
-    return missing
+                yield {"role": role.name, **asdict(stream), "seed": None, "why": why}
 
 
 def _why_unusable(rows: Sequence[Row]) -> str | None:

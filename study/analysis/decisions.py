@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.exhibits import read_arrays
+from study.analysis.exhibits import MOST_BYTES, num_bytes, read_arrays
 from study.analysis.frames import Row, TableError, is_null
 from study.trials.decisions import FOLDER, law_key, terms_name, unpack
 from study.trials.schema import under
 from study.trials.tasks import task_of
 from study.trials.trial import Cell, cell_of
 
+MOST_EXAMPLES = 2**20
+"""Of an evaluation sample: a file of a few kB may tell of a billion, for every seed."""
 BUDGET, CONVERGED = "budget", "converged"
 """The branches of a trial: R_n(T) and R_n(inf)."""
 COLUMNS = {
@@ -91,6 +93,7 @@ class Decisions:
         self._rules: dict[str, Mapping[str, Array] | None] = {}
         self._laws: dict[str, _Law | None] = {}
         self._refused: set[tuple[str, str]] = set()
+        self._left = MOST_BYTES
 
     def losses(self, row: Row, branch: str = BUDGET) -> Array | None:
         """The terms (N,) whose mean is a rule's risk on the evaluation sample; float64.
@@ -232,7 +235,9 @@ class Decisions:
             name = f"law-{key}"
             arrays = self._read(name)
             try:
-                self._laws[key] = None if arrays is None else _law_of(arrays)
+                law = self._laws[key] = None if arrays is None else _law_of(arrays)
+                if law is not None and law.posterior is not None:
+                    self._left -= law.posterior.nbytes
             except ValueError as error:
                 self._laws[key] = None
                 self.skipped.append(f"{self._folder / name}.npz: {error}")
@@ -243,10 +248,12 @@ class Decisions:
         if not path.is_file():
             return None
         try:
-            return read_arrays(path)
+            arrays = read_arrays(path, self._left)
         except TableError as error:
             self.skipped.append(str(error))
             return None
+        self._left -= num_bytes(arrays)
+        return arrays
 
 
 def open_decisions(folder: Path | None) -> Decisions | None:
@@ -256,6 +263,9 @@ def open_decisions(folder: Path | None) -> Decisions | None:
 
 def _law_of(arrays: Mapping[str, Array]) -> _Law:
     posterior, labels = arrays.get("posterior"), arrays.get("labels")
+    for array in (posterior, labels):
+        if array is not None and array.shape and len(array) > MOST_EXAMPLES:
+            raise ValueError(f"{len(array):,} examples are more than {MOST_EXAMPLES:,}")
     if posterior is not None:
         if posterior.ndim != 2 or posterior.dtype.kind != "f" or min(posterior.shape) < 1:
             raise ValueError(f"posterior is of shape {posterior.shape} and type {posterior.dtype}")
@@ -299,6 +309,8 @@ def _whole(
     if kept.ndim != 1 or kept.dtype.kind != "f" or len(kept) != (num or len(kept)) or not kept.size:
         wanted = "(N,)" if num is None else f"({num},)"
         raise ValueError(f"terms are of shape {kept.shape} and type {kept.dtype}, not {wanted}")
+    if len(kept) > MOST_EXAMPLES:
+        raise ValueError(f"{len(kept):,} terms are more than {MOST_EXAMPLES:,}")
     terms = kept.astype(np.float64)
     if not np.isfinite(terms).all() or (terms < least).any() or (terms > most).any():
         raise ValueError(f"terms hold what is no finite number of at least {least:g}")

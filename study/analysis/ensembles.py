@@ -48,7 +48,7 @@ def majority(decided: Classes, losses: Array) -> tuple[Array, Array]:
         decided: (k, N) classes by seed.
         losses: (k, N) of these decisions.
     """
-    votes = (decided[:, None] == decided[None]).sum(axis=1)  # of each seed's class, itself counted
+    votes = np.array([(decided == own).sum(axis=0) for own in decided])  # itself counted
     most = votes.max(axis=0)
     is_of_it = votes == most
     # every tied class has as many seeds as the others, so that the mean over seeds is over classes

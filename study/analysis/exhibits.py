@@ -53,6 +53,8 @@ from study.trials.exhibits import FOLDER, LAW_PREFIX
 GRAM = "features/gram"
 MAX_BYTES = 64 * 2**20
 """Of a file, packed or unpacked."""
+MOST_BYTES = 4 * 2**30
+"""Of all arrays of a kind that a study's folder holds and are kept, unpacked."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = Mapping[str, Array]
@@ -109,6 +111,9 @@ _CLASSES = {
     *("reconstructions/labels", "traversals/latents", "class_means/classes", "labels"),
 }
 """Arrays of classes, or of latents by number: a picture has a colour or a row for each."""
+MOST_LENGTH, MOST_POINTS = 1_024, 16_384
+"""Along an axis: of what is drawn one by one, with a label each, and of anything else."""
+_LONG = ("N", "P", "G", "C", "H", "W", "h", "w", "d")
 _OF_LAW = ("labels", "pca", "tsne")
 """Of the same examples: one exhibit."""
 
@@ -133,23 +138,28 @@ def read_exhibits(folder: Path, trial_ids: Iterable[str]) -> tuple[dict[str, Arr
             gigabytes.
     """
     found: dict[str, Arrays] = {}
-    skipped = []
+    skipped, left = [], MOST_BYTES
     for trial_id in trial_ids:
         try:
-            found[trial_id] = read_exhibit(folder / FOLDER / f"{trial_id}.npz")
+            found[trial_id] = read_exhibit(folder / FOLDER / f"{trial_id}.npz", left)
+            left -= num_bytes(found[trial_id])
         except TableError as error:
             skipped.append(str(error))
     return found, skipped
 
 
-def read_exhibit(path: Path) -> Arrays:
+def read_exhibit(path: Path, most: int = MAX_BYTES) -> Arrays:
     """The arrays of one file by key.
+
+    Args:
+        path: of the file.
+        most: bytes that there is room for; above MAX_BYTES it makes no difference.
 
     Raises:
         TableError: one line, where it is missing, too large or damaged, or where an array is of
             another dtype or shape than its key says, or holds what is no finite number.
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, most)
     lengths: dict[str, dict[str, int]] = defaultdict(dict)
     for key, array in arrays.items():
         name = key.partition("/")[0]
@@ -157,8 +167,8 @@ def read_exhibit(path: Path) -> Arrays:
     return arrays
 
 
-def read_arrays(path: Path) -> Arrays:
-    """The arrays of a file by key, whatever they are.
+def read_arrays(path: Path, most: int = MAX_BYTES) -> Arrays:
+    """The arrays of a file by key, whatever they are; `most` as for `read_exhibit`.
 
     Raises:
         TableError: one line, where it is missing, too large or damaged.
@@ -169,6 +179,8 @@ def read_arrays(path: Path) -> Arrays:
             size = sum(member.file_size for member in archive.infolist())
         if size > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES // 2**20} MB")
+        if size > most:
+            raise ValueError(f"others of its folder take all of {MOST_BYTES // 2**20} MB")
         with np.load(packed, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
         if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
@@ -176,6 +188,11 @@ def read_arrays(path: Path) -> Arrays:
     except Exception as error:  # zipfile and numpy raise whatever they meet in a damaged file
         raise TableError(f"{path} cannot be read as npz: {error}") from None
     return arrays
+
+
+def num_bytes(arrays: Arrays) -> int:
+    """What arrays take, unpacked."""
+    return sum(array.nbytes for array in arrays.values())
 
 
 def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> None:
@@ -190,6 +207,10 @@ def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> 
     if not fits:
         wanted = "(" + ", ".join(map(str, shape)) + ")"
         raise TableError(f"{path}: {key} is of shape {array.shape}, not {wanted}")
+    for length, size in zip(shape, array.shape, strict=True):
+        most = MOST_POINTS if length in _LONG or isinstance(length, int) else MOST_LENGTH
+        if size > most:
+            raise TableError(f"{path}: {key} is of shape {array.shape}: {size} is above {most}")
     wide = array.astype(np.float64)
     if key != GRAM and not np.isfinite(wide).all():  # of a constant space it is NaN
         raise TableError(f"{path}: {key} holds what is no finite number")

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -27,7 +28,11 @@ MOST_VALUES = 2**28
 MOST_LEVELS, MOST_SEEDS = 10_000, 10_000_000
 """Of a study: what is missing of it is listed."""
 MOST_TEXT = 2**30
-"""Bytes of a column's texts: a file of a few kB may say one text a million times."""
+"""Bytes of all texts of a table: a file of a few kB may say one text a million times."""
+MOST_BYTES = 4 * 2**30
+"""Of a table, unpacked, as its file says: a few kB may be packed gigabytes."""
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +129,7 @@ def read_stopping(path: Path) -> Stopping | None:
     Raises:
         TableError: the file is missing or is no parquet file, or says it in no known way.
     """
-    text = (_read_parquet(path).schema.metadata or {}).get(STOPPING_KEY)
+    text = _read_metadata(path).get(STOPPING_KEY)
     if text is None:
         return None
     try:
@@ -148,9 +153,8 @@ def read_families(path: Path) -> tuple[str, ...]:
     Raises:
         TableError: the file is missing or is no parquet file, or says it in no known way.
     """
-    text = (_read_parquet(path).schema.metadata or {}).get(FAMILIES_KEY, b"[]")
     try:
-        held = json.loads(text)
+        held = parse_json(_read_metadata(path).get(FAMILIES_KEY, b"[]"))
     except ValueError:
         held = None
     if not isinstance(held, list) or not all(isinstance(name, str) for name in held):
@@ -173,10 +177,19 @@ def read_curves(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pa.Table:
+    return _told(path, _bounded)
+
+
+def _read_metadata(path: Path) -> Mapping[bytes, bytes]:
+    return _told(path, pq.read_schema).metadata or {}
+
+
+def _told(path: Path, read: Callable[[Path], _Read]) -> _Read:
+    """What a reader of parquet makes of a file; its complaint is one line."""
     if not path.is_file():
         raise TableError(f"{path}: no such file")
     try:
-        return _bounded(path)
+        return read(path)
     except TableError:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -188,8 +201,12 @@ def _bounded(path: Path) -> pa.Table:
     """A table that is no larger in memory than any honest one: a small file may hold a huge one."""
     with pq.ParquetFile(path) as held:
         size, schema = held.metadata.num_rows * held.metadata.num_columns, held.schema_arrow
+        groups = map(held.metadata.row_group, range(held.metadata.num_row_groups))
+        unpacked = sum(group.total_byte_size for group in groups)
     if size > MOST_VALUES:
         raise TableError(f"{path}: {size:,} values are more than the {MOST_VALUES:,} allowed")
+    if unpacked > MOST_BYTES:
+        raise TableError(f"{path}: {unpacked:,} bytes are more than the {MOST_BYTES:,} allowed")
     for column in schema:
         if pa.types.is_nested(column.type):
             wanted = ", ".join(_ARROW)
@@ -200,11 +217,15 @@ def _bounded(path: Path) -> pa.Table:
     # Each text once, however often it is said.
     with pq.ParquetFile(path, read_dictionary=texts) as held:
         table = held.read()
+    num_bytes = 0
     for place, name in enumerate(table.column_names):
         column = table.column(place)
         if name in texts and pa.types.is_dictionary(column.type):
-            if sum(_num_bytes(chunk) for chunk in column.chunks) > MOST_TEXT:
-                raise TableError(f"{path}: column {name} holds more than {MOST_TEXT:,} bytes")
+            num_bytes += sum(_num_bytes(chunk) for chunk in column.chunks)
+            if num_bytes > MOST_TEXT:
+                raise TableError(
+                    f"{path}: text up to column {name} holds more than {MOST_TEXT:,} bytes"
+                )
             table = table.set_column(place, name, column.cast(pa.string()))
     return table
 
@@ -221,6 +242,8 @@ def _parse_levels(text: bytes, path: Path) -> dict[str, list[float]]:
         levels = {str(name): [float(v) for v in values] for name, values in held.items()}
         found = [value for values in levels.values() for value in values]
         is_usable = len(found) <= MOST_LEVELS and all(abs(value) <= LARGEST for value in found)
+        # A cell is shown once for each level that it is of.
+        is_usable &= all(len(set(values)) == len(values) for values in levels.values())
     except (ValueError, TypeError, AttributeError):
         is_usable = False
     if not is_usable:

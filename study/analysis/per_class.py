@@ -149,7 +149,8 @@ def psnr_db(mse: float | None) -> float | None:
 
 
 def _unit(num: int, place: int) -> Array:
-    found: Array = np.eye(num)[place]
+    found = np.zeros(num)
+    found[place] = 1.0
     return found
 
 

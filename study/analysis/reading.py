@@ -18,6 +18,7 @@ from study.analysis.files import (
 )
 from study.analysis.frames import TableError
 from study.analysis.table import Levels
+from study.analysis.validation import check_parts
 from study.storage.outside import MOST_TEXT, OutsideError, parse_json, read_bytes
 
 
@@ -55,6 +56,10 @@ def read_study(path: Path) -> Study:
     if folder is not None and not trials_path.is_file():
         raise TableError(f"{path} holds no trials.parquet: not a study's folder")
     trials, levels = read_trials(trials_path)
+    try:
+        check_parts(trials)
+    except TableError as error:
+        raise TableError(f"{trials_path}: {error}") from None
     provenance = {} if folder is None else _read_provenance(folder / "provenance.json")
     curves_path = None if folder is None else folder / "curves.parquet"
     default = path.stem if folder is None else folder.resolve().name

@@ -19,6 +19,8 @@ from study.trials.schema import (
 )
 from study.trials.tasks import PROBABILITY, task_of
 
+AGREEMENT = 1e-5
+"""Between a risk and its parts, which are one sum; of float32, as losses are, there may be less."""
 PLAIN = r"[A-Za-z0-9_.-]{1,64}"
 """Of a trial's id: files are named by it."""
 
@@ -59,6 +61,21 @@ def check_sizes(table: pd.DataFrame) -> None:
         if table[name].dtype == "Float64":
             is_wrong = np.abs(_numbers(table, name)) > LARGEST
             _refuse_first(table, name, is_wrong, f"within {LARGEST:g} of 0")
+
+
+def check_parts(trials: pd.DataFrame) -> None:
+    """Refuses risks that are not R* and what is above it, where all three are told.
+
+    A file of decisions bears out the third alone: the others could say anything beside it.
+
+    Raises:
+        TableError: one line with the trial, the column and the value.
+    """
+    for prefix in ("", "converged_"):
+        name, excess = f"{prefix}risk", _numbers(trials, f"{prefix}excess_risk")
+        whole, told = _numbers(trials, "bayes_risk") + excess, _numbers(trials, name)
+        is_wrong = np.abs(told - whole) > AGREEMENT * np.maximum(1.0, np.abs(whole))
+        _refuse_first(trials, name, is_wrong, f"bayes_risk and {prefix}excess_risk,", whole)
 
 
 def _check_ranges(trials: pd.DataFrame) -> None:

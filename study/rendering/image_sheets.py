@@ -62,8 +62,9 @@ class Sheet:
 
     @property
     def gap(self) -> int:
-        """Pixels between two images."""
-        return int(-(-max(self.images.shape[3:]) // _GAP_SHARE))
+        """Pixels between two images; of long ones no more than they are wide."""
+        sides = self.images.shape[3:]
+        return int(min(-(-max(sides) // _GAP_SHARE), *sides))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

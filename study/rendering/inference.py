@@ -47,12 +47,13 @@ def draw_searches(info: Searches) -> Figure:
         figure = new_figure(_WIDTH, _HEIGHT)
         figure.suptitle(wrapped(info.title, _WIDTH))
         axes = figure.subplots()
-        for k, (label, (steps, mse)) in enumerate(info.lines.items()):
+        for k, (steps, mse) in enumerate(info.lines.values()):
             colour, marker = look(k)
-            axes.plot(steps, mse, color=colour, marker=marker, markersize=4, label=label)
+            axes.plot(steps, mse, color=colour, marker=marker, markersize=4)
         axes.set_xscale("symlog", base=2, linthresh=1)
         axes.set_yscale("log")
         axes.set_xlabel("steps of inference")
         axes.set_ylabel(f"mean squared error ({_UNIT.sign})")
-        axes.legend(frameon=False)
+        # Of labels that lines have it would leave out those that begin with an underscore.
+        axes.legend(axes.lines, list(info.lines), frameon=False)
     return figure

@@ -40,6 +40,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "classcomp",  # the same numbers give the same file
     "figure.dpi": 100.0,
     "text.parse_math": False,  # a dollar in a name is a dollar
+    "text.usetex": False,  # nor is a name a program, whatever a matplotlibrc nearby says
 }
 
 

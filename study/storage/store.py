@@ -7,6 +7,7 @@ own folder, or a temporary one that is uploaded.
 
 import errno
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +77,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         OSError: the disk is full or may not be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Of a name that nobody can foresee: where it is a link, what it names would be overwritten.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         write(temporary)
         with temporary.open("rb+") as file:

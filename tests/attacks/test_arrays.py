@@ -116,6 +116,10 @@ EXHIBITS: Mapping[str, bytes] = {
     "labels of 2^40": npz(**{"features/labels": np.full(2, 2**40)}),
     "an extent of no width": npz(**{"decision_map/extent": np.zeros(4)}),
     "an extent of 1e308": npz(**{"decision_map/extent": np.array([-1.0, 1.0, -1.0, 1.0]) * 1e308}),
+    "two thousand steps": npz(**{"inference/steps": np.arange(2_000)}),
+    "a confusion of two thousand": npz(**{"confusion/counts": np.zeros((2_000, 2_000), np.int8)}),
+    "a million points": npz(**{"samples/points": np.zeros((10**6, 2), np.float16)}),
+    "a picture a million high": npz(**{"samples/images": np.zeros((1, 1, 10**6, 1), np.float16)}),
     "texts in an exhibit": npz(odd=np.array(["a"])),
 }
 

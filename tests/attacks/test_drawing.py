@@ -5,14 +5,19 @@ import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.text import Text
 
 from study.analysis.files import write_table
 from study.analysis.reading import read_study
 from study.analysis.table import build_curves, build_trials
+from study.rendering.inference import draw_searches, searches
 from study.rendering.names import LONGEST_NAME, shown_name
+from study.rendering.style import write_figure
 from study.report import terminal_text, write_report
 from tests.attacks.attacking import back_in_time
 from tests.rendering.synthetic_study import Asked, Maker
@@ -68,6 +73,23 @@ def test_a_hostile_table_is_drawn(folder: Path) -> None:
         )
         assert max(width, height) < 5_000
     assert all(line.isprintable() for line in told.splitlines())
+
+
+def test_a_name_that_matplotlib_would_hide() -> None:
+    held = {"inference/steps": np.arange(3), "inference/mse": np.array([0.3, 0.2, 0.1])}
+    (axes,) = draw_searches(searches("a", {"_x d1": held, "y d1": held})).axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["_x d1", "y d1"]
+
+
+def test_no_name_is_set_by_tex(tmp_path: Path) -> None:
+    """A matplotlibrc where the command is started may ask for it, with a preamble of its own."""
+    held = {"inference/steps": np.arange(3), "inference/mse": np.array([0.3, 0.2, 0.1])}
+    with matplotlib.rc_context({"text.usetex": True, "text.latex.preamble": "\\oops"}):
+        figure = draw_searches(searches("a", {"b": held}))
+        assert not any(text.get_usetex() for text in figure.findobj(Text))
+        assert write_figure(figure, tmp_path / "a.svg").stat().st_size > 0
 
 
 def test_names_as_they_are_drawn() -> None:

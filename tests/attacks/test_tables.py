@@ -11,11 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from study import report
+from study.analysis.comparisons import meetings_of
+from study.analysis.completeness import missing_rows
 from study.analysis.files import (
+    FAMILIES_KEY,
     LEVELS_KEY,
     STOPPING_KEY,
     VERSION_KEY,
     read_curves,
+    read_trials,
     write_table,
 )
 from study.analysis.frames import TableError
@@ -28,6 +32,7 @@ from tests.small_study import TABLE
 
 LEVELS = {name: list(values) for name, values in TABLE["distortions"].items()}
 NO_LEVELS = "the levels in its metadata cannot be read"
+NO_FAMILIES = "the families in its metadata cannot be read"
 NO_RULE = "the stopping rule in its metadata cannot be read"
 
 Change = Callable[[pa.Table], pa.Table]
@@ -38,6 +43,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     records = copy.deepcopy(RECORDS)
     for record in records:
         record["metrics"] |= {"risk": 0.2, "converged_risk": 0.15, "bayes_risk": 0.1}
+        record["metrics"] |= {"excess_risk": 0.1, "converged_excess_risk": 0.05}
     stem = tmp_path_factory.mktemp("tables") / "trials"
     write_table(build_trials(records, LEVELS), stem, levels=LEVELS)
     return pq.read_table(stem.with_suffix(".parquet"))
@@ -58,6 +64,10 @@ def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def metadata(key: bytes, text: bytes) -> Change:
     return lambda table: table.replace_schema_metadata({**table.schema.metadata, key: text})
+
+
+def families(text: bytes) -> tuple[Change, str]:
+    return metadata(FAMILIES_KEY, text), NO_FAMILIES
 
 
 def levels(text: bytes) -> tuple[Change, str]:
@@ -99,6 +109,23 @@ def one_text_often(table: pa.Table) -> pa.Table:
     return pa.table({"family": texts}).replace_schema_metadata({VERSION_KEY: b"4"})
 
 
+def spread(*names: str, num: int = 40) -> Change:
+    """So many trials, no two of which have any of these columns in common."""
+
+    def change(table: pa.Table) -> pa.Table:
+        place = table.column("distortion").to_pylist().index("none")
+        measured = column("role", "measure")(column("status", "done")(table.slice(place, 1)))
+        found = pa.concat_tables([measured] * num)
+        for name in ("trial_id", *names):
+            held = table.schema.field(name).type
+            values: list[Any] = [k + 8 for k in range(num)]
+            array = pa.array(values if pa.types.is_integer(held) else list(map(str, values)), held)
+            found = found.set_column(found.column_names.index(name), name, array)
+        return found
+
+    return change
+
+
 TABLES: Mapping[str, tuple[Change, str]] = {
     "levels that are NaN": levels(b'{"label_noise": [NaN]}'),
     "levels of infinity": levels(b'{"label_noise": [1e999]}'),
@@ -115,6 +142,16 @@ TABLES: Mapping[str, tuple[Change, str]] = {
         metadata(LEVELS_KEY, b'{"$\\\\q{$": [0.1]}'),
         FINE,
     ),
+    "levels that are listed twice": levels(b'{"label_noise": [0.1, 0.1]}'),
+    "families nested 50,000 deep": families(b"[" * 50_000),
+    "families of 5,000 digits": families(b"9" * 5_000),
+    "families that are numbers": families(b"[1]"),
+    "families that are no UTF-8": families(b"\xff"),
+    "a family that is a lone surrogate": families(b'["\\ud800"]'),
+    "forty trials without anything in common": (
+        spread("family", "depth", "population", "num_train"),
+        "grid has 7,680,000 cells",
+    ),
     "a stopping rule of NaN": stopping(precision=float("nan")),
     "a stopping rule of 1e400 seeds": stopping(max_seeds=10**400),
     "a stopping rule of no seeds": stopping(first_seeds=0),
@@ -130,6 +167,18 @@ TABLES: Mapping[str, tuple[Change, str]] = {
     "a metric of its own of infinity": (column("odd", float("inf"), pa.float64()), "odd is inf"),
     "a hyperparameter of 1e308": (column("hp_x", 1e308, pa.float64()), "hp_x is 1e+308"),
     "a risk of 2": (column("risk", 2.0), "risk is 2.0, not at most 1"),
+    "a risk beside its parts": (
+        column("risk", 0.3),
+        "risk is 0.3, not bayes_risk and excess_risk, 0.2",
+    ),
+    "a converged risk beside its parts": (
+        column("converged_risk", 0.1),
+        "converged_risk is 0.1, not bayes_risk and converged_excess_risk, 0.15",
+    ),
+    "another R* than its parts are above": (
+        column("bayes_risk", 0.0),
+        "risk is 0.2, not bayes_risk",
+    ),
     "a depth below 0": (column("depth", -1), "depth is -1"),
     "a seed of minus 2^63": (column("seed", -(2**63)), FINE),
     "no training examples": (column("num_train", 0), "num_train is 0"),
@@ -186,6 +235,46 @@ def test_more_values_than_any_honest_table(
     path = tmp_path / "trials.parquet"
     pq.write_table(good, path)
     check_answer(answer_of(report.main, str(path)), "values are more than the")
+
+
+def test_texts_are_counted_over_all_columns(
+    good: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.analysis.files.MOST_TEXT", 10**6)
+    path, table = tmp_path / "trials.parquet", good.slice(0, 1)
+    for number, answer in enumerate((FINE, FINE, "up to column hp_2 holds more than")):
+        table = column(f"hp_{number}", "x" * 400_000, pa.string())(table)
+        pq.write_table(table, path)
+        check_answer(answer_of(report.main, str(path)), answer)
+
+
+def test_gigabytes_that_are_packed_are_refused_before_they_are_unpacked(
+    good: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.analysis.files.MOST_BYTES", 10**8)
+    path = tmp_path / "trials.parquet"
+    pq.write_table(
+        column("hp_x", "x" * 10**8, pa.string())(good.slice(0, 1)), path, store_schema=False
+    )
+    assert path.stat().st_size < 10**7
+    check_answer(answer_of(report.main, str(path)), "bytes are more than the 100,000,000 allowed")
+
+
+@pytest.mark.parametrize("what", ["pairs of trials", "rows that are missing"])
+def test_what_few_trials_ask_for(
+    what: str, good: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(spread("family", "seed", num=3)(good), tmp_path / "seeds.parquet")
+    pq.write_table(spread("family", num=3)(good), tmp_path / "families.parquet")
+    apart, together = (
+        join(read_trials(tmp_path / name)[0]) for name in ("seeds.parquet", "families.parquet")
+    )
+    assert len(missing_rows(apart, {})) >= 6  # each of three families lacks two seeds
+    assert len(meetings_of(together)) == 3
+    monkeypatch.setattr("study.analysis.completeness.MOST_MISSING", 5)
+    monkeypatch.setattr("study.analysis.comparisons.MOST_PAIRS", 2)
+    with pytest.raises(TableError, match=r"misses more than the 5 rows|3 pairs of trials"):
+        missing_rows(apart, {}) if what.startswith("rows") else meetings_of(together)
 
 
 CURVES: Mapping[str, dict[str, Any]] = {
