@@ -15,7 +15,13 @@ from typing import Any
 import pandas as pd
 
 from study import cli
-from study.analysis.exhibits import Arrays, exhibit_ids, law_exhibit_ids, read_exhibits
+from study.analysis.exhibits import (
+    MAP_QUALITY,
+    Arrays,
+    exhibit_ids,
+    law_exhibit_ids,
+    read_exhibits,
+)
 from study.analysis.files import write_text
 from study.analysis.frames import TableError
 from study.analysis.joined import join
@@ -55,12 +61,14 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     target = out or (path if path.is_dir() else path.parent)
     first_stage = None if study.stopping is None else study.stopping.first_seeds
     laws, unread = _read_laws(study)
+    maps, unread_maps = _read_maps(study)
     results = build_results(
         study.trials,
         study.levels,
         study.decisions,
         first_stage=first_stage,
         laws=laws,
+        maps=maps,
         families=study.families,
     )
     write_results(results, target, study.levels)
@@ -71,7 +79,8 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     exhibits, skipped = _read_exhibits(study, laws)
     pictures = write_pictures(study, results, exhibits, figures)
     findings = find(study, results)
-    told = [shown_name(line, LONGEST_TEXT) for line in (*unread, *skipped)]
+    lines = dict.fromkeys((*unread, *unread_maps, *skipped))  # a file may be read twice
+    told = [shown_name(line, LONGEST_TEXT) for line in lines]
     page = render_page(study, results, pictures, told, findings)
     write_text(findings_text(findings), target / FINDINGS)
     return write_text(page, target / "report" / "index.html")
@@ -96,6 +105,16 @@ def _read_laws(study: Study) -> tuple[dict[str, Arrays], list[str]]:
     if study.folder is None:
         return {}, []
     return read_exhibits(study.folder, sorted(law_exhibit_ids(study.folder)))
+
+
+def _read_maps(study: Study) -> tuple[dict[str, Arrays], list[str]]:
+    """Return the numbers of all measured trials' maps of latents, and a line for each bad file."""
+    if study.folder is None:
+        return {}, []
+    measured = study.trials.loc[study.trials["role"] == "measure", "trial_id"]
+    present = exhibit_ids(study.folder)
+    wanted = [trial_id for trial_id in measured if trial_id in present]
+    return read_exhibits(study.folder, wanted, MAP_QUALITY)
 
 
 def _read_exhibits(
