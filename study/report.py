@@ -29,6 +29,7 @@ from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results, write_results
 from study.rendering.exhibits import Kind, shown_exhibits, shown_trials
 from study.rendering.findings import find, findings_text
+from study.rendering.latent_maps import names_of_classes
 from study.rendering.names import (
     LONGEST_TEXT,
     shown_frame,
@@ -76,7 +77,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
     study, results = shown_study(study), shown_results(results)
-    exhibits, skipped = _read_exhibits(study, laws)
+    exhibits, skipped = _read_exhibits(study, laws, names_of_classes(results.per_class))
     pictures = write_pictures(study, results, exhibits, figures)
     findings = find(study, results)
     lines = dict.fromkeys((*unread, *unread_maps, *skipped))  # a file may be read twice
@@ -118,7 +119,7 @@ def _read_maps(study: Study) -> tuple[dict[str, Arrays], list[str]]:
 
 
 def _read_exhibits(
-    study: Study, laws: Mapping[str, Arrays]
+    study: Study, laws: Mapping[str, Arrays], class_names: Mapping[str, Mapping[int, str]]
 ) -> tuple[list[tuple[Kind, Any]], list[str]]:
     """Return the exhibits that the page shows, and a line for each file that cannot be used."""
     if study.folder is None or not (present := exhibit_ids(study.folder)):
@@ -126,7 +127,7 @@ def _read_exhibits(
     cells = join(study.trials).current["measure"].values()
     shown = shown_trials([row for rows in cells for row in rows], present)
     exhibits, skipped = read_exhibits(study.folder, [row["trial_id"] for row in shown])
-    return shown_exhibits(shown, exhibits, laws), skipped
+    return shown_exhibits(shown, exhibits, laws, class_names), skipped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

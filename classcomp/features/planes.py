@@ -80,7 +80,7 @@ def _kept(before: Int64[np.ndarray, "n n"], after: Int64[np.ndarray, "n n"], k: 
 
 
 def knn_accuracy(ranks: Int64[np.ndarray, "n n"], labels: Int[np.ndarray, " n"], k: int) -> float:
-    """Share of examples whose class is the commonest among their k nearest, by `neighbour_ranks`."""
+    """Share whose class is the commonest among their k nearest, by `neighbour_ranks`."""
     is_near = ((ranks >= 1) & (ranks <= k)).astype(np.float64)
     classes, own = np.unique(labels, return_inverse=True)
     votes = is_near @ np.eye(len(classes))[own]
