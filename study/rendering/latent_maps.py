@@ -29,7 +29,6 @@ LAYOUT_WORDS: Mapping[str, str] = {
     "tsne": "t-SNE of latents",
 }
 _SIDE = 2.6  # inches of a panel
-_ACROSS = 2  # trials beside each other
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -139,8 +138,7 @@ def draw_latent_maps(info: LatentMaps) -> Figure:
     """Draw each map, those in three dimensions from one side, what is near larger."""
     labels = list(dict.fromkeys(panel.label for panel in info.panels))
     layouts = [name for name in LAYOUT_WORDS if name in {p.layout for p in info.panels}]
-    columns = len(layouts) * balanced_columns(len(labels), _ACROSS)
-    rows = -(-len(labels) * len(layouts) // columns)
+    columns, rows = len(layouts), len(labels)
     width = max(_SIDE * columns + 0.4, 6.5)
     names = list(info.names.values())[:MOST_NAMED]
     entries = max(1, int(width / (0.5 + 0.08 * max(map(len, names)))))
@@ -152,7 +150,7 @@ def draw_latent_maps(info: LatentMaps) -> Figure:
         for axes in grid:
             axes.set_axis_off()
         for panel in info.panels:
-            place = len(layouts) * labels.index(panel.label) + layouts.index(panel.layout)
+            place = columns * labels.index(panel.label) + layouts.index(panel.layout)
             _draw_map(grid[place], panel, list(info.names))
         looks = [(name, *look(place)) for place, name in enumerate(names)]
         figure.legend(

@@ -102,4 +102,4 @@ def marker_path(marker: str) -> str:
 
 def _down(vertices: Array) -> str:
     """Coordinates (2 K,) of points in words, y downwards."""
-    return " ".join(f"{v:.3g}" for v in (vertices.reshape(-1, 2) * [1, -1]).ravel())
+    return " ".join(f"{v:z.3f}" for v in (vertices.reshape(-1, 2) * [1, -1]).ravel())

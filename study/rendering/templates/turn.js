@@ -54,7 +54,7 @@
     function turn(across, up) {
       azimuth += across;
       elevation = Math.max(-Math.PI / 2, Math.min(Math.PI / 2, elevation + up));
-      window.requestAnimationFrame(draw);
+      draw();
     }
 
     canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
