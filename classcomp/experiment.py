@@ -151,15 +151,19 @@ class Experiment:
         examples = self.design.evaluation
         return {} if examples is None else classes_of(examples, self.population)
 
-    def exhibits(self) -> dict[str, np.ndarray]:
+    def exhibits(self, *, is_first: bool = True) -> dict[str, np.ndarray]:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.
 
         Of the model as it is now, and of what it was after 1, 2, 4, 8, ... passes where those are
         of the trunk; neither it nor any stream of the trial is changed.
+
+        Args:
+            is_first: of its cell's first seed; of another one those with numbers alone.
         """
         if self.design.evaluation is None:
             return {}
-        return exhibit_arrays(self._evaluation()) | looks_arrays(self._looks)
+        looks = looks_arrays(self._looks) if is_first else {}
+        return exhibit_arrays(self._evaluation(), is_first=is_first) | looks
 
     def law_exhibits(self) -> dict[str, np.ndarray]:
         """PCA and t-SNE of the evaluation sample, of the law alone; none without two latents."""

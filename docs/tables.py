@@ -30,6 +30,7 @@ TABLES = {
         columns.CROSS_VALIDATION_COLUMNS,
     ),
     "latent_planes": ("one row per cell, and of its law", columns.LATENT_PLANE_COLUMNS),
+    "latent_maps": ("one row per cell and layout of its latents", columns.LATENT_MAP_COLUMNS),
     "latent_dims": ("one row per point of a curve over k", columns.LATENT_DIM_COLUMNS),
     "knees": ("one row per curve over the latent dimension k", columns.KNEE_COLUMNS),
     "per_class": ("one row per cell and class: squared errors", columns.PER_CLASS_COLUMNS),

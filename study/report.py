@@ -15,7 +15,13 @@ from typing import Any
 import pandas as pd
 
 from study import cli
-from study.analysis.exhibits import Arrays, exhibit_ids, law_exhibit_ids, read_exhibits
+from study.analysis.exhibits import (
+    MAP_QUALITY,
+    Arrays,
+    exhibit_ids,
+    law_exhibit_ids,
+    read_exhibits,
+)
 from study.analysis.files import write_text
 from study.analysis.frames import TableError
 from study.analysis.joined import join
@@ -23,6 +29,7 @@ from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results, write_results
 from study.rendering.exhibits import Kind, shown_exhibits, shown_trials
 from study.rendering.findings import find, findings_text
+from study.rendering.latent_maps import names_of_classes
 from study.rendering.names import (
     LONGEST_TEXT,
     shown_frame,
@@ -57,12 +64,14 @@ def write_report(path: Path, out: Path | None = None) -> Path:
         raise TableError(f"{target / 'report'} is a link: no report is written through one")
     first_stage = None if study.stopping is None else study.stopping.first_seeds
     laws, unread = _read_laws(study)
+    maps, unread_maps = _read_maps(study)
     results = build_results(
         study.trials,
         study.levels,
         study.decisions,
         first_stage=first_stage,
         laws=laws,
+        maps=maps,
         families=study.families,
     )
     write_results(results, target, study.levels)
@@ -70,10 +79,11 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
     study, results = shown_study(study), shown_results(results)
-    exhibits, skipped = _read_exhibits(study, laws)
+    exhibits, skipped = _read_exhibits(study, laws, names_of_classes(results.per_class))
     pictures = write_pictures(study, results, exhibits, figures)
     findings = find(study, results)
-    told = [shown_name(line, LONGEST_TEXT) for line in (*unread, *skipped)]
+    lines = dict.fromkeys((*unread, *unread_maps, *skipped))  # a file may be read twice
+    told = [shown_name(line, LONGEST_TEXT) for line in lines]
     page = render_page(study, results, pictures, told, findings)
     write_text(findings_text(findings), target / FINDINGS)
     return write_text(page, target / "report" / "index.html")
@@ -100,8 +110,18 @@ def _read_laws(study: Study) -> tuple[dict[str, Arrays], list[str]]:
     return read_exhibits(study.folder, sorted(law_exhibit_ids(study.folder)))
 
 
+def _read_maps(study: Study) -> tuple[dict[str, Arrays], list[str]]:
+    """Return the numbers of all measured trials' maps of latents, and a line for each bad file."""
+    if study.folder is None:
+        return {}, []
+    measured = study.trials.loc[study.trials["role"] == "measure", "trial_id"]
+    present = exhibit_ids(study.folder)
+    wanted = [trial_id for trial_id in measured if trial_id in present]
+    return read_exhibits(study.folder, wanted, MAP_QUALITY)
+
+
 def _read_exhibits(
-    study: Study, laws: Mapping[str, Arrays]
+    study: Study, laws: Mapping[str, Arrays], class_names: Mapping[str, Mapping[int, str]]
 ) -> tuple[list[tuple[Kind, Any]], list[str]]:
     """Return the exhibits that the page shows, and a line for each file that cannot be used."""
     if study.folder is None or not (present := exhibit_ids(study.folder)):
@@ -109,7 +129,7 @@ def _read_exhibits(
     cells = join(study.trials).current["measure"].values()
     shown = shown_trials([row for rows in cells for row in rows], present)
     exhibits, skipped = read_exhibits(study.folder, [row["trial_id"] for row in shown])
-    return shown_exhibits(shown, exhibits, laws), skipped
+    return shown_exhibits(shown, exhibits, laws, class_names), skipped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from classcomp.exhibits.decoding import (
 )
 from classcomp.exhibits.feature_space import feature_arrays
 from classcomp.exhibits.inference import inference_arrays
+from classcomp.exhibits.latent_map import latent_map_arrays
 from classcomp.exhibits.latent_plane import latent_plane_arrays, reference_planes
 from classcomp.exhibits.layers import layer_arrays
 from classcomp.exhibits.samples import sample_arrays, sample_look
@@ -41,18 +42,24 @@ EXHIBITS: dict[str, Exhibit] = {
     "interpolations": Exhibit(needs=Infers, collect=interpolation_arrays),
     "altered_latents": Exhibit(needs=Infers, collect=altered_arrays),
     "inference": Exhibit(needs=Infers, collect=inference_arrays),
+    "latent_map": Exhibit(needs=Decodes, collect=latent_map_arrays, is_of_every_seed=True),
     "latent_plane": Exhibit(needs=Decodes, collect=latent_plane_arrays),
     "layers": Exhibit(needs=Model, collect=layer_arrays),
     "samples": Exhibit(needs=Generates, collect=sample_arrays, look=sample_look),
 }
 
 
-def exhibit_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
-    """The arrays of every exhibit whose capability the model has, by `<exhibit>/<array>`."""
+def exhibit_arrays(evaluation: Evaluation, *, is_first: bool = True) -> dict[str, np.ndarray]:
+    """The arrays of every exhibit whose capability the model has, by `<exhibit>/<array>`.
+
+    Args:
+        evaluation: of the model.
+        is_first: of its cell's first seed; of another one those with numbers alone.
+    """
     return {
         f"{name}/{key}": array
         for name, exhibit in EXHIBITS.items()
-        if isinstance(evaluation.model, exhibit.needs)
+        if isinstance(evaluation.model, exhibit.needs) and (is_first or exhibit.is_of_every_seed)
         for key, array in exhibit.collect(evaluation).items()
     }
 

@@ -17,8 +17,11 @@ class Exhibit:
         collect: the arrays by name; none where the law does not allow them.
         look: arrays by name of a model that is still training, or None. They are taken after few
             passes, stacked on a new first axis, and `<name>_steps` says when.
+        is_of_every_seed: numbers are among them, of which a mean over seeds is told; else they are
+            of a cell's first seed.
     """
 
     needs: type
     collect: Callable[[Evaluation], dict[str, np.ndarray]]
     look: Callable[[Evaluation], dict[str, np.ndarray]] | None = None
+    is_of_every_seed: bool = False

@@ -2,6 +2,7 @@
 
 from classcomp.features.latents import traverse, widest
 from classcomp.features.layers import activations, filters, layer_names
+from classcomp.features.maps import Separation, separation, stress_1
 from classcomp.features.planes import PlaneQuality, plane_quality
 from classcomp.features.spaces import (
     PROJECTIONS,
@@ -17,6 +18,7 @@ __all__ = [
     "PROJECTIONS",
     "FeatureComparison",
     "PlaneQuality",
+    "Separation",
     "activations",
     "cka_matrix",
     "compare",
@@ -25,6 +27,8 @@ __all__ = [
     "linear_cka",
     "plane_quality",
     "project",
+    "separation",
+    "stress_1",
     "traverse",
     "unit_gram",
     "widest",

@@ -52,15 +52,15 @@ def plane_quality(
         raise ValueError(
             f"num_neighbours = {num_neighbours}: must be from 1 to less than half of {num} examples"
         )
-    before, after = _ranks(as_matrix(space)), _ranks(as_matrix(plane))
+    before, after = neighbour_ranks(as_matrix(space)), neighbour_ranks(as_matrix(plane))
     return PlaneQuality(
-        knn_accuracy=_knn_accuracy(after, np.asarray(labels), num_neighbours),
+        knn_accuracy=knn_accuracy(after, np.asarray(labels), num_neighbours),
         trustworthiness=_kept(before, after, num_neighbours),
         continuity=_kept(after, before, num_neighbours),
     )
 
 
-def _ranks(points: Float[np.ndarray, "n d"]) -> Int64[np.ndarray, "n n"]:
+def neighbour_ranks(points: Float[np.ndarray, "n d"]) -> Int64[np.ndarray, "n n"]:
     """Who is an example's how-manyth neighbour; 0 is itself, 1 its nearest."""
     centred = points - points.mean(axis=0)
     norms = np.square(centred).sum(axis=1)
@@ -79,7 +79,8 @@ def _kept(before: Int64[np.ndarray, "n n"], after: Int64[np.ndarray, "n n"], k: 
     return float(1 - 2 * too_far / (num * k * (2 * num - 3 * k - 1)))
 
 
-def _knn_accuracy(ranks: Int64[np.ndarray, "n n"], labels: Int[np.ndarray, " n"], k: int) -> float:
+def knn_accuracy(ranks: Int64[np.ndarray, "n n"], labels: Int[np.ndarray, " n"], k: int) -> float:
+    """Share whose class is the commonest among their k nearest, by `neighbour_ranks`."""
     is_near = ((ranks >= 1) & (ranks <= k)).astype(np.float64)
     classes, own = np.unique(labels, return_inverse=True)
     votes = is_near @ np.eye(len(classes))[own]

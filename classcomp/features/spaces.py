@@ -10,6 +10,7 @@ from torch import Tensor
 PROJECTIONS = ("pca", "tsne", "mds")
 PERPLEXITY = 30.0  # of t-SNE, van der Maaten and Hinton's (2008) middle of 5 to 50
 _MIN_EXAMPLES = 4  # the unbiased estimate of CKA divides by n - 3
+_SMACOF = {"max_iter": 1_000, "eps": 1e-7}  # eps: least fall of stress a step, over sum d^2
 
 Features = Float[Tensor, "n ..."] | Float[np.ndarray, "n ..."]
 Labels = Int[Tensor, " n"] | Int[np.ndarray, " n"]
@@ -34,12 +35,14 @@ class FeatureComparison:
     method: str
 
 
-def project(features: Features, method: str = "pca", seed: int = 0) -> Float64[np.ndarray, "n 2"]:
-    """Lay features out in the plane.
+def project(
+    features: Features, method: str = "pca", seed: int = 0, num_dims: int = 2
+) -> Float64[np.ndarray, "n dims"]:
+    """Lay features out in the plane, or in `num_dims` dimensions.
 
-    "pca": the first two principal components. "mds": least squares on distances (metric MDS by
-    SMACOF, de Leeuw 1977), started from them, hence no draws. "tsne": van der Maaten and Hinton
-    (2008), started from them too; `seed` fixes what the approximation draws.
+    "pca": the first principal components; 0 where there are fewer. "mds": least squares on
+    distances (metric MDS by SMACOF, de Leeuw 1977), started from them, hence no draws. "tsne": van
+    der Maaten and Hinton (2008), started from them too; `seed` fixes what the approximation draws.
 
     Raises:
         ValueError: the method is unknown, or there are too few examples or coordinates.
@@ -49,7 +52,7 @@ def project(features: Features, method: str = "pca", seed: int = 0) -> Float64[n
         raise ValueError(f"features of shape {matrix.shape}: need 2 examples and 2 coordinates")
     if method not in PROJECTIONS:
         raise ValueError(f"method = {method!r}: must be one of {', '.join(PROJECTIONS)}")
-    points = _principal_components(matrix)
+    points = _principal_components(matrix, num_dims)
     if method == "pca":
         return points
     # Here: scikit-learn takes a second to import, and every first seed's exhibits need "pca".
@@ -57,22 +60,23 @@ def project(features: Features, method: str = "pca", seed: int = 0) -> Float64[n
     from sklearn.metrics import pairwise_distances
 
     if method == "mds":
-        found = smacof(pairwise_distances(matrix), init=points, n_init=1)[0]
+        found = smacof(pairwise_distances(matrix), init=points, n_init=1, **_SMACOF)[0]
     else:
         perplexity = min(PERPLEXITY, (len(matrix) - 1) / 3)
-        found = TSNE(perplexity=perplexity, random_state=seed).fit_transform(matrix)
+        tsne = TSNE(num_dims, perplexity=perplexity, random_state=seed)
+        found = tsne.fit_transform(matrix)
     return np.asarray(found, dtype=np.float64)
 
 
 def _principal_components(
-    matrix: Float64[np.ndarray, "n features"],
-) -> Float64[np.ndarray, "n 2"]:
-    """The first two; their largest loadings are positive."""
+    matrix: Float64[np.ndarray, "n features"], num_dims: int
+) -> Float64[np.ndarray, "n dims"]:
+    """The first ones; their largest loadings are positive."""
     left, scale, right = np.linalg.svd(matrix - matrix.mean(axis=0), full_matrices=False)
-    loadings = right[:2]
-    signs = np.sign(loadings[np.arange(2), np.abs(loadings).argmax(axis=1)])
-    points: np.ndarray = left[:, :2] * scale[:2] * signs
-    return points
+    loadings = right[:num_dims]
+    signs = np.sign(loadings[np.arange(len(loadings)), np.abs(loadings).argmax(axis=1)])
+    points = left[:, :num_dims] * scale[:num_dims] * signs
+    return np.pad(points, ((0, 0), (0, num_dims - points.shape[1])))
 
 
 def linear_cka(first: Features, second: Features, *, unbiased: bool = True) -> float:

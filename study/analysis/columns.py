@@ -231,6 +231,26 @@ LATENT_PLANE_COLUMNS = (
     *_interval_columns("continuity", PROBABILITY, "those near before are near in the plane"),
 )
 
+MAP_LAYOUTS = ("latents", "unit_latents", "mds", "unit_mds", "tsne")
+"""Rows of the array `latent_map/quality`. Repeated from classcomp.exhibits.latent_map, which this
+side of the wall may not import; a contract test holds the two together."""
+MAP_NUMBERS = ("silhouette", "knn_accuracy", "stress")
+"""Its columns."""
+LATENT_MAP_COLUMNS = (
+    *_cell_columns(),
+    Column(
+        "layout",
+        "string",
+        "",
+        "latents; unit_latents, each divided by its length; mds, unit_mds: either in three "
+        "dimensions; tsne: the latents in the plane",
+    ),
+    Column("num_seeds", "Int64", COUNT, "seeds in the means"),
+    *_interval_columns("silhouette", "", "mean of (b - a) / max(a, b), by class; over seeds"),
+    *_interval_columns("knn_accuracy", PROBABILITY, "of 15 neighbours in the layout; over seeds"),
+    *_interval_columns("stress", "", "stress-1 of mds and unit_mds; others null"),
+)
+
 GENERATION_NUMBERS = ("mmd2", "frechet_distance", "precision", "recall")
 GENERATION_COLUMNS = (
     *_cell_columns("task", "level"),

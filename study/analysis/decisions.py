@@ -248,7 +248,7 @@ class Decisions:
         if not path.is_file():
             return None
         try:
-            arrays = read_arrays(path, self._left)
+            arrays = read_arrays(path, most=self._left)
         except TableError as error:
             self.skipped.append(str(error))
             return None

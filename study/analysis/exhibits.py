@@ -25,6 +25,9 @@
     interpolations/images (I, C, H, W)       between examples of two classes (2,), by latents
     altered_latents/images (5, C, H, W)      an example's latents times .5, 1, 1.5; ones; zeros
     inference/steps, mse (S,)                error after so many steps of a search for latents
+    latent_map/mds, unit_mds (N, 3)          metric MDS of latents, and of latents of length 1
+    latent_map/tsne      (N, 2)  t-SNE of latents, latent_map/labels the examples' classes
+    latent_map/quality   (5, 3)  of MAP_LAYOUTS the MAP_NUMBERS, NaN where not known
     latent_plane/points  (P, 2)  examples by two latents, latent_plane/labels their classes
     layers/kernels       (F, I, h, w)        of the first convolution
     layers/maps          (R, O, H, W)        of each convolution for layers/image, by sizes (R, 3)
@@ -46,11 +49,15 @@ from typing import Any
 
 import numpy as np
 
+from study.analysis.columns import MAP_LAYOUTS, MAP_NUMBERS
 from study.analysis.frames import LARGEST, TableError
 from study.storage.outside import read_bytes
 from study.trials.exhibits import FOLDER, LAW_PREFIX
 
 GRAM = "features/gram"
+MAP_QUALITY, MAP_LABELS = "latent_map/quality", "latent_map/labels"
+_MAY_BE_UNKNOWN = (GRAM, MAP_QUALITY)
+"""NaN: of a constant space, or where there are too few classes."""
 MAX_BYTES = 64 * 2**20
 """Of a file, packed or unpacked."""
 MOST_BYTES = 4 * 2**30
@@ -87,6 +94,11 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "altered_latents/images": ("f", (5, "C", "H", "W")),
     "inference/steps": ("iu", ("S",)),
     "inference/mse": ("f", ("S",)),
+    "latent_map/mds": ("f", ("N", 3)),
+    "latent_map/unit_mds": ("f", ("N", 3)),
+    "latent_map/tsne": ("f", ("N", 2)),
+    MAP_LABELS: ("iu", ("N",)),
+    MAP_QUALITY: ("f", (len(MAP_LAYOUTS), len(MAP_NUMBERS))),
     "latent_plane/points": ("f", ("P", 2)),
     "latent_plane/labels": ("iu", ("P",)),
     "layers/kernels": ("f", ("F", "I", "h", "w")),
@@ -105,9 +117,14 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "samples/real_points": ("f", ("P", "d")),
 }
 EXTENT = "decision_map/extent"
+MOST_IN_MAP = 2_000
+"""Examples of a map of latents, each of which the page holds and draws anew as it is turned."""
+_MAP_ENDS = np.array([[-1.0, 0.0, 0.0], [1.0, 1.0, LARGEST]])
+"""Least and largest value of each of MAP_NUMBERS."""
 MOST_CLASSES = 4_096
 _CLASSES = {
     *("decision_map/rule", "decision_map/bayes", "features/labels", "latent_plane/labels"),
+    MAP_LABELS,
     *("reconstructions/labels", "traversals/latents", "class_means/classes", "labels"),
 }
 """Arrays of classes, or of latents by number: a picture has a colour or a row for each."""
@@ -129,37 +146,42 @@ def law_exhibit_ids(folder: Path) -> set[str]:
     return {path.stem for path in (folder / FOLDER).glob(f"{LAW_PREFIX}*.npz")}
 
 
-def read_exhibits(folder: Path, trial_ids: Iterable[str]) -> tuple[dict[str, Arrays], list[str]]:
+def read_exhibits(
+    folder: Path, trial_ids: Iterable[str], only: str | None = None
+) -> tuple[dict[str, Arrays], list[str]]:
     """The exhibits of some trials or laws, and a line for each file that cannot be used.
 
     Args:
         folder: the study's.
         trial_ids: of `exhibit_ids`, or of `law_exhibit_ids`; all of a large study's trials are
             gigabytes.
+        only: the key that is read; None: all of them.
     """
     found: dict[str, Arrays] = {}
     skipped, left = [], MOST_BYTES
     for trial_id in trial_ids:
         try:
-            found[trial_id] = read_exhibit(folder / FOLDER / f"{trial_id}.npz", left)
+            path = folder / FOLDER / f"{trial_id}.npz"
+            found[trial_id] = read_exhibit(path, only, most=left)
             left -= num_bytes(found[trial_id])
         except TableError as error:
             skipped.append(str(error))
     return found, skipped
 
 
-def read_exhibit(path: Path, most: int = MAX_BYTES) -> Arrays:
+def read_exhibit(path: Path, only: str | None = None, *, most: int = MAX_BYTES) -> Arrays:
     """The arrays of one file by key.
 
     Args:
         path: of the file.
+        only: the key that is read; None: all of them.
         most: bytes that there is room for; above MAX_BYTES it makes no difference.
 
     Raises:
         TableError: one line, where it is missing, too large or damaged, or where an array is of
             another dtype or shape than its key says, or holds what is no finite number.
     """
-    arrays = read_arrays(path, most)
+    arrays = read_arrays(path, only, most=most)
     lengths: dict[str, dict[str, int]] = defaultdict(dict)
     for key, array in arrays.items():
         name = key.partition("/")[0]
@@ -167,8 +189,8 @@ def read_exhibit(path: Path, most: int = MAX_BYTES) -> Arrays:
     return arrays
 
 
-def read_arrays(path: Path, most: int = MAX_BYTES) -> Arrays:
-    """The arrays of a file by key, whatever they are; `most` as for `read_exhibit`.
+def read_arrays(path: Path, only: str | None = None, *, most: int = MAX_BYTES) -> Arrays:
+    """The arrays of a file by key, whatever they are; arguments as of `read_exhibit`.
 
     Raises:
         TableError: one line, where it is missing, too large or damaged.
@@ -182,7 +204,7 @@ def read_arrays(path: Path, most: int = MAX_BYTES) -> Arrays:
         if size > most:
             raise ValueError(f"others of its folder take all of {MOST_BYTES // 2**20} MB")
         with np.load(packed, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
+            arrays = {name: held[name] for name in held.files if only in (None, name)}
         if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
             raise ValueError(f"{odd[0]} is no array")
     except Exception as error:  # zipfile and numpy raise whatever they meet in a damaged file
@@ -212,12 +234,16 @@ def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> 
         if size > most:
             raise TableError(f"{path}: {key} is of shape {array.shape}: {size} is above {most}")
     wide = array.astype(np.float64)
-    if key != GRAM and not np.isfinite(wide).all():  # of a constant space it is NaN
+    if key not in _MAY_BE_UNKNOWN and not np.isfinite(wide).all():
         raise TableError(f"{path}: {key} holds what is no finite number")
     if wide.size and np.nanmax(np.abs(wide), initial=0.0) > LARGEST:
         raise TableError(f"{path}: {key} holds what is not within {LARGEST:g} of 0")
     if key in _CLASSES and wide.size and not 0 <= wide.min() <= wide.max() < MOST_CLASSES:
         raise TableError(f"{path}: {key} holds what is none of {MOST_CLASSES} classes at most")
+    if key == MAP_LABELS and len(array) > MOST_IN_MAP:
+        raise TableError(f"{path}: {key} holds {len(array)} examples, not {MOST_IN_MAP} at most")
+    if key == MAP_QUALITY and ((wide < _MAP_ENDS[0]) | (wide > _MAP_ENDS[1])).any():
+        raise TableError(f"{path}: {key} holds what is none of {', '.join(MAP_NUMBERS)}")
     if key == EXTENT and not (wide[0] < wide[1] and wide[2] < wide[3]):
         raise TableError(f"{path}: {key} holds {array.tolist()}, which is no square")
 

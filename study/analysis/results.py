@@ -19,6 +19,7 @@ from study.analysis.generation import build_generation
 from study.analysis.joined import build_best_in_class, join
 from study.analysis.landscape import build_landscape
 from study.analysis.latent_dims import build_latent_dims
+from study.analysis.latent_maps import build_latent_maps
 from study.analysis.latent_planes import build_latent_planes
 from study.analysis.learning_curves import build_learning_curves
 from study.analysis.per_class import build_per_class
@@ -29,7 +30,7 @@ from study.analysis.winners import build_winners
 
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
-    *("cross_entropy", "ensembles", "cross_validation", "latent_planes"),
+    *("cross_entropy", "ensembles", "cross_validation", "latent_planes", "latent_maps"),
     *("latent_dims", "knees", "per_class", "generation", "robustness"),
 )
 WITHOUT_DECISIONS = (
@@ -58,6 +59,7 @@ class Results:
     ensembles: pd.DataFrame
     cross_validation: pd.DataFrame
     latent_planes: pd.DataFrame
+    latent_maps: pd.DataFrame
     latent_dims: pd.DataFrame
     knees: pd.DataFrame
     per_class: pd.DataFrame
@@ -75,6 +77,7 @@ def build_results(
     *,
     first_stage: int | None = None,
     laws: Mapping[str, Arrays] | None = None,
+    maps: Mapping[str, Arrays] | None = None,
     families: Sequence[str] = (),
 ) -> Results:
     """Every table of a study.
@@ -86,6 +89,7 @@ def build_results(
         first_stage: the number of seeds that a cell starts with, where it is measured until its
             interval is short enough; None where every cell has as many seeds.
         laws: the exhibits of laws, by name.
+        maps: the numbers of measured trials' maps of latents (`MAP_QUALITY`), by trial.
         families: in the order in which the study names them; empty: nobody says.
     """
     joined = join(trials, decisions, first_stage=first_stage)
@@ -103,6 +107,7 @@ def build_results(
         ensembles=build_ensembles(joined),
         cross_validation=build_cross_validation(joined),
         latent_planes=build_latent_planes(joined, laws or {}),
+        latent_maps=build_latent_maps(joined, maps or {}),
         latent_dims=latent_dims,
         knees=knees,
         per_class=build_per_class(joined, levels),

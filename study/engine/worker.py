@@ -174,13 +174,16 @@ class TrialActor(Trainable):
     def _keep_exhibits(self, experiment: "Experiment") -> None:
         """Writes what is worth looking at, of the first measured trial of a cell.
 
-        What is the law's alone is written by the first trial that is shown beside it.
+        Of the others that alone of which a mean over seeds is told. What is the law's alone is
+        written by the first trial that is shown beside it.
         """
-        if not ROLES[self._spec.role].is_measured or self._spec.seed != 0:
+        if not ROLES[self._spec.role].is_measured:
             return
         with suppress(Exception):  # a picture less: the result is there, and counts
-            store, arrays = opened(self._address), experiment.exhibits()
-            store.write(f"{EXHIBITS}/{self._spec.trial_id}.npz", _packed(arrays))
+            is_first = self._spec.seed == 0
+            store, arrays = opened(self._address), experiment.exhibits(is_first=is_first)
+            if arrays:
+                store.write(f"{EXHIBITS}/{self._spec.trial_id}.npz", _packed(arrays))
             name = f"{EXHIBITS}/{law_exhibit(self._spec.cell)}.npz"
             if PLANE in arrays and store.read(name) is None:
                 store.write(name, _packed(experiment.law_exhibits()))

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from study.analysis.columns import PLANE_NUMBERS
-from study.analysis.exhibits import Arrays, cka_matrix
+from study.analysis.exhibits import MAP_LABELS, MAP_QUALITY, Arrays, cka_matrix
 from study.analysis.frames import Row
 from study.rendering.confusion import Confusions, confusion_words, confusions, draw_confusions
 from study.rendering.decision_maps import (
@@ -30,6 +30,13 @@ from study.rendering.feature_spaces import (
 )
 from study.rendering.image_sheets import Held, Sheets, draw_sheets, sheet_words
 from study.rendering.inference import draw_searches, search_words, searches
+from study.rendering.latent_maps import (
+    LatentMaps,
+    draw_latent_maps,
+    latent_maps,
+    map_scenes,
+    map_words,
+)
 from study.rendering.latents import (
     ORIGINALS,
     altered_sheets,
@@ -49,6 +56,7 @@ from study.rendering.samples import (
     point_words,
     sample_sheets,
 )
+from study.rendering.scenes import Scenes
 from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, network_words, size_words
 from study.trials.exhibits import law_exhibit
@@ -61,11 +69,12 @@ REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A trial, its exhibits, and those of its law."""
+    """A trial, its exhibits, those of its law, and the names of its population's classes."""
 
     row: Row
     arrays: Arrays
     law: Arrays = field(default_factory=dict)
+    class_names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -88,6 +97,7 @@ class Kind:
         info: from a title and such trials to what is drawn; None: they are too few.
         draw: from that to a figure.
         words: from that to a text.
+        scenes: from that to what the reader turns; None: it is a figure alone.
     """
 
     name: str
@@ -96,6 +106,7 @@ class Kind:
     info: Callable[[str, Sequence[Shown]], Any]
     draw: Callable[[Any], Figure]
     words: Callable[[Any], str]
+    scenes: Callable[[Any], Scenes] | None = None
 
 
 def _confusions(title: str, shown: Sequence[Shown]) -> Confusions:
@@ -146,6 +157,10 @@ def _latent_planes(title: str, shown: Sequence[Shown]) -> FeatureSpaces:
             label = f"{name}\n{_quality_words(law[f'{method}/quality'].tolist())}"
             spaces[label] = (law[f"{method}/points"], law["labels"])
     return feature_spaces(title, spaces)
+
+
+def _latent_maps(title: str, shown: Sequence[Shown]) -> LatentMaps:
+    return latent_maps(title, {one.label: one.arrays for one in shown}, shown[0].class_names)
 
 
 def _quality_words(numbers: Sequence[float | None]) -> str:
@@ -202,6 +217,15 @@ KINDS = (
         info=_similarities,
         draw=draw_similarities,
         words=similarity_words,
+    ),
+    Kind(
+        name="latent_map",
+        what="maps of latents",
+        needs=("latent_map/mds", "latent_map/tsne", MAP_LABELS, MAP_QUALITY),
+        info=_latent_maps,
+        draw=draw_latent_maps,
+        words=map_words,
+        scenes=map_scenes,
     ),
     Kind(
         name="latent_plane",
@@ -307,6 +331,7 @@ def shown_exhibits(
     trials: Iterable[Row],
     exhibits: Mapping[str, Arrays],
     laws: Mapping[str, Arrays] | None = None,
+    class_names: Mapping[str, Mapping[int, str]] | None = None,
 ) -> list[tuple[Kind, Any]]:
     """Return what to draw: each kind with its info, by population, MAX_PICTURES at most.
 
@@ -314,12 +339,15 @@ def shown_exhibits(
         trials: of `shown_trials`.
         exhibits: by trial.
         laws: the exhibits of laws by name.
+        class_names: those of classes that have one, by population and class.
     """
     populations: dict[str, list[Shown]] = defaultdict(list)
     for row in trials:
         if row["trial_id"] in exhibits:
             law = (laws or {}).get(law_exhibit(cell_of(row)), {})
-            one = Shown(row=row, arrays=exhibits[row["trial_id"]], law=law)
+            names = (class_names or {}).get(row["population"], {})
+            arrays = exhibits[row["trial_id"]]
+            one = Shown(row=row, arrays=arrays, law=law, class_names=names)
             populations[row["population"]].append(one)
     found = []
     for population, shown in populations.items():

@@ -19,6 +19,7 @@ from study.rendering.findings import Findings
 from study.rendering.generation import GENERATION_UNIT, generation_number, generation_rows
 from study.rendering.hyperparameters import setting_rows
 from study.rendering.latent_dims import knee_rows
+from study.rendering.latent_maps import LAYOUT_WORDS
 from study.rendering.per_class import class_tables
 from study.rendering.pictures import Picture
 from study.rendering.style import ERROR_COLOURS
@@ -106,6 +107,7 @@ def render_page(
         "cross_validation": split_by_task(to_rows(results.cross_validation)),
         "variance": _of_families(to_rows(results.variance), tasks),
         "latent_planes": to_rows(results.latent_planes),
+        "latent_maps": to_rows(results.latent_maps),
         "missing": to_rows(results.missing),
         "failed": [row for row in trials if row["status"] == "failed"],
     }
@@ -131,6 +133,8 @@ def render_page(
         num_significant=sum(row["significant"] or 0 for row in by_cell),
         pictures=pictures,
         references=REFERENCES,
+        layouts=LAYOUT_WORDS,
+        has_scenes=any(picture.scenes for picture in pictures["exhibits"]),
         max_exhibits=MAX_PICTURES,
         skipped=skipped,
         longest=LONGEST_LIST,
@@ -181,6 +185,7 @@ def _sections(
         ("cross_validation", "Cross-validation", lists["cross_validation"]),
         ("variance", "Variance", lists["variance"]),
         ("latent_planes", "Latent planes", lists["latent_planes"]),
+        ("latent_maps", "Latent maps", lists["latent_maps"]),
         ("figures", "Figures", drawn),
         ("exhibits", "Exhibits", [*pictures["exhibits"], *skipped]),
         ("missing", "Missing", lists["missing"]),

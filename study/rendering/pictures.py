@@ -1,7 +1,7 @@
 """Every picture of the page, its file and what it shows, in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from study.rendering.faults import FAULTS
 from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
 from study.rendering.latent_dims import LatentGrid, draw_latent_grid, latent_grids
 from study.rendering.lines import LineGrid, draw_line_grid, error_lines
+from study.rendering.scenes import Scenes
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
 from study.rendering.style import write_figure
 
@@ -33,10 +34,14 @@ HEADINGS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """One figure of the page: its file relative to the page, and what it shows, in words."""
+    """One figure of the page: its file relative to the page, and what it shows, in words.
+
+    `scenes` are what of it the reader turns; None: nothing.
+    """
 
     file: str
     alt: str
+    scenes: Scenes | None = None
 
 
 def write_pictures(
@@ -80,7 +85,9 @@ def write_pictures(
         pictures["latent_dims"].append(_picture(draw_latent_grid(latent), path, alt))
     for number, (kind, info) in enumerate(exhibits):
         path = folder / f"exhibit_{number:02d}_{kind.name}.svg"
-        pictures["exhibits"].append(_picture(kind.draw(info), path, kind.words(info)))
+        picture = _picture(kind.draw(info), path, kind.words(info))
+        scenes = None if kind.scenes is None else kind.scenes(info)
+        pictures["exhibits"].append(replace(picture, scenes=scenes))
     return pictures
 
 

@@ -1,6 +1,7 @@
 """Where exhibits are kept, arrays of trials and of laws that are worth looking at.
 
-    exhibits/<trial_id>.npz     of the first measured trial of a cell
+    exhibits/<trial_id>.npz     of the first measured trial of a cell; of its others the maps of
+                                latents alone, whose numbers are told as means over seeds
     exhibits/law-<key>.npz      of a law on which a model has a plane of two latents: PCA and t-SNE
                                 of the same examples, once for all that are shown beside them
 

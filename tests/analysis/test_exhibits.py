@@ -37,6 +37,9 @@ def arrays_of(rng: np.random.Generator, num: int = 12) -> Arrays:
         "reconstructions/originals": rng.random((2, 3, 4, 4)),
         "traversals/plane": rng.random((5, 5, 3, 4, 4)),
         "layers/sizes": np.array([[3, 4, 4]]),
+        "latent_map/mds": rng.random((num, 3)),
+        "latent_map/labels": np.arange(num) % 2,
+        "latent_map/quality": np.full((5, 3), np.nan),
         "drawings/images": rng.random((2, 3, 4, 4)),  # another exhibit, of no known form
     }
 
@@ -73,6 +76,17 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         ({"features/labels": np.zeros(11, dtype=int)}, r"\(11,\), not \(N\)"),
         ({"features/labels": np.zeros((12, 1), dtype=int)}, r"\(12, 1\), not \(N\)"),
         ({"features/gram": np.array("a")}, "gram is of type <U1"),
+        ({"latent_map/mds": np.zeros((12, 2))}, r"\(12, 2\), not \(N, 3\)"),
+        ({"latent_map/unit_mds": np.zeros((11, 3))}, r"is of shape \(11, 3\)|not \(N, 3\)"),
+        ({"latent_map/tsne": np.full((12, 2), np.nan)}, "tsne holds what is no finite number"),
+        ({"latent_map/labels": np.full(12, -1)}, "holds what is none of 4096 classes at most"),
+        (
+            {"latent_map/mds": np.zeros((2001, 3)), "latent_map/labels": np.zeros(2001, int)},
+            "labels holds 2001 examples, not 2000 at most",
+        ),
+        ({"latent_map/quality": np.zeros((4, 3))}, r"\(4, 3\), not \(5, 3\)"),
+        ({"latent_map/quality": np.full((5, 3), -0.1)}, "none of silhouette, knn_accuracy, stress"),
+        ({"latent_map/quality": np.full((5, 3), 1.5)}, "none of silhouette, knn_accuracy, stress"),
         ({"odd": np.array([b"x"])}, r"odd is of type \|S1"),
         ({"odd": np.array([{}], dtype=object)}, "cannot be read as npz: .*pickle"),
         ({"odd": np.zeros(2**23 + 1)}, "larger than 64 MB"),
@@ -87,6 +101,17 @@ def test_what_is_of_a_wrong_form_is_a_line(changes: Arrays, words: str, tmp_path
     assert found == {}
     assert str(path) in line
     assert "\n" not in line
+
+
+def test_one_array_is_read_without_the_others(tmp_path: Path) -> None:
+    quality = np.full((5, 3), 0.5)
+    written(tmp_path, "a", {"latent_map/quality": quality, "features/gram": np.zeros((2, 3))})
+    written(tmp_path, "b", {"confusion/counts": np.eye(2, dtype=int)})
+    found, skipped = read_exhibits(tmp_path, ["a", "b"], "latent_map/quality")
+    assert skipped == []
+    assert found["b"] == {}
+    assert found["a"].keys() == {"latent_map/quality"}
+    np.testing.assert_array_equal(found["a"]["latent_map/quality"], quality)
 
 
 def test_a_damaged_file_is_read_or_a_line(tmp_path: Path) -> None:

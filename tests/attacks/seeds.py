@@ -81,6 +81,7 @@ def _npz(**arrays: np.ndarray) -> bytes:
 def _exhibits() -> Iterator[bytes]:
     yield _npz(**{"features/points": np.zeros((4, 2)), "features/labels": np.arange(4)})
     yield _npz(**{"confusion/counts": np.array([[1, 2], [3, 4]])})
+    yield _npz(**{"latent_map/mds": np.zeros((2, 3)), "latent_map/quality": np.zeros((5, 3))})
 
 
 def _decisions() -> Iterator[bytes]:

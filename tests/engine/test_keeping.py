@@ -73,8 +73,8 @@ class Idle:
     def classes(self) -> dict[str, np.ndarray]:
         return {"labels": CLASSES}
 
-    def exhibits(self) -> dict[str, np.ndarray]:
-        return {"confusion/counts": np.eye(2)}
+    def exhibits(self, *, is_first: bool = True) -> dict[str, np.ndarray]:
+        return {"confusion/counts": np.eye(2)} if is_first else {}
 
 
 @pytest.fixture(autouse=True)
@@ -274,7 +274,7 @@ def test_what_is_shown_beside_planes_is_kept_once_for_a_law(
         return {"labels": CLASSES}
 
     arrays = {PLANE: np.zeros((2, 2))} if is_planar else {"confusion/counts": np.eye(2)}
-    monkeypatch.setattr(idle, "exhibits", lambda self: arrays)
+    monkeypatch.setattr(idle, "exhibits", lambda self, *, is_first: arrays)
     monkeypatch.setattr(idle, "law_exhibits", law_exhibits, raising=False)
     first = trials["measure"]
     noisy = replace(first, cell=replace(first.cell, distortion="label_noise", severity=0.2))
@@ -287,12 +287,33 @@ def test_what_is_shown_beside_planes_is_kept_once_for_a_law(
     assert kept == {trial.trial_id for trial in (first, noisy, other)} | laws
 
 
+def test_of_other_seeds_what_has_numbers_is_kept(
+    trials: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: type[Idle]
+) -> None:
+    later = replace(trials["measure"], seed=1)
+    results(later, tmp_path)
+    assert not (tmp_path / "exhibits").exists(), "a rule without latents has none"
+
+    def exhibits(self: Idle, *, is_first: bool) -> dict[str, np.ndarray]:
+        maps = {"latent_map/quality": np.zeros((5, 3))}
+        return maps | ({"confusion/counts": np.eye(2)} if is_first else {})
+
+    monkeypatch.setattr(idle, "exhibits", exhibits)
+    for trial in (trials["measure"], later, trials["limit"]):
+        results(trial, tmp_path)
+    kept = {path.stem: set(np.load(path)) for path in (tmp_path / "exhibits").iterdir()}
+    assert kept == {
+        trials["measure"].trial_id: {"latent_map/quality", "confusion/counts"},
+        later.trial_id: {"latent_map/quality"},
+    }
+
+
 def test_looking_is_no_part_of_what_a_trial_costs(
     trials: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: type[Idle]
 ) -> None:
     """The result is made before: its clock has not run while pictures were collected."""
 
-    def exhibits(self: Idle) -> dict[str, np.ndarray]:
+    def exhibits(self: Idle, *, is_first: bool) -> dict[str, np.ndarray]:
         self.passes.append(0.25)
         return {"confusion/counts": np.eye(2)}
 

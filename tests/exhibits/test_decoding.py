@@ -139,7 +139,8 @@ def test_the_mean_of_a_class_is_decoded() -> None:
 def test_vectors_are_no_images_but_have_a_plane() -> None:
     own = {**SPACES["linear_autoencoder"].defaults, "latent_dim": 2, "batch_size": 16}
     experiment = finish(experiment_of(family="linear_autoencoder", hyperparameters=own))
-    assert {key.split("/")[0] for key in experiment.exhibits()} == {"features", "latent_plane"}
+    kinds = {key.split("/")[0] for key in experiment.exhibits()}
+    assert kinds == {"features", "latent_map", "latent_plane"}
 
 
 def test_the_plane_is_the_first_examples_by_two_latents() -> None:

@@ -165,10 +165,11 @@ def test_a_figure_shows_the_mosaics() -> None:
 @pytest.mark.parametrize("num_classes", [2, 10])
 def test_no_label_is_cut_off(num_classes: int, tmp_path: Path) -> None:
     """What lies outside a figure of three panels, a legend's entries too, is lost."""
-    arrays = held(**{"latent_plane/labels": np.arange(40) % num_classes})
+    labels = np.arange(40) % num_classes
+    arrays = held(**{"latent_plane/labels": labels, "latent_map/labels": labels})
     rows = [make_record(family=f"family_{k}", population="digits") for k in range(3)]
     found = shown_exhibits(rows, {row["trial_id"]: arrays for row in rows})
-    assert len(found) == 10
+    assert len(found) == 11
     for kind, info in found:
         figure = kind.draw(info)
         write_figure(figure, tmp_path / f"{kind.name}.png")
