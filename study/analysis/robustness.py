@@ -3,23 +3,19 @@
 Of a study that corrupts images: how much less, or more, a family errs at every share of them, on
 clean images and where all of them are corrupted in the same way; under label noise as well. Tests
 are those of study.analysis.comparisons: of the risk on clean images they are its very rows.
-Where every seed divides the set anew the seeds count for as many as Nadeau and Bengio (2003) say.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
 from study.analysis.columns import ROBUSTNESS_COLUMNS
-from study.analysis.comparisons import Meeting, difference_terms, meetings_of, moderated_tests
 from study.analysis.completeness import shown_as
+from study.analysis.contrasts import Contrast, Meeting, meetings_of, tested
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
-from study.analysis.moments import Part, crossed_parts
-from study.analysis.resampling import resampled_factor
 from study.analysis.table import Levels
 from study.trials.schema import under
 from study.trials.trial import CORRUPTIONS, OF_A_SAMPLE
@@ -28,56 +24,6 @@ RISK, CORRUPTED_RISK, RESTORED_MSE, ACCURACY = MEASURES = (
     *("risk", "corrupted_risk", "restored_mse", "knn_accuracy"),
 )
 """What families are compared by."""
-NO_EXAMPLES = Part(covariance=np.zeros((1, 1)), degrees_of_freedom=np.inf)
-"""Of a variance to which examples add nothing, or nobody kept what each of them adds."""
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Test:
-    """Two families in one cell by one measure.
-
-    Attributes:
-        column: of the trials table.
-        kind: of corruption that the evaluation images have; None: they are clean.
-    """
-
-    meeting: Meeting
-    column: str
-    kind: str | None
-
-    @property
-    def seeds(self) -> list[int]:
-        """Those whose two trials both know the measure."""
-        pairs = self.meeting.rows.items()
-        return sorted(s for s, pair in pairs if all(row[self.column] is not None for row in pair))
-
-    def noise(self, joined: Joined) -> Part | None:
-        """The examples' part of the variance; None: it is unknown, and the interval with it."""
-        has_terms = self.column == RISK or (self.kind and self.column == under(self.kind))
-        if self.is_resplit or not has_terms:
-            return NO_EXAMPLES
-        terms = difference_terms(joined, self.meeting, self.seeds, self.kind)
-        parts = None if terms is None else crossed_parts([terms[None]])
-        return None if parts is None else parts[1]
-
-    @property
-    def is_resplit(self) -> bool:
-        return bool(self._first["is_resplit"])
-
-    @property
-    def worth(self) -> float:
-        """How many independent values the seeds are worth."""
-        num, row = len(self.seeds), self._first
-        if not self.is_resplit:
-            return num
-        sizes = {"num_train": row["num_available"], "num_test": row["num_test"]}
-        return 1 / resampled_factor(num, **sizes)
-
-    @property
-    def _first(self) -> Row:
-        return self.meeting.rows[self.seeds[0]][0]
 
 
 def build_robustness(joined: Joined, levels: Levels, families: Sequence[str]) -> pd.DataFrame:
@@ -98,67 +44,47 @@ def build_robustness(joined: Joined, levels: Levels, families: Sequence[str]) ->
             reference = next((name for name in families if joined.tasks.get(name) == task), None)
             held = [meeting for meeting in meetings if meeting.task == task]
             for measure in MEASURES if reference is not None else ():
-                tests = [test for test in _tests(measure, held, damages) if test.seeds]
-                for test, found in zip(tests, _results(joined, tests), strict=True):
-                    rows += _rows(test, found, reference or "", measure, levels)
+                contrasts = [one for one in _contrasts(measure, held, damages) if one.seeds]
+                for contrast, found in zip(contrasts, tested(joined, contrasts), strict=True):
+                    rows += _rows(contrast, found, reference or "", measure, levels)
     return typed_frame(rows, ROBUSTNESS_COLUMNS)
 
 
-def _tests(measure: str, meetings: Sequence[Meeting], damages: Sequence[str]) -> Iterator[_Test]:
+def _contrasts(
+    measure: str, meetings: Sequence[Meeting], damages: Sequence[str]
+) -> Iterator[Contrast]:
     """Each once, whatever it is shown under: their variances are shrunk over all of them."""
     for meeting in meetings:
         if measure in (RISK, ACCURACY):
-            yield _Test(meeting=meeting, column=measure, kind=None)
+            yield Contrast(meeting=meeting, column=measure, has_terms=measure == RISK)
             continue
-        name = "risk" if measure == CORRUPTED_RISK else measure
+        is_risk = measure == CORRUPTED_RISK
         for kind in damages:
-            column = under(kind, name)
+            column = under(kind, "risk" if is_risk else measure)
             if all(column in row for pair in meeting.rows.values() for row in pair):
-                yield _Test(meeting=meeting, column=column, kind=kind)
+                yield Contrast(meeting=meeting, column=column, kind=kind, has_terms=is_risk)
 
 
-def _results(joined: Joined, tests: Sequence[_Test]) -> list[Row]:
-    """Differences, first minus second, with intervals where there are two seeds and all terms."""
-    found: list[Row] = []
-    for test in tests:
-        differences = test.meeting.differences(test.seeds, test.column)
-        found.append({"difference": float(differences.mean()), "num_pairs": len(differences)})
-    noises = [test.noise(joined) for test in tests]
-    held = [
-        (row, test, noise)
-        for row, test, noise in zip(found, tests, noises, strict=True)
-        if noise is not None and row["num_pairs"] > 1
-    ]
-    if held:
-        columns = moderated_tests(
-            [test.meeting.differences(test.seeds, test.column) for _, test, _ in held],
-            [noise for _, _, noise in held],
-            np.array([test.meeting.cell.num_train for _, test, _ in held], dtype=np.float64),
-            [test.worth for _, test, _ in held],
-        )
-        for (row, _, _), more in zip(held, columns, strict=True):
-            row |= {name: more[name] for name in ("difference_lo", "difference_hi")}
-    return found
-
-
-def _rows(test: _Test, found: Row, reference: str, measure: str, levels: Levels) -> Iterator[Row]:
-    """A test as the table has it: of the other family less the reference, where it is shown."""
-    names = (test.meeting.first, test.meeting.second)
+def _rows(
+    contrast: Contrast, found: Row, reference: str, measure: str, levels: Levels
+) -> Iterator[Row]:
+    """A contrast as the table has it: of the other family less the reference, where it is shown."""
+    names = (contrast.meeting.first, contrast.meeting.second)
     if reference not in names:
         return
     place = 1 if names[0] == reference else 0
-    values = [test.meeting.rows[seed][place][test.column] for seed in test.seeds]
+    values = [contrast.meeting.rows[seed][place][contrast.column] for seed in contrast.seeds]
     row = {
-        **asdict(test.meeting.cell),
+        **asdict(contrast.meeting.cell),
         "family": names[place],
-        "task": test.meeting.task,
+        "task": contrast.meeting.task,
         "reference": reference,
         "measure": measure,
         "value": float(np.mean(values)),
         **(found if place == 0 else _turned(found)),
     }
-    for shown in shown_as(test.meeting.cell, levels):
-        if shown["distortion"] in OF_A_SAMPLE and test.kind in (None, shown["distortion"]):
+    for shown in shown_as(contrast.meeting.cell, levels):
+        if shown["distortion"] in OF_A_SAMPLE and contrast.kind in (None, shown["distortion"]):
             yield {**row, **shown}
 
 

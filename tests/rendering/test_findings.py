@@ -296,7 +296,6 @@ class TestRankings:
         ("changes", "told", "why"),
         [
             ({"num_pairs": 1}, {}, "there is a single seed"),
-            ({"num_pairs": 3}, {"resplit": {XOR}}, "every seed divides this set anew"),
             ({"num_pairs": 3}, {"has_decisions": False}, "the rules’ decisions (decisions/) are"),
         ],
     )
