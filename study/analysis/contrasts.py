@@ -116,20 +116,22 @@ def difference_terms(
     joined: Joined, meeting: Meeting, seeds: Sequence[int], kind: str | None = None
 ) -> Array | None:
     """Differences (k, N) of the losses, under a corruption or none; None without every rule's."""
+    first, second = (
+        loss_terms(joined, [meeting.rows[seed][place] for seed in seeds], kind) for place in (0, 1)
+    )
+    return None if first is None or second is None else first - second
+
+
+def loss_terms(joined: Joined, rows: Sequence[Row], kind: str | None = None) -> Array | None:
+    """Losses (k, N) of rules, under a corruption or none; None without every rule's."""
     if joined.decisions is None:
         return None
-    rows = []
-    for held in (meeting.rows[seed] for seed in seeds):
-        losses = [
-            joined.decisions.losses(row)
-            if kind is None
-            else joined.decisions.losses_under(row, kind)
-            for row in held
-        ]
-        if losses[0] is None or losses[1] is None:
-            return None
-        rows.append(losses[0] - losses[1])
-    return np.array(rows)
+    found = [
+        joined.decisions.losses(row) if kind is None else joined.decisions.losses_under(row, kind)
+        for row in rows
+    ]
+    held = [losses for losses in found if losses is not None]
+    return np.array(held) if len(held) == len(found) else None
 
 
 def worth_of(num: int, anew: Row | None) -> float:

@@ -30,7 +30,8 @@ def robustness_lines(robustness: pd.DataFrame) -> list[str]:
     for task in split_by_task(to_rows(robustness)):
         groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
         for row in task.rows:
-            if row["measure"] != "corrupted_risk" or row["distortion"] in KEEPING_THE_IMAGE:
+            is_told = row["measure"] != "corrupted_risk" or row["distortion"] in KEEPING_THE_IMAGE
+            if is_told and row["difference"] is not None:
                 groups[row["population"], row["distortion"], row["measure"]].append(row)
         for population, distortion, measure in sorted(groups, key=_order):
             rows = groups[population, distortion, measure]

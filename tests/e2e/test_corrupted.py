@@ -61,7 +61,9 @@ def test_corrupted_images_from_the_study_file_to_the_findings(
     assert known.loc["occlusion"].tolist() == [0, 4]
     table = pd.read_csv(folder / "robustness.csv")
     assert set(table["reference"]) == {"wide"}
-    assert set(table["family"]) == {"narrow"}
+    assert set(table["family"]) == {"narrow", "wide"}
+    assert table.loc[table["family"] == "wide", "difference"].isna().all()
+    table = table[table["family"] == "narrow"]
     shown = table.groupby(["distortion", "severity"])["measure"].unique().map(list).to_dict()
     assert shown == {
         ("occlusion", 0.25): ["risk", "corrupted_risk", "restored_mse"],
