@@ -12,6 +12,7 @@ from torch import Tensor
 
 from classcomp.assembly import SEEKS_BEST_RULE, assembled
 from classcomp.exhibits import exhibit_arrays, is_watched, law_arrays, look, looks_arrays
+from classcomp.exhibits.corrupted import corrupted_arrays
 from classcomp.models import count_parameters
 from classcomp.pretraining import start_of
 from classcomp.scoring import Scorer, classes_of, law_of
@@ -63,8 +64,7 @@ class Experiment:
         self.population, self.task, self.design = setting.population, setting.task, setting.design
         self.model, self._stages = setting.model, setting.stages
         self._draws, self._optimizer = setting.draws, setting.optimizer
-        self._phase_number = self._done = self._step = 0
-        self._steps = self._seen = self._place = 0
+        self._phase_number = self._done = self._step = self._steps = self._seen = self._place = 0
         self._trainer: Trainer | Search | None = None
         self._head_noise = torch.Generator().manual_seed(trial.streams["head"])
         self._scale = self.task.scale(self.design.head_examples)
@@ -75,9 +75,8 @@ class Experiment:
             "num_parameters": count_parameters(self.model) or None,
             **setting.parts,
         }
-        self._scorer = Scorer(
-            self.model, self.task, self.design, self._evaluation, trial.scored_under
-        )
+        judged = (self.task, self.design, self._evaluation, trial.scored_under)
+        self._scorer = Scorer(self.model, *judged)
         self._fork: dict[str, Any] | None = None
         self._enter_phase()
         self.finished = False
@@ -125,8 +124,8 @@ class Experiment:
         """Scores so far; complete once `finished`."""
         wall_s, cpu_s = self._clock()
         costs = {"steps": self._steps, "examples_seen": self._seen, "wall_s": wall_s}
-        metrics = {**self._metrics, **costs, "cpu_s": cpu_s}
-        return Outcome(metrics=metrics, curves=tuple(self._curves))
+        curves = tuple(self._curves)
+        return Outcome(metrics={**self._metrics, **costs, "cpu_s": cpu_s}, curves=curves)
 
     @property
     def decisions(self) -> dict[str, np.ndarray]:
@@ -157,13 +156,16 @@ class Experiment:
         Of the model as it is now, and of what it was after 1, 2, 4, 8, ... passes where those are
         of the trunk; neither it nor any stream of the trial is changed.
         """
-        if self.design.evaluation is None:
-            return {}
-        return exhibit_arrays(self._evaluation()) | looks_arrays(self._looks)
+        of_now = {} if self.design.evaluation is None else exhibit_arrays(self._evaluation())
+        return of_now | looks_arrays(self._looks)
 
     def law_exhibits(self) -> dict[str, np.ndarray]:
         """PCA and t-SNE of the evaluation sample, of the law alone; none without two latents."""
         return {} if self.design.evaluation is None else law_arrays(self._evaluation())
+
+    def corrupted_images(self) -> dict[str, np.ndarray]:
+        """Some training images as they were, and as corruption has left them; maybe none."""
+        return corrupted_arrays(self._draws, self.trial.num_train)
 
     def seconds_per_example(self) -> float:
         """Times a few optimizer steps, or one fit; the trial is not fit for use afterwards."""

@@ -41,6 +41,7 @@ from study.rendering.latents import (
     response_sheets,
     traversal_sheets,
 )
+from study.rendering.robustness import corrupted_sheets
 from study.rendering.samples import (
     REAL,
     along_sheets,
@@ -51,8 +52,8 @@ from study.rendering.samples import (
 )
 from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, network_words, size_words
-from study.trials.exhibits import law_exhibit
-from study.trials.trial import cell_of
+from study.trials.exhibits import corruption_exhibit, law_exhibit
+from study.trials.trial import CORRUPTIONS, cell_of
 
 MAX_PICTURES = 24
 MAX_PANELS = 24
@@ -61,11 +62,12 @@ REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A trial, its exhibits, and those of its law."""
+    """A trial, its exhibits, and those of its law; its law's corrupted images by corruption."""
 
     row: Row
     arrays: Arrays
     law: Arrays = field(default_factory=dict)
+    corrupted: Held = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -88,6 +90,7 @@ class Kind:
         info: from a title and such trials to what is drawn; None: they are too few.
         draw: from that to a figure.
         words: from that to a text.
+        heading: of study.rendering.pictures, under which it is shown.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Kind:
     info: Callable[[str, Sequence[Shown]], Any]
     draw: Callable[[Any], Figure]
     words: Callable[[Any], str]
+    heading: str = "exhibits"
 
 
 def _confusions(title: str, shown: Sequence[Shown]) -> Confusions:
@@ -146,6 +150,10 @@ def _latent_planes(title: str, shown: Sequence[Shown]) -> FeatureSpaces:
             label = f"{name}\n{_quality_words(law[f'{method}/quality'].tolist())}"
             spaces[label] = (law[f"{method}/points"], law["labels"])
     return feature_spaces(title, spaces)
+
+
+def _corrupted(title: str, shown: Sequence[Shown]) -> Sheets | None:
+    return corrupted_sheets(title, shown[0].corrupted)
 
 
 def _quality_words(numbers: Sequence[float | None]) -> str:
@@ -210,6 +218,15 @@ KINDS = (
         info=_latent_planes,
         draw=draw_feature_spaces,
         words=feature_words,
+    ),
+    Kind(
+        name="corrupted",
+        what="corrupted training images",
+        needs=(),
+        info=_corrupted,
+        draw=draw_sheets,
+        words=sheet_words,
+        heading="corrupted",
     ),
     _sheet_kind(
         "reconstructions",
@@ -303,6 +320,17 @@ def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
     return chosen
 
 
+def _shown(row: Row, exhibits: Held, laws: Held) -> Shown:
+    cell = cell_of(row)
+    names = {kind: corruption_exhibit(cell, kind) for kind in sorted(CORRUPTIONS)}
+    return Shown(
+        row=row,
+        arrays=exhibits[row["trial_id"]],
+        law=laws.get(law_exhibit(cell), {}),
+        corrupted={kind: laws[name] for kind, name in names.items() if name in laws},
+    )
+
+
 def shown_exhibits(
     trials: Iterable[Row],
     exhibits: Mapping[str, Arrays],
@@ -318,15 +346,13 @@ def shown_exhibits(
     populations: dict[str, list[Shown]] = defaultdict(list)
     for row in trials:
         if row["trial_id"] in exhibits:
-            law = (laws or {}).get(law_exhibit(cell_of(row)), {})
-            one = Shown(row=row, arrays=exhibits[row["trial_id"]], law=law)
-            populations[row["population"]].append(one)
+            populations[row["population"]].append(_shown(row, exhibits, laws or {}))
     found = []
     for population, shown in populations.items():
         where = f"{damage_words(shown[0].row)}, n = {shown[0].row['num_train']}"
         for kind in KINDS:
             able = [one for one in shown if all(one.holds(key) for key in kind.needs)]
-            title = f"{population}: {kind.what}, {where}"
+            title = f"{population}: {kind.what}" + (f", {where}" if kind.needs else "")
             info = kind.info(title, able) if able else None
             if info is not None:
                 found.append((kind, info))
