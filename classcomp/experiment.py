@@ -124,8 +124,8 @@ class Experiment:
         """Scores so far; complete once `finished`."""
         wall_s, cpu_s = self._clock()
         costs = {"steps": self._steps, "examples_seen": self._seen, "wall_s": wall_s}
-        curves = tuple(self._curves)
-        return Outcome(metrics={**self._metrics, **costs, "cpu_s": cpu_s}, curves=curves)
+        metrics = {**self._metrics, **costs, "cpu_s": cpu_s}
+        return Outcome(metrics=metrics, curves=tuple(self._curves))
 
     @property
     def decisions(self) -> dict[str, np.ndarray]:
@@ -141,14 +141,12 @@ class Experiment:
     @property
     def law(self) -> dict[str, np.ndarray]:
         """The evaluation sample's `posterior` `(N, K)`; of real data its `labels` `(N,)`."""
-        examples = self.design.evaluation
-        return {} if examples is None else law_of(examples, self.population)
+        return law_of(held, self.population) if (held := self.design.evaluation) else {}
 
     @property
     def classes(self) -> dict[str, np.ndarray]:
         """Of the evaluation sample the `labels` `(N,)`; `class_names` `(K,)` where there are."""
-        examples = self.design.evaluation
-        return {} if examples is None else classes_of(examples, self.population)
+        return classes_of(held, self.population) if (held := self.design.evaluation) else {}
 
     def exhibits(self) -> dict[str, np.ndarray]:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.

@@ -81,3 +81,27 @@ def test_corrupted_images_from_the_study_file_to_the_findings(
     text = (folder / "findings.txt").read_text()
     assert "outliers, risk on clean images, beside wide: narrow " in text
     assert "outliers, risk where all images are corrupted" not in text
+    assert "ran before the study asked for" not in text
+    kept = sorted((folder / "exhibits").glob("law-*.npz"))
+    assert [path.stem.rpartition("-")[2] for path in kept] == ["occlusion", "outliers"]
+    page = (folder / "report/index.html").read_text()
+    assert 'id="robustness"' in page
+    assert "_corrupted.svg" in page
+
+
+@pytest.mark.slow
+def test_a_corruption_that_comes_later_says_what_it_lacks(
+    finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    small = STUDY.replace("outliers = [0.0, 0.5]\n", "")
+    assert finish_shared(small, tmp_path)[0] == 0
+    longer = STUDY.replace("outliers = [0.0, 0.5]", "pixel_noise = [0.0, 0.5]")
+    status, printed = finish_shared(longer, tmp_path)
+    assert status == 0, printed
+    assert "pixel_noise is new here: 4 finished trials on undistorted samples were not" in printed
+    folder = tmp_path / "results/dirty"
+    table = pd.read_csv(folder / "robustness.csv")
+    shown = table[(table["distortion"] == "pixel_noise") & (table["measure"] == "corrupted_risk")]
+    assert set(shown["severity"]) == {0.5}, "of the undistorted cells nobody knows it"
+    text = (folder / "findings.txt").read_text()
+    assert "4 undistorted trials ran before the study asked for pixel noise" in text
