@@ -93,9 +93,9 @@ def test_corrupted_images_from_the_study_file_to_the_findings(
 def test_a_corruption_that_comes_later_says_what_it_lacks(
     finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
-    small = STUDY.replace("outliers = [0.0, 0.5]\n", "")
-    assert finish_shared(small, tmp_path)[0] == 0
-    longer = STUDY.replace("outliers = [0.0, 0.5]", "pixel_noise = [0.0, 0.5]")
+    whole = STUDY.replace("[0.25]", "[0.0, 0.25]")
+    assert finish_shared(whole.replace("outliers = [0.0, 0.5]\n", ""), tmp_path)[0] == 0
+    longer = whole.replace("outliers = [0.0, 0.5]", "pixel_noise = [0.0, 0.5]")
     status, printed = finish_shared(longer, tmp_path)
     assert status == 0, printed
     assert "pixel_noise is new here: 4 finished trials on undistorted samples were not" in printed
