@@ -148,6 +148,15 @@ class Draws:
         inputs, noisy = self._tensors(self._corrupted(sample.x, "corruption"), labels)
         return Examples(inputs=inputs, labels=noisy)
 
+    def corrupted_training(
+        self, num: int, most: int
+    ) -> tuple[Float32[np.ndarray, "k c h w"], Float32[np.ndarray, "k c h w"]]:
+        """The first ones of the images of `training` that are corrupted: as they were, and are."""
+        clean = self.population.sample(num, self._rng("data"), split="train").x
+        found = self._corrupted(clean, "corruption")
+        changed = np.flatnonzero((found != clean).reshape(num, -1).any(axis=1))[:most]
+        return self.population.images(clean[changed]), self.population.images(found[changed])
+
     def renewal(self, num: int, *, stream: str = "data", split: str = "train") -> Renewal | None:
         """How the sample that a stream begins with looks at every visit.
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from classcomp.assembly import SEEKS_BEST_RULE, assembled
 from classcomp.exhibits import exhibit_arrays, is_watched, law_arrays, look, looks_arrays
+from classcomp.exhibits.corrupted import corrupted_arrays
 from classcomp.models import count_parameters
 from classcomp.pretraining import start_of
 from classcomp.scoring import Scorer, classes_of, law_of
@@ -63,8 +64,7 @@ class Experiment:
         self.population, self.task, self.design = setting.population, setting.task, setting.design
         self.model, self._stages = setting.model, setting.stages
         self._draws, self._optimizer = setting.draws, setting.optimizer
-        self._phase_number = self._done = self._step = 0
-        self._steps = self._seen = self._place = 0
+        self._phase_number = self._done = self._step = self._steps = self._seen = self._place = 0
         self._trainer: Trainer | Search | None = None
         self._head_noise = torch.Generator().manual_seed(trial.streams["head"])
         self._scale = self.task.scale(self.design.head_examples)
@@ -75,9 +75,8 @@ class Experiment:
             "num_parameters": count_parameters(self.model) or None,
             **setting.parts,
         }
-        self._scorer = Scorer(
-            self.model, self.task, self.design, self._evaluation, trial.scored_under
-        )
+        judged = (self.task, self.design, self._evaluation, trial.scored_under)
+        self._scorer = Scorer(self.model, *judged)
         self._fork: dict[str, Any] | None = None
         self._enter_phase()
         self.finished = False
@@ -142,14 +141,12 @@ class Experiment:
     @property
     def law(self) -> dict[str, np.ndarray]:
         """The evaluation sample's `posterior` `(N, K)`; of real data its `labels` `(N,)`."""
-        examples = self.design.evaluation
-        return {} if examples is None else law_of(examples, self.population)
+        return law_of(held, self.population) if (held := self.design.evaluation) else {}
 
     @property
     def classes(self) -> dict[str, np.ndarray]:
         """Of the evaluation sample the `labels` `(N,)`; `class_names` `(K,)` where there are."""
-        examples = self.design.evaluation
-        return {} if examples is None else classes_of(examples, self.population)
+        return classes_of(held, self.population) if (held := self.design.evaluation) else {}
 
     def exhibits(self, *, is_first: bool = True) -> dict[str, np.ndarray]:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.
@@ -168,6 +165,10 @@ class Experiment:
     def law_exhibits(self) -> dict[str, np.ndarray]:
         """PCA and t-SNE of the evaluation sample, of the law alone; none without two latents."""
         return {} if self.design.evaluation is None else law_arrays(self._evaluation())
+
+    def corrupted_images(self) -> dict[str, np.ndarray]:
+        """Some training images as they were, and as corruption has left them; maybe none."""
+        return corrupted_arrays(self._draws, self.trial.num_train)
 
     def seconds_per_example(self) -> float:
         """Times a few optimizer steps, or one fit; the trial is not fit for use afterwards."""

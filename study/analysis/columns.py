@@ -135,9 +135,12 @@ ROBUSTNESS_COLUMNS = (
         "risk, on clean images; corrupted_risk, where all of them are corrupted in this way; "
         "restored_mse, of what is then given back, against the clean; knn_accuracy",
     ),
-    Column("num_pairs", "Int64", COUNT, "seeds that both have"),
-    Column("value", "Float64", "of the measure", "at T, mean over these seeds"),
-    *_interval_columns("difference", "of the measure", "family minus reference, paired by seed"),
+    Column("num_seeds", "Int64", COUNT, "seeds in the value"),
+    *_interval_columns("value", "of the measure", "at T, mean over seeds"),
+    Column("num_pairs", "Int64", COUNT, "seeds that family and reference have"),
+    *_interval_columns(
+        "difference", "of the measure", "family minus reference, paired by seed; its own: null"
+    ),
 )
 
 CROSSOVER_COLUMNS = (

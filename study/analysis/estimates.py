@@ -25,7 +25,7 @@ from study.analysis.crossed import Crossed, combine, crossed_mean, known, rows_c
 from study.analysis.decisions import BUDGET, CONVERGED, Decisions
 from study.analysis.frames import Row
 from study.analysis.intervals import UNKNOWN, Estimate, Z, mean
-from study.analysis.resampling import resampled_interval, room_for_none
+from study.analysis.resampling import resampled_interval, room_around
 from study.trials.tasks import Task
 from study.trials.trial import CELL_NAMES
 
@@ -263,8 +263,9 @@ def _resampled(cell: Measured, values: Sequence[float]) -> Estimate:
     found = resampled_interval(values, **sizes, first_stage=cell.first_stage)
     is_share = cell.task.keeps_decisions  # of errors, which few examples leave room for
     if found.lo == found.hi and is_share:  # seeds that agree to the last example tested on few
-        room, value = room_for_none(sizes["num_test"]), mean(values)
-        return Estimate(value, min(value, -room), max(value, room))
+        value = mean(values)
+        room = room_around(value, sizes["num_test"])
+        return Estimate(value, room.lo, room.hi)
     return Estimate(mean(values), found.lo, found.hi)
 
 

@@ -37,6 +37,10 @@
     pca/points, tsne/points (P, 2)   of the same examples, labels (P,)
     pca/quality, tsne/quality (3,)   k-NN accuracy, trustworthiness, continuity
 
+exhibits/law-<key>-<corruption>.npz holds, where training images are corrupted,
+
+    corrupted/clean, shown (T, C, H, W)  some of them as they were, and as they are
+
 and maybe other numeric arrays. The files are read with suspicion: they may come from anywhere.
 """
 
@@ -106,6 +110,8 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "layers/maps": ("f", ("R", "O", "H", "W")),
     "layers/sizes": ("iu", ("R", 3)),
     "labels": ("iu", ("P",)),
+    "corrupted/clean": ("f", ("T", "C", "H", "W")),
+    "corrupted/shown": ("f", ("T", "C", "H", "W")),
     "pca/points": ("f", ("P", 2)),
     "pca/quality": ("f", (3,)),
     "tsne/points": ("f", ("P", 2)),

@@ -34,7 +34,7 @@ class Estimate:
 UNKNOWN = Estimate(None)
 
 
-def clopper_pearson(errors: float, num: int, confidence: float = CONFIDENCE) -> Interval:
+def clopper_pearson(errors: float, num: float, confidence: float = CONFIDENCE) -> Interval:
     """The interval of an error probability that no probability leaves uncovered.
 
     Clopper and Pearson (1934): the p at which neither `errors` or more nor `errors` or fewer among
@@ -44,7 +44,7 @@ def clopper_pearson(errors: float, num: int, confidence: float = CONFIDENCE) -> 
     Args:
         errors: from 0 to `num`; a mean over rules scored on one sample need not be whole, and
             is read as if every rule erred on the same examples, which is the widest reading.
-        num: examples.
+        num: examples; of ones that depend on each other as many as they are worth, at least 1.
         confidence: at least this is covered, usually more.
     """
     if num < 1 or not 0 <= errors <= num:

@@ -21,6 +21,12 @@ def room_for_none(num: int) -> float:
     return most
 
 
+def room_around(value: float, num: int) -> Interval:
+    """The interval of a difference that all seeds agree on, each tested on `num` examples."""
+    room = room_for_none(num)
+    return Interval(min(value, -room), max(value, room))
+
+
 def resampled_factor(num: int, *, num_train: int, num_test: int) -> float:
     """What stands in place of 1/k before the variance over `num` = k seeds: 1/k + n_test/n_train.
 

@@ -23,9 +23,9 @@ from study.engine.handover import opened, to_trial
 from study.storage.store import StorageError, Store
 from study.trials.decisions import FOLDER, law_key, pack
 from study.trials.exhibits import FOLDER as EXHIBITS
-from study.trials.exhibits import PLANE, law_exhibit
+from study.trials.exhibits import PLANE, corruption_exhibit, law_exhibit
 from study.trials.roles import ROLES
-from study.trials.trial import TrialSpec, trial_from_json
+from study.trials.trial import CORRUPTIONS, TrialSpec, trial_from_json
 
 if TYPE_CHECKING:
     from classcomp.experiment import Experiment
@@ -187,6 +187,11 @@ class TrialActor(Trainable):
             name = f"{EXHIBITS}/{law_exhibit(self._spec.cell)}.npz"
             if PLANE in arrays and store.read(name) is None:
                 store.write(name, _packed(experiment.law_exhibits()))
+            kind = self._spec.cell.distortion
+            name = f"{EXHIBITS}/{corruption_exhibit(self._spec.cell, kind)}.npz"
+            images = experiment.corrupted_images() if kind in CORRUPTIONS else {}
+            if images and store.read(name) is None:
+                store.write(name, _packed(images))
 
     def _result(
         self, *, status: str, error: str | None, errno: int | None = None

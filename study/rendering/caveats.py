@@ -7,7 +7,7 @@ from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
-from study.rendering.faults import distinct_cells, is_bound
+from study.rendering.faults import distinct_cells, is_bound, is_undamaged
 from study.rendering.words import (
     counted,
     listed,
@@ -15,8 +15,10 @@ from study.rendering.words import (
     split_by_task,
     words_of,
 )
+from study.trials.schema import under
 from study.trials.seeds import decode_search_seed
 from study.trials.tasks import CLASSIFICATION, Task, task_of
+from study.trials.trial import CORRUPTIONS
 
 
 def caveats(study: Study, results: Results) -> list[str]:
@@ -34,6 +36,7 @@ def caveats(study: Study, results: Results) -> list[str]:
         _limit(rows),
         *_undone(rows),
         _search(trials),
+        *_unscored(trials),
         _above_budget(trials),
         _missing(len(results.missing)),
         _failed(trials),
@@ -209,6 +212,29 @@ def _search(trials: Sequence[Row]) -> str:
         "Each cell was searched once (search.repeats = 1): that search’s luck is in all of its "
         "seeds and in no interval."
     )
+
+
+def _unscored(trials: Sequence[Row]) -> list[str]:
+    """Undistorted rules of a finished study that was extended by a corruption: a line for each.
+
+    Of families whose other rules are scored under it.
+    """
+    lines = []
+    measured = [row for row in trials if row["role"] == "measure" and row["status"] == "done"]
+    for kind in CORRUPTIONS:
+        column = under(kind, "risk")
+        known = {row["family"] for row in measured if row.get(column) is not None}
+        num = sum(
+            row["family"] in known and is_undamaged(row) and row.get(column) is None
+            for row in measured
+        )
+        if num:
+            lines.append(
+                f"{counted(num, 'undistorted trial')} ran before the study asked for "
+                f"{words_of(kind)}, and nobody knows their risk where all images are corrupted by "
+                "it: its curves lack a share of 0, or have fewer seeds there."
+            )
+    return lines
 
 
 BUDGET_AT_DEPTH_1, BUDGET_TOLERANCE = 8_000, 0.10

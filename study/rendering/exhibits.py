@@ -48,6 +48,7 @@ from study.rendering.latents import (
     response_sheets,
     traversal_sheets,
 )
+from study.rendering.robustness import corrupted_sheets
 from study.rendering.samples import (
     REAL,
     along_sheets,
@@ -59,8 +60,8 @@ from study.rendering.samples import (
 from study.rendering.scenes import Scenes
 from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, network_words, size_words
-from study.trials.exhibits import law_exhibit
-from study.trials.trial import cell_of
+from study.trials.exhibits import corruption_exhibit, law_exhibit
+from study.trials.trial import CORRUPTIONS, cell_of
 
 MAX_PICTURES = 24
 MAX_PANELS = 24
@@ -69,11 +70,15 @@ REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A trial, its exhibits, those of its law, and the names of its population's classes."""
+    """A trial, its exhibits, those of its law, the law's corrupted images by corruption.
+
+    And the names of its population's classes, by label.
+    """
 
     row: Row
     arrays: Arrays
     law: Arrays = field(default_factory=dict)
+    corrupted: Held = field(default_factory=dict)
     class_names: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -98,6 +103,7 @@ class Kind:
         draw: from that to a figure.
         words: from that to a text.
         scenes: from that to what the reader turns; None: it is a figure alone.
+        heading: of study.rendering.pictures, under which it is shown.
     """
 
     name: str
@@ -107,6 +113,7 @@ class Kind:
     draw: Callable[[Any], Figure]
     words: Callable[[Any], str]
     scenes: Callable[[Any], Scenes] | None = None
+    heading: str = "exhibits"
 
 
 def _confusions(title: str, shown: Sequence[Shown]) -> Confusions:
@@ -161,6 +168,10 @@ def _latent_planes(title: str, shown: Sequence[Shown]) -> FeatureSpaces:
 
 def _latent_maps(title: str, shown: Sequence[Shown]) -> LatentMaps:
     return latent_maps(title, {one.label: one.arrays for one in shown}, shown[0].class_names)
+
+
+def _corrupted(title: str, shown: Sequence[Shown]) -> Sheets | None:
+    return corrupted_sheets(title, shown[0].corrupted)
 
 
 def _quality_words(numbers: Sequence[float | None]) -> str:
@@ -234,6 +245,15 @@ KINDS = (
         info=_latent_planes,
         draw=draw_feature_spaces,
         words=feature_words,
+    ),
+    Kind(
+        name="corrupted",
+        what="corrupted training images",
+        needs=(),
+        info=_corrupted,
+        draw=draw_sheets,
+        words=sheet_words,
+        heading="corrupted",
     ),
     _sheet_kind(
         "reconstructions",
@@ -327,6 +347,18 @@ def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
     return chosen
 
 
+def _shown(row: Row, exhibits: Held, laws: Held, class_names: Mapping[int, str]) -> Shown:
+    cell = cell_of(row)
+    names = {kind: corruption_exhibit(cell, kind) for kind in sorted(CORRUPTIONS)}
+    return Shown(
+        row=row,
+        arrays=exhibits[row["trial_id"]],
+        law=laws.get(law_exhibit(cell), {}),
+        corrupted={kind: laws[name] for kind, name in names.items() if name in laws},
+        class_names=class_names,
+    )
+
+
 def shown_exhibits(
     trials: Iterable[Row],
     exhibits: Mapping[str, Arrays],
@@ -349,12 +381,14 @@ def shown_exhibits(
             arrays = exhibits[row["trial_id"]]
             one = Shown(row=row, arrays=arrays, law=law, class_names=names)
             populations[row["population"]].append(one)
+            names = (class_names or {}).get(row["population"], {})
+            populations[row["population"]].append(_shown(row, exhibits, laws or {}, names))
     found = []
     for population, shown in populations.items():
         where = f"{damage_words(shown[0].row)}, n = {shown[0].row['num_train']}"
         for kind in KINDS:
             able = [one for one in shown if all(one.holds(key) for key in kind.needs)]
-            title = f"{population}: {kind.what}, {where}"
+            title = f"{population}: {kind.what}" + (f", {where}" if kind.needs else "")
             info = kind.info(title, able) if able else None
             if info is not None:
                 found.append((kind, info))

@@ -63,11 +63,9 @@ def find(study: Study, results: Results) -> Findings:
     """Return the findings of a study's tables."""
     rows = to_rows(results.landscape)
     found = answers(results.landscape)
-    resplit = {row["population"] for row in to_rows(study.trials) if row["is_resplit"]}
     ranked = rankings(
         results.comparisons,
         populations_of(rows),
-        resplit=resplit,
         has_decisions=study.decisions is not None,
     )
     return Findings(

@@ -57,6 +57,7 @@ class LineGrid:
     x_ticks: tuple[float, ...]
     is_log: bool = False  # of the x axis
     row_colours: tuple[str, ...]  # of each row's axis
+    per: str = "depth"  # what a column is of, in words
 
 
 def error_lines(landscape: pd.DataFrame) -> list[LineGrid]:

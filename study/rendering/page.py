@@ -22,6 +22,7 @@ from study.rendering.latent_dims import knee_rows
 from study.rendering.latent_maps import LAYOUT_WORDS
 from study.rendering.per_class import class_tables
 from study.rendering.pictures import Picture
+from study.rendering.robustness import measure_title, robustness_tables
 from study.rendering.style import ERROR_COLOURS
 from study.rendering.summary import flatten, summarise
 from study.rendering.terminal import known_errors
@@ -79,6 +80,7 @@ def render_page(
         known=_known,
         known_errors=known_errors,
         mark=mark_of,
+        measure=measure_title,
         number=number_of,
         size=size_words,
         subscripts=_subscripts,
@@ -101,6 +103,7 @@ def render_page(
         "learning_curves": _of_families(to_rows(results.learning_curves), tasks),
         "knees": knee_rows(results.knees),
         "per_class": class_tables(results.per_class),
+        "robustness": robustness_tables(results.robustness),
         "generation": generation_rows(results.generation),
         "cross_entropy": to_rows(results.cross_entropy),
         "ensembles": split_by_task(to_rows(results.ensembles)),
@@ -179,6 +182,7 @@ def _sections(
         ("sizes", "Sample size", lists["learning_curves"]),
         ("latent_dims", "Latent dimension", lists["knees"]),
         ("per_class", "By class", lists["per_class"]),
+        ("robustness", "Corrupted images", lists["robustness"]),
         ("generation", "Generated", lists["generation"]),
         ("cross_entropy", "Cross-entropy", lists["cross_entropy"]),
         ("ensembles", "Votes", lists["ensembles"]),

@@ -22,13 +22,14 @@ from study.rendering.faults import FAULTS
 from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
 from study.rendering.latent_dims import LatentGrid, draw_latent_grid, latent_grids
 from study.rendering.lines import LineGrid, draw_line_grid, error_lines
+from study.rendering.robustness import robustness_grids
 from study.rendering.scenes import Scenes
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
 from study.rendering.style import write_figure
 
 HEADINGS = (
     *("faults", "damage", "heat", "lines", "curves", "sizes", "differences", "latent_dims"),
-    "exhibits",
+    *("robustness", "corrupted", "exhibits"),
 )
 
 
@@ -72,6 +73,9 @@ def write_pictures(
     for number, grid in enumerate(difference_lines(results.comparisons, results.crossovers)):
         path = folder / f"differences_{number:02d}.svg"
         pictures["differences"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
+    for number, grid in enumerate(robustness_grids(results.robustness)):
+        path = folder / f"robustness_{number:02d}.svg"
+        pictures["robustness"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
     if study.curves is not None:
         for number, curve in enumerate(learning_curves(study.trials, study.curves)):
             path = folder / f"curves_{number:02d}.svg"
@@ -87,7 +91,7 @@ def write_pictures(
         path = folder / f"exhibit_{number:02d}_{kind.name}.svg"
         picture = _picture(kind.draw(info), path, kind.words(info))
         scenes = None if kind.scenes is None else kind.scenes(info)
-        pictures["exhibits"].append(replace(picture, scenes=scenes))
+        pictures[kind.heading].append(replace(picture, scenes=scenes))
     return pictures
 
 
@@ -140,7 +144,8 @@ def _curve_words(info: CurveGrid) -> str:
 def _line_words(info: LineGrid) -> str:
     shown = ", ".join(info.labels)
     what = ", ".join(label.partition(" (")[0] for label in info.y_labels)
-    return f"{info.title}. Lines of {what} against {info.x_label}, a panel per depth, for {shown}."
+    lines = f"Lines of {what} against {info.x_label}, a panel per {info.per}, for {shown}."
+    return f"{info.title}. {lines}"
 
 
 def _size_words(info: SizeGrid) -> str:

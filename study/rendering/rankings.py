@@ -1,7 +1,7 @@
 """Which family errs less over all cells of a population, in words."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -31,7 +31,6 @@ def rankings(
     comparisons: pd.DataFrame,
     populations: Sequence[str],
     *,
-    resplit: Collection[str] = (),
     has_decisions: bool = True,
 ) -> list[Ranking]:
     """Return one ranking for each task and population in which two families or more meet.
@@ -42,7 +41,6 @@ def rankings(
     Args:
         comparisons: of study.analysis.comparisons.build_comparisons.
         populations: in the order in which they are told.
-        resplit: those whose examples every seed divides anew.
         has_decisions: whether the rules' decisions are there.
     """
     short = short_names(populations)
@@ -53,22 +51,17 @@ def rankings(
         for row in task.rows:
             groups[row["population"]].append(row)
         found += [
-            _ranking(task, short[name], groups[name], _why(groups[name], resplit, has_decisions))
+            _ranking(task, short[name], groups[name], _why(groups[name], has_decisions))
             for name in populations
             if name in groups
         ]
     return found
 
 
-def _why(rows: Sequence[Row], resplit: Collection[str], has_decisions: bool) -> str:
+def _why(rows: Sequence[Row], has_decisions: bool) -> str:
     """Say why no difference of a population has an interval, if none has."""
     if all(row["num_pairs"] == 1 for row in rows):
         return "there is a single seed"
-    if rows[0]["population"] in resplit:
-        return (
-            "every seed divides this set anew, and differences by example need evaluation "
-            "examples that all seeds share"
-        )
     if not has_decisions:
         return "the rules’ decisions (decisions/) are not there"
     return "decisions of some of their trials are missing or unusable"

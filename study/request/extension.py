@@ -8,7 +8,8 @@ from typing import Any
 from study.request.entries import PopulationSection
 from study.request.reading import SpecError, read_spec
 from study.request.spec import StudySpec
-from study.trials.trial import IDENTITY_VERSION
+from study.trials.schema import under
+from study.trials.trial import CORRUPTIONS, IDENTITY_VERSION, UNDISTORTED
 
 # Their trials would not be trials of the same study. What is left out may change: `resources` and
 # `max_failed_share` determine no result, and a larger number or a longer list is an extension.
@@ -65,6 +66,38 @@ def extend(
         return asked
     free = {name: getattr(asked, name) for name in FREE}
     return there.model_copy(update=free)
+
+
+def unscored_lines(
+    asked: StudySpec, records: Sequence[Mapping[str, Any]], directory: Path
+) -> list[str]:
+    """Lines to tell where a finished study is extended by a corruption of images.
+
+    Rules are not kept: what one makes of corrupted images nobody can say afterwards.
+
+    Args:
+        asked: what is asked now.
+        records: what is finished.
+        directory: with the study file as it was run, if it was.
+    """
+    path = directory / "study.toml"
+    if not records or not path.exists():
+        return []
+    there = read_spec(str(path)).distortions
+    new = [kind for kind in asked.distortions if kind in CORRUPTIONS and kind not in there]
+    return [
+        f"{kind} is new here: {num} finished trials on undistorted samples were not scored under "
+        f"it, and {under(kind, 'risk')} stays null of them, so that its curves begin above 0; a "
+        "study with another --name has it at 0 too"
+        for kind in new
+        if (num := sum(_is_unscored(record, kind) for record in records))
+    ]
+
+
+def _is_unscored(record: Mapping[str, Any], kind: str) -> bool:
+    is_measured = record["role"] == "measure" and record["status"] == "done"
+    is_plain = record["distortion"] == UNDISTORTED
+    return is_measured and is_plain and under(kind, "risk") not in record["metrics"]
 
 
 def check_protocol(records: Sequence[Mapping[str, Any]], shown: str) -> None:

@@ -4,6 +4,8 @@
                                 latents alone, whose numbers are told as means over seeds
     exhibits/law-<key>.npz      of a law on which a model has a plane of two latents: PCA and t-SNE
                                 of the same examples, once for all that are shown beside them
+    exhibits/law-<key>-<corruption>.npz   a few training images of it that are corrupted, and what
+                                they were
 
 study.analysis.exhibits says which arrays there are.
 """
@@ -20,3 +22,8 @@ PLANE = "latent_plane/points"
 def law_exhibit(cell: Cell) -> str:
     """The name of the file of a cell's law, without its suffix."""
     return f"{LAW_PREFIX}{law_key(cell)}"
+
+
+def corruption_exhibit(cell: Cell, kind: str) -> str:
+    """The name of the file of images of a cell's law under a corruption, without its suffix."""
+    return f"{law_exhibit(cell)}-{kind}"

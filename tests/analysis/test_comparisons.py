@@ -155,3 +155,76 @@ def test_tasks_are_never_compared_nor_corrected_together(make: Make) -> None:
         (None, "old", "older"),
     ]
     assert [row for row in rows if row["task"] == "classification"] == alone
+
+
+def test_a_set_that_every_seed_divides_anew_by_hand(make: Make) -> None:
+    """Nadeau and Bengio: (1/k + n_test/n_train) s^2 and Student's t; no examples are shared.
+
+    Other sets beside it change nothing of it, nor it of theirs, but for Holm's correction.
+    """
+    rng = np.random.default_rng(20261128)
+    facts = {"is_resplit": True, "num_available": 1_200, "num_test": 600}
+    apart = 0.03 + 0.02 * rng.standard_normal((2, 4))  # by size and seed
+    records = [
+        make(
+            **{"schema": IDENTITY_VERSION, "task": "classification", "population": "digits"},
+            **{"family": family, "num_train": num_train, "seed": seed, **facts},
+            risk=0.2 + (apart[size, seed] if family == "vgg" else 0.0),
+        )
+        for family in ("linear", "vgg")
+        for size, num_train in enumerate((64, 256))
+        for seed in range(4)
+    ]
+    row, *cells = to_rows(build_comparisons(join(build_trials(records, {}))))
+    means = -apart.mean(axis=0)
+    factor, quantile = 1 / 4 + 600 / 1_200, scipy.stats.t.ppf(0.975, 3)
+    reach = quantile * math.sqrt(factor * means.var(ddof=1))
+    assert row["difference_lo"] == pytest.approx(means.mean() - reach)
+    assert row["difference_hi"] == pytest.approx(means.mean() + reach)
+    t = abs(means.mean()) / math.sqrt(factor * means.var(ddof=1))
+    assert row["p_value"] == pytest.approx(2 * scipy.stats.t.sf(t, 3))
+    assert row["degrees_of_freedom"] == pytest.approx(3)
+    # four seeds whose test parts overlap by a third of all are worth 4 / (1 + 3 / 3) = 2
+    assert row["probability_first_better"] == 1.0
+    assert row["probability_first_better_lo"] == pytest.approx(0.025 ** (1 / 2))
+    for cell, held in zip(cells, -apart, strict=True):  # two variances: nothing to shrink towards
+        reach = quantile * math.sqrt(factor * held.var(ddof=1))
+        assert cell["difference_hi"] == pytest.approx(held.mean() + reach)
+        assert cell["agreement"] is None
+
+
+def test_what_is_divided_anew_is_no_prior_of_what_is_not(tmp_path: Path) -> None:
+    """Their variances are of two kinds: the others' rows stay what they are without it."""
+    study, _ = _study(tmp_path, np.random.default_rng(20260604))
+    alone = to_rows(build_comparisons(study.joined()))
+    for record in [dict(record) for record in study.records]:
+        facts = {"is_resplit": True, "num_available": 60, "num_test": 30}
+        study.records.append(
+            record
+            | {"population": "digits", "trial_id": record["trial_id"][::-1]}
+            | {"metrics": record["metrics"] | facts}
+        )
+    rows = to_rows(build_comparisons(study.joined()))
+    corrected = ("p_holm", "significant")
+    both = [row for row in rows if row["population"] != "digits"]
+    assert [{**row, **dict.fromkeys(corrected)} for row in both] == [
+        {**row, **dict.fromkeys(corrected)} for row in alone
+    ]
+    assert all(row["p_value"] is not None for row in rows)
+
+
+def test_divisions_that_agree_to_the_last_example_leave_room(make: Make) -> None:
+    """Of 30 test examples each: no spread over seeds is no interval of no length."""
+    records = [
+        make(
+            **{"schema": IDENTITY_VERSION, "task": "classification", "population": "digits"},
+            **{"family": family, "seed": seed, "risk": 0.1},
+            **{"is_resplit": True, "num_available": 60, "num_test": 30},
+        )
+        for family in ("linear", "vgg")
+        for seed in range(3)
+    ]
+    for row in to_rows(build_comparisons(join(build_trials(records, {})))):
+        room = 1 - 0.0125 ** (1 / 30)
+        assert (row["difference_lo"], row["difference_hi"]) == pytest.approx((-room, room))
+        assert row["p_value"] == 1.0

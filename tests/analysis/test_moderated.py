@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from study.analysis.comparisons import moderated_tests
+from study.analysis.contrasts import moderated_tests
 from study.analysis.intervals import holm
 from study.analysis.moderated import fit_prior, inverse_trigamma
 from study.analysis.moments import Part, crossed_parts

@@ -18,6 +18,7 @@ from study.analysis.table import build_trials
 from tests.analysis.conftest import make_record
 from tests.analysis.decided import Array, Written
 
+Row = dict[str, Any]
 SEEDS, EXAMPLES = 4, 300
 POSTERIOR = np.full((EXAMPLES, 2), 0.5) + np.array([0.25, -0.25])
 LEVELS = {"outliers": [0.0, 0.2, 0.4], "label_noise": [0.0, 0.1], "pixel_noise": [0.0, 0.3]}
@@ -81,6 +82,11 @@ def interval(row: Mapping[str, Any]) -> tuple[float, float]:
     return row["difference_lo"], row["difference_hi"]
 
 
+def of_others(rows: list[Row]) -> list[Row]:
+    """Rows of the families that are compared with the reference."""
+    return [row for row in rows if row["family"] != row["reference"]]
+
+
 def test_one_cell_by_hand(tmp_path: Path) -> None:
     """One test of each measure: nothing to shrink variances towards."""
     rng, study = np.random.default_rng(1), Written(tmp_path, POSTERIOR, 0.25)
@@ -88,10 +94,24 @@ def test_one_cell_by_hand(tmp_path: Path) -> None:
     first = written(study, rng, "a_robust", ("outliers",), level=0.8, **cell)
     second = written(study, rng, "b_plain", ("outliers",), **cell)
     levels = {"outliers": [0.2]}
-    rows = to_rows(build_robustness(study.joined(levels), levels, ["b_plain", "a_robust"]))
+    whole = to_rows(build_robustness(study.joined(levels), levels, ["b_plain", "a_robust"]))
+    rows = of_others(whole)
     assert [row["measure"] for row in rows] == ["risk", "corrupted_risk", "restored_mse"]
     assert {(row["family"], row["reference"]) for row in rows} == {("a_robust", "b_plain")}
     assert {(row["level"], row["severity"], row["num_pairs"]) for row in rows} == {(0, 0.2, SEEDS)}
+    own = [row for row in whole if row["family"] == "b_plain"]
+    assert [row["measure"] for row in own] == [row["measure"] for row in rows]
+    assert {(row["difference"], row["num_pairs"]) for row in own} == {(None, None)}
+    for row, terms in zip(
+        [*rows[:2], *own[:2]],
+        [first["risk"], first["outliers"], second["risk"], second["outliers"]],
+        strict=True,
+    ):
+        reach = crossed_half(terms)
+        ends = (row["value"] - reach, row["value"] + reach)
+        assert row["num_seeds"] == SEEDS
+        assert row["value"] == pytest.approx(terms.mean(), abs=1e-6)
+        assert (row["value_lo"], row["value_hi"]) == pytest.approx(ends)
     for row, what in zip(rows, ("risk", "outliers"), strict=False):
         terms = first[what] - second[what]
         assert row["value"] == pytest.approx(first[what].mean(), abs=1e-6)
@@ -110,8 +130,11 @@ def test_a_set_that_every_seed_divides_anew_by_hand(tmp_path: Path) -> None:
     cell = {"distortion": "pixel_noise", "severity": 0.3, **facts}
     drawn = [written(study, rng, name, ("pixel_noise",), **cell) for name in ("ae", "vae")]
     levels = {"pixel_noise": [0.3]}
-    rows = to_rows(build_robustness(study.joined(levels), levels, ["ae", "vae"]))
+    rows = of_others(to_rows(build_robustness(study.joined(levels), levels, ["ae", "vae"])))
     assert len(rows) == 3
+    values = drawn[1]["risk"].mean(axis=1)
+    reach = scipy.stats.t.ppf(0.975, SEEDS - 1) * math.sqrt((1 / SEEDS + 0.5) * values.var(ddof=1))
+    assert rows[0]["value_hi"] == pytest.approx(values.mean() + reach)
     for row, what in zip(rows, ("risk", "pixel_noise"), strict=False):
         apart = (drawn[1][what] - drawn[0][what]).mean(axis=1)
         reach = scipy.stats.t.ppf(0.975, SEEDS - 1) * math.sqrt(
@@ -146,7 +169,7 @@ def test_on_clean_images_it_is_the_comparisons_own_rows(study: Written) -> None:
         for row in to_rows(build_comparisons(joined))
         if row["scope"] == "cell"
     }
-    clean = [row for row in rows if row["measure"] == "risk"]
+    clean = of_others([row for row in rows if row["measure"] == "risk"])
     # two families, two sizes, and 3 + 2 + 2 levels
     assert len(clean) == 2 * 2 * 7
     for row in clean:
@@ -161,7 +184,8 @@ def test_on_clean_images_it_is_the_comparisons_own_rows(study: Written) -> None:
 
 
 def test_every_corruption_has_its_own_rows(study: Written) -> None:
-    rows = to_rows(build_robustness(study.joined(LEVELS), LEVELS, ["ae", "hardy", "vae"]))
+    table = build_robustness(study.joined(LEVELS), LEVELS, ["ae", "hardy", "vae"])
+    rows = of_others(to_rows(table))
     seen = {(row["measure"], row["distortion"], row["severity"]) for row in rows}
     shown = {(kind, severity) for kind in LEVELS for severity in LEVELS[kind]}
     corrupted = {(kind, severity) for kind, severity in shown if kind != "label_noise"}
@@ -180,7 +204,7 @@ def test_every_corruption_has_its_own_rows(study: Written) -> None:
 
 
 def test_without_decisions_differences_have_no_interval(study: Written) -> None:
-    rows = to_rows(build_robustness(study.without_decisions(), LEVELS, ["ae"]))
+    rows = of_others(to_rows(build_robustness(study.without_decisions(), LEVELS, ["ae"])))
     by_measure = {row["measure"]: interval(row) for row in rows}
     assert by_measure["risk"] == by_measure["corrupted_risk"] == (None, None)
     assert all(row["difference"] is not None for row in rows)

@@ -272,7 +272,7 @@ def test_what_few_trials_ask_for(
     assert len(missing_rows(apart, {})) >= 6  # each of three families lacks two seeds
     assert len(meetings_of(together)) == 3
     monkeypatch.setattr("study.analysis.completeness.MOST_MISSING", 5)
-    monkeypatch.setattr("study.analysis.comparisons.MOST_PAIRS", 2)
+    monkeypatch.setattr("study.analysis.contrasts.MOST_PAIRS", 2)
     with pytest.raises(TableError, match=r"misses more than the 5 rows|3 pairs of trials"):
         missing_rows(apart, {}) if what.startswith("rows") else meetings_of(together)
 

@@ -61,7 +61,9 @@ def test_corrupted_images_from_the_study_file_to_the_findings(
     assert known.loc["occlusion"].tolist() == [0, 4]
     table = pd.read_csv(folder / "robustness.csv")
     assert set(table["reference"]) == {"wide"}
-    assert set(table["family"]) == {"narrow"}
+    assert set(table["family"]) == {"narrow", "wide"}
+    assert table.loc[table["family"] == "wide", "difference"].isna().all()
+    table = table[table["family"] == "narrow"]
     shown = table.groupby(["distortion", "severity"])["measure"].unique().map(list).to_dict()
     assert shown == {
         ("occlusion", 0.25): ["risk", "corrupted_risk", "restored_mse"],
@@ -79,3 +81,27 @@ def test_corrupted_images_from_the_study_file_to_the_findings(
     text = (folder / "findings.txt").read_text()
     assert "outliers, risk on clean images, beside wide: narrow " in text
     assert "outliers, risk where all images are corrupted" not in text
+    assert "ran before the study asked for" not in text
+    kept = sorted((folder / "exhibits").glob("law-*.npz"))
+    assert [path.stem.rpartition("-")[2] for path in kept] == ["occlusion", "outliers"]
+    page = (folder / "report/index.html").read_text()
+    assert 'id="robustness"' in page
+    assert "_corrupted.svg" in page
+
+
+@pytest.mark.slow
+def test_a_corruption_that_comes_later_says_what_it_lacks(
+    finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    whole = STUDY.replace("[0.25]", "[0.0, 0.25]")
+    assert finish_shared(whole.replace("outliers = [0.0, 0.5]\n", ""), tmp_path)[0] == 0
+    longer = whole.replace("outliers = [0.0, 0.5]", "pixel_noise = [0.0, 0.5]")
+    status, printed = finish_shared(longer, tmp_path)
+    assert status == 0, printed
+    assert "pixel_noise is new here: 4 finished trials on undistorted samples were not" in printed
+    folder = tmp_path / "results/dirty"
+    table = pd.read_csv(folder / "robustness.csv")
+    shown = table[(table["distortion"] == "pixel_noise") & (table["measure"] == "corrupted_risk")]
+    assert set(shown["severity"]) == {0.5}, "of the undistorted cells nobody knows it"
+    text = (folder / "findings.txt").read_text()
+    assert "4 undistorted trials ran before the study asked for pixel noise" in text

@@ -1,8 +1,6 @@
 """The plan as a pure function of what is asked and what is finished."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,28 +12,17 @@ from classcomp import designs
 from search_spaces import SPACES
 from study.planning.plan import enumerate_cells, next_trials, planned_trials, total_by_role
 from study.request.reading import SpecError, parse_spec
-from study.request.sections import VarianceSection
-from study.request.spec import StudySpec
 from study.trials import roles
 from study.trials.roles import ROLES, Role, Scope
-from study.trials.trial import TrialSpec, cell_of
+from study.trials.trial import cell_of
+from tests.planning.studies import MakeSpec, asking, run_to_end
 from tests.small_study import TABLE, record_of
-
-MakeSpec = Callable[..., StudySpec]
-
-
-def _run_to_end(spec: StudySpec, pick: Callable[[list[TrialSpec]], int]) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = []
-    while trials := next_trials(spec, records):
-        records.append(record_of(trials[pick(trials)]))
-        assert len(records) < 10_000
-    return records
 
 
 @pytest.fixture(scope="module")
 def finished() -> list[dict[str, Any]]:
     """Records of the small study, run to its end; not to be changed."""
-    return _run_to_end(parse_spec(TABLE, "test"), lambda trials: 0)
+    return run_to_end(parse_spec(TABLE, "test"), lambda trials: 0)
 
 
 def test_grid_holds_each_law_once(make_spec: MakeSpec) -> None:
@@ -60,7 +47,7 @@ SMALLER = {**TABLE, "num_train": [64], "depths": [1], "seeds": 2}
 @pytest.fixture(scope="module")
 def last_one_first() -> list[str]:
     """Ids of a study's trials, in one of the orders that they may run in."""
-    records = _run_to_end(parse_spec(SMALLER, "test"), lambda trials: -1)
+    records = run_to_end(parse_spec(SMALLER, "test"), lambda trials: -1)
     return [record["trial_id"] for record in records]
 
 
@@ -70,7 +57,7 @@ def test_no_trial_twice_and_the_same_trials_in_any_order(
     last_one_first: list[str], data: st.DataObject
 ) -> None:
     spec = parse_spec(SMALLER, "test")
-    records = _run_to_end(
+    records = run_to_end(
         spec, lambda trials: data.draw(st.integers(0, len(trials) - 1), label="which ends first")
     )
     ids = [record["trial_id"] for record in records]
@@ -238,18 +225,13 @@ def test_the_dry_run_counts_what_the_run_runs(make_spec: MakeSpec) -> None:
     spec = make_spec()
     planned = planned_trials(spec)
     assert Counter(trial.role for trial in planned) == total_by_role(spec)
-    records = _run_to_end(spec, lambda trials: 0)
+    records = run_to_end(spec, lambda trials: 0)
     assert planned_trials(spec, records) == []
-
-
-def _asking(make_spec: MakeSpec, **changes: Any) -> StudySpec:
-    training = {"budget_epochs": 4, "max_epochs": 30, "ideal": True}
-    return make_spec(training=training, variance={"seeds": 2}, search={"trials": 0}, **changes)
 
 
 def test_optional_roles_come_on_request_and_leave_the_others_alone(make_spec: MakeSpec) -> None:
     plain = {t.trial_id for t in next_trials(make_spec(search={"trials": 0}), [])}
-    spec = _asking(make_spec)
+    spec = asking(make_spec)
     asked = next_trials(spec, [])
     assert plain < {t.trial_id for t in asked}
     more = Counter(t.role for t in asked if t.trial_id not in plain)
@@ -261,53 +243,6 @@ def test_optional_roles_come_on_request_and_leave_the_others_alone(make_spec: Ma
         "label_noise",
         "imbalance",
     }
-
-
-def test_trial_ids_are_hashes_of_what_is_asked() -> None:
-    """The text is written by hand: what a ledger of this identity version was written with."""
-    table = {**TABLE, "families": ["linear"], "depths": [1], "num_train": [64], "seeds": 1}
-    table |= {"search": {"trials": 0}, "distortions": {}}
-    text = (
-        '{"budget_epochs":4,"depth":1,"distortion":"none","family":"linear",'
-        '"hyperparameters":{"batch_size":32,"learning_rate":0.003,"weight_decay":0.0001},'
-        '"max_epochs":30,"num_train":64,"population":"xor(sigma=0.5)","role":"measure",'
-        '"schema":2,"seed":0,"severity":0.0}'
-    )
-    found = {t.role: t for t in next_trials(parse_spec(table, "test"), [])}
-    assert found["measure"].trial_id == hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def test_a_variance_block_crosses_three_streams(make_spec: MakeSpec) -> None:
-    spec = _asking(make_spec, families=["linear"], depths=[1], num_train=[64], distortions={})
-    block = [t for t in next_trials(spec, []) if t.role == "variance"]
-    crossed = Counter((t.streams["data"], t.streams["init"], t.streams["order"]) for t in block)
-    assert len(crossed) == 8
-    for position in range(3):
-        assert sorted(Counter(key[position] for key in crossed).values()) == [4, 4]
-    assert all(t.streams["noise"] for t in block)
-    larger = next_trials(spec.model_copy(update={"variance": VarianceSection(seeds=3)}), [])
-    assert {t.trial_id for t in block} < {t.trial_id for t in larger}
-    with pytest.raises(SpecError, match=r"variance.seeds = 1: must be 0 \(none\) or from 2 to 100"):
-        make_spec(variance={"seeds": 1})
-
-
-@pytest.mark.parametrize("role", ["search", "measure", "best_in_class", "limit"])
-def test_streams_of_data_ignore_family_and_damage(make_spec: MakeSpec, role: str) -> None:
-    spec = make_spec(search={"trials": 0})
-    trials = [t for t in planned_trials(make_spec()) + next_trials(spec, []) if t.role == role]
-    for seed in {t.seed for t in trials}:
-        assert len({t.streams["data"] for t in trials if t.seed == seed}) == 1
-    assert len({t.streams["evaluation"] for t in trials}) == 1
-
-
-def test_measuring_never_meets_the_search(make_spec: MakeSpec) -> None:
-    trials = planned_trials(make_spec())
-    drawn: dict[str, set[int]] = {}
-    for trial in trials:
-        names = ("data", "noise", "init", "order", "validation")
-        drawn.setdefault(trial.role, set()).update(trial.streams[n] for n in names)
-    assert not drawn["search"] & drawn["measure"]
-    assert not drawn["best_in_class"] & drawn["measure"]
 
 
 def test_where_everything_is_fixed_nothing_is_searched(make_spec: MakeSpec) -> None:
@@ -361,7 +296,7 @@ def test_reports_are_cut_alike_on_both_sides_of_the_wall() -> None:
 
 def test_folds_are_one_winner_s_on_the_first_measured_sample(make_spec: MakeSpec) -> None:
     spec = make_spec(search={"trials": 2, "repeats": 2}, cross_validation={"folds": 4})
-    records = _run_to_end(spec, lambda trials: 0)
+    records = run_to_end(spec, lambda trials: 0)
     assert Counter(r["role"] for r in records)["fold"] == 4 * len(enumerate_cells(spec))
     by_role: dict[str, list[dict[str, Any]]] = {"fold": [], "measure": []}
     for record in records:
@@ -404,55 +339,3 @@ def test_no_best_rule_is_looked_for_where_the_task_has_none(
     assert by_family["ae"] == by_family["linear"]
     assert set(by_family["ae"]) == {"search", "measure", "limit", "variance"}
     assert Counter(trial.role for trial in trials) == total_by_role(spec)
-
-
-AXIS: dict[str, Any] = {"families": ["linear", "vae_svm"], "latent_dims": [2, 8]}
-
-
-def test_an_axis_is_of_the_families_that_have_it(make_spec: MakeSpec) -> None:
-    """The others are in the grid once, as they are in a study without it."""
-    plain, along = (enumerate_cells(make_spec(**held)) for held in ({}, AXIS))
-    assert {c for c in along if c.family == "linear"} == {c for c in plain if c.family == "linear"}
-    dims = Counter(cell.latent_dim for cell in along if cell.family == "vae_svm")
-    assert dims == {2: len(along) // 3, 8: len(along) // 3}
-
-
-def test_every_latent_dimension_has_a_search_of_its_own(make_spec: MakeSpec) -> None:
-    """And a U_A; at any sample size, as every depth has."""
-    spec = make_spec(**AXIS, depths=[1], distortions={})
-    records = _run_to_end(spec, lambda trials: len(trials) // 2)
-    found = [record for record in records if record["family"] == "vae_svm"]
-    searches = Counter(cell_of(record) for record in found if record["role"] == "search")
-    cells = [cell for cell in enumerate_cells(spec) if cell.family == "vae_svm"]
-    assert searches == dict.fromkeys(cells, 2)
-    limits = {(r["num_train"], r["latent_dim"]) for r in found if r["role"] == "limit"}
-    assert limits == {(1000, 2), (1000, 8)}
-
-
-def test_what_an_axis_says_of_a_cell_is_what_its_trials_train_with(make_spec: MakeSpec) -> None:
-    spec = make_spec(**AXIS, search={"trials": 0})
-    for trial in next_trials(spec, []):
-        assert trial.hyperparameters is not None
-        assert trial.hyperparameters.get("latent_dim") == trial.cell.latent_dim
-    for k in (2, 8):  # of these no search has anything to propose
-        assert "latent_dim" not in spec.space_of("vae_svm", latent_dim=k).space
-
-
-def test_without_an_axis_a_trial_is_what_it_was(make_spec: MakeSpec) -> None:
-    """And with it another: the dimension stands in its identity and in what it trains with."""
-    (before, *_) = next_trials(make_spec(families=["vae_svm"], search={"trials": 0}), [])
-    assert "latent_dim" not in {**before.identity, "hyperparameters": None}
-    axis = replace(before, cell=replace(before.cell, latent_dim=8))
-    assert axis.identity == {**before.identity, "latent_dim": 8}
-    assert cell_of(axis.identity) == axis.cell
-    assert cell_of(before.identity) == before.cell
-    assert axis.streams == before.streams
-
-
-def test_cells_are_in_order_whether_or_not_they_are_on_an_axis(make_spec: MakeSpec) -> None:
-    (cell, *_) = enumerate_cells(make_spec())
-    none, two, ten = (replace(cell, latent_dim=k) for k in (None, 2, 10))
-    axis = [none, two, ten]
-    assert sorted([ten, none, two]) == axis
-    assert sorted([replace(cell, depth=2), *axis])[-1].depth == 2
-    assert axis[2].title == "linear d1 k=10 xor(sigma=0.5) n=64"

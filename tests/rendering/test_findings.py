@@ -1,73 +1,21 @@
 """The sentences of the first screen: each is of a table, and none says more than it."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pytest
 
-from classcomp.models import widths
-from study.analysis.decisions import Decisions
-from study.analysis.reading import Study, read_study
+from study.analysis.reading import read_study
 from study.analysis.results import build_results
-from study.analysis.table import build_trials
 from study.rendering.answers import answers
-from study.rendering.caveats import BUDGET_AT_DEPTH_1, BUDGET_TOLERANCE, caveats
 from study.rendering.changes import changes
-from study.rendering.findings import Findings, find, findings_text
-from study.rendering.rankings import rankings
+from study.rendering.findings import find, findings_text
 from study.rendering.terminal import wrap_findings
-from study.trials.seeds import encode_search_seed
 from tests.rendering.conftest import (
-    Record,
     cell_row,
-    comparison_frame,
     landscape_frame,
-    make_record,
 )
+from tests.rendering.found import DIGITS, LARGE, SMALL, TOTAL, found_in, known, real
 from tests.rendering.synthetic_study import XOR, Asked, write_study
-
-SMALL = (0.010, 0.005, 0.015)
-LARGE = (0.090, 0.080, 0.100)
-TOTAL = (0.120, 0.110, 0.130)
-DIGITS = "digits"
-
-
-def known(family: str, **changes: Any) -> Record:
-    """Return a cell whose estimation is the largest error, unless changes say otherwise."""
-    named = {"total": TOTAL, "approximation": SMALL, "objective": SMALL, "optimization": SMALL}
-    return cell_row(family, **{**named, "estimation": LARGE, **changes})
-
-
-def real(family: str, **changes: Any) -> Record:
-    named = {"population": DIGITS, "bayes_risk": None, "approximation_is_bound": None}
-    return cell_row(family, **{**named, "estimation": LARGE, "optimization": SMALL, **changes})
-
-
-def found_in(
-    landscape: pd.DataFrame,
-    comparisons: pd.DataFrame | None = None,
-    records: list[Record] | None = None,
-) -> Findings:
-    return find(*_parts(landscape, comparisons, records))
-
-
-def _parts(
-    landscape: pd.DataFrame,
-    comparisons: pd.DataFrame | None = None,
-    records: list[Record] | None = None,
-) -> tuple[Study, Any]:
-    trials = build_trials(records or [], {})
-    study = Study(
-        name="x", folder=None, trials=trials, levels={}, curves=None, provenance={}, decisions=None
-    )
-    results = replace(
-        build_results(build_trials([], {}), {}),
-        landscape=landscape,
-        comparisons=comparison_frame() if comparisons is None else comparisons,
-    )
-    return study, results
 
 
 def test_whose_fault_by_family_and_population() -> None:
@@ -241,153 +189,6 @@ def test_stopping_is_counted_for_each_task_apart() -> None:
     assert [f"  {first}", f"  {second}"] == [
         line for line in findings_text(found).splitlines() if "stopping at T" in line
     ]
-
-
-class TestRankings:
-    """Which family errs less over all cells."""
-
-    def pair(self, first: str, second: str, difference: float, p: float | None) -> Record:
-        return {
-            "first": first,
-            "second": second,
-            "difference": difference,
-            "difference_lo": difference - 0.004,
-            "difference_hi": difference + 0.006,
-            "p_holm": p,
-            "significant": None if p is None else p < 0.05,
-        }
-
-    def test_one_that_beats_all_others_errs_least(self) -> None:
-        rows = [
-            self.pair("a", "b", -0.02, 0.001),
-            self.pair("a", "c", -0.03, 0.0001),
-            self.pair("b", "c", -0.01, 0.3),
-        ]
-        (found,) = rankings(comparison_frame(*rows), [XOR])
-        assert found.headline == (
-            "over all cells of xor a errs least, 2.0 [1.4, 2.4] points (p = 0.001) less "
-            "than the next, b"
-        )
-        assert "2 of 3 pairs differ significantly: a errs 3.0 [2.4, 3.4]" in found.details
-        assert found.details.endswith("the others are not told apart")
-
-    def test_a_winner_of_some_is_no_winner_of_all(self) -> None:
-        rows = [
-            self.pair("a", "b", 0.02, 0.2),
-            self.pair("a", "c", 0.03, 0.01),
-            self.pair("b", "c", 0.01, 0.3),
-        ]
-        (found,) = rankings(comparison_frame(*rows), [XOR])
-        assert "least" not in found.headline
-        assert found.headline.endswith(
-            "c errs 3.0 [2.6, 3.6] points (p = 0.01) less than a (1 of 3 pairs differ)"
-        )
-
-    def test_none_is_none_and_unknown_is_unknown(self) -> None:
-        (found,) = rankings(comparison_frame(self.pair("a", "b", 0.02, 0.06)), [XOR])
-        assert "no family differs significantly" in found.headline
-        (found,) = rankings(comparison_frame(self.pair("a", "b", 0.02, None)), [XOR])
-        assert found.headline.endswith(
-            "it was not tested whether families differ: decisions of some of their trials are "
-            "missing or unusable"
-        )
-
-    @pytest.mark.parametrize(
-        ("changes", "told", "why"),
-        [
-            ({"num_pairs": 1}, {}, "there is a single seed"),
-            ({"num_pairs": 3}, {"resplit": {XOR}}, "every seed divides this set anew"),
-            ({"num_pairs": 3}, {"has_decisions": False}, "the rules’ decisions (decisions/) are"),
-        ],
-    )
-    def test_what_was_not_tested_says_why(
-        self, changes: Record, told: dict[str, Any], why: str
-    ) -> None:
-        row = self.pair("a", "b", 0.02, None) | changes
-        (found,) = rankings(comparison_frame(row), [XOR], **told)
-        assert f"was not tested whether families differ: {why}" in found.details
-
-    def test_rows_of_single_cells_do_not_count(self) -> None:
-        row = self.pair("a", "b", 0.02, 0.001) | {"scope": "cell"}
-        assert rankings(comparison_frame(row), [XOR]) == []
-
-
-class TestCaveats:
-    """What a reader must know first."""
-
-    def test_a_real_population_has_no_floor(self) -> None:
-        (text, *_) = caveats(*_parts(landscape_frame(real("vgg"))))
-        assert text.startswith("No Bayes risk is known for digits: total, approximation and")
-
-    def test_one_restart_is_why_estimation_has_no_interval(self) -> None:
-        bare = {"estimation": (0.09, None, None), "limit_restarts": 1, "num_seeds": 5}
-        study, results = _parts(landscape_frame(real("a", **bare), real("b", **bare), real("c")))
-        kept = replace(study, decisions=Decisions(Path("none")))
-        (text,) = [line for line in caveats(kept, results) if "intervals are unknown" in line]
-        assert text == (
-            "In 2 of 3 cells intervals are unknown, since U_A is of a single restart "
-            "(limit.restarts = 1): estimation."
-        )
-
-    def test_cells_with_several_reasons_have_them_told_apart(self) -> None:
-        bare = {"estimation": (0.09, None, None), "num_seeds": 5}
-        one, two = real("a", **bare, limit_restarts=1), real("b", **bare, limit_restarts=2)
-        study, results = _parts(landscape_frame(one, two))
-        kept = replace(study, decisions=Decisions(Path("none")))
-        (text,) = [line for line in caveats(kept, results) if "intervals are unknown" in line]
-        assert "in 1, since U_A is of a single restart" in text
-        assert "in 1, since decisions of some of their trials are missing or unusable." in text
-
-    def test_the_first_failure_is_told_and_one_is_one(self) -> None:
-        failed = make_record("measure", status="failed", error="ValueError: no batch\n  at step 12")
-        found = found_in(landscape_frame(), records=[failed])
-        assert found.headline[0] == (
-            "Nothing is known: the only trial failed. The first: ValueError: no batch"
-        )
-        text = "".join(caveats(*_parts(landscape_frame(known("a")), records=[failed])))
-        assert "1 trial failed: see “Failed”. The first: ValueError: no batch" in text
-
-    def test_what_has_settled_is_counted(self) -> None:
-        landscape = landscape_frame(known("a"), known("b", share_converged=0.8))
-        text = "".join(caveats(*_parts(landscape)))
-        assert "In 1 of 2 cells every seed had settled; in the others (marked ~)" in text
-        (answer,) = answers(landscape)
-        assert answer.lines[1].numbers[0].startswith("estimation ~9.0 [8.0, 10.0]")
-
-    @pytest.mark.parametrize(("repeats", "is_said"), [(0, False), (1, True), (2, False)])
-    def test_one_search_is_said(self, repeats: int, is_said: bool) -> None:
-        records = [
-            make_record("search", seed=encode_search_seed(repeat, number), schema=2)
-            for repeat in range(repeats)
-            for number in range(3)
-        ]
-        text = "".join(caveats(*_parts(landscape_frame(known("a")), records=records)))
-        assert ("search.repeats = 1" in text) == is_said
-
-    def test_what_exceeds_its_budget_is_said(self) -> None:
-        """Ten per cent are a matched network's; a width that was asked for is no surprise."""
-
-        def trial(family: str, depth: int, num: int | None, **hyperparameters: Any) -> Any:
-            cell = {"family": family, "depth": depth, "hyperparameters": hyperparameters}
-            return make_record("measure", num_parameters=num, **cell)
-
-        held = [trial("vgg", 1, 8_800), trial("forest", 1, None), trial("unet", 2, 99_999, width=9)]
-        above = [
-            trial("linear", 1, 8_801),
-            trial("linear_autoencoder", 2, 66_144, latent_dim=38),
-            trial("linear_autoencoder", 2, 20_000, latent_dim=10),
-        ]
-        landscape = landscape_frame(known("a"))
-        assert "budget" not in "".join(caveats(*_parts(landscape, records=held)))
-        text = "".join(caveats(*_parts(landscape, records=[*held, *above])))
-        assert (
-            "budget: linear at depth 1: 8,801 for 8,000; linear_autoencoder at depth 2, k = 38: "
-            "66,144 for 16,000 and 1 more. What sets"
-        ) in text
-
-    def test_the_budget_is_the_same_on_both_sides_of_the_wall(self) -> None:
-        assert BUDGET_TOLERANCE == widths.BUDGET_TOLERANCE
-        assert widths.parameter_budget(4) == BUDGET_AT_DEPTH_1 * 2**3
 
 
 def test_the_text_wraps_and_keeps_every_word() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from study.planning.plan import next_trials
-from study.request.extension import check_code, check_protocol, extend
+from study.request.extension import check_code, check_protocol, extend, unscored_lines
 from study.request.reading import SpecError, write_spec
 from study.request.sections import Section
 from study.request.spec import StudySpec
@@ -387,3 +387,30 @@ def test_a_key_is_never_dropped_in_silence(key: str, make_spec: Make, tmp_path: 
             extend(asked, records, tmp_path, "here")
     else:
         assert extend(asked, records, tmp_path, "here") == asked
+
+
+def test_a_corruption_that_comes_later_is_said_to_lack_a_share_of_none(
+    make_spec: Make, tmp_path: Path
+) -> None:
+    """Finished rules are not kept: they cannot be scored under it any more."""
+    law = {"mu0": 0.0, "mu1": 1.0, "sigma0": 1.0, "sigma1": 1.0, "size": 4}
+    images = [{"name": "gaussian_images", **law}]
+    there = {"populations": images, "distortions": {"occlusion": [0.0, 0.3]}}
+    first = make_spec(**there)
+    records = begun(first, tmp_path)
+    measured = [
+        {**record, "role": "measure", "distortion": distortion, "metrics": {"occlusion_risk": 0.2}}
+        for record in records[:3]
+        for distortion in ("none", "occlusion")
+    ]
+    assert unscored_lines(first, measured, tmp_path) == []
+    more = make_spec(**{**there, "distortions": {"occlusion": [0.0, 0.3], "pixel_noise": [0.3]}})
+    (line,) = unscored_lines(more, measured, tmp_path)
+    assert line.startswith(
+        "pixel_noise is new here: 3 finished trials on undistorted samples were not scored under "
+        "it, and pixel_noise_risk stays null of them"
+    )
+    scored = [{**r, "metrics": {**r["metrics"], "pixel_noise_risk": 0.3}} for r in measured]
+    assert unscored_lines(more, scored, tmp_path) == []
+    assert unscored_lines(more, [], tmp_path) == []
+    assert unscored_lines(more, measured, tmp_path / "elsewhere") == []

@@ -1,0 +1,264 @@
+"""Two families' difference in one cell by one measure, and its test.
+
+Families see the same samples and are scored on the same examples, so that differences are taken
+seed by seed and example by example. What no table holds is in a study's decisions; without them
+there are differences and no intervals. Where every seed divides the set anew there are no examples
+that all seeds share, and the seeds count for fewer than they are (Nadeau and Bengio 2003).
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import scipy.optimize
+
+from study.analysis.crossed import Crossed, combine, symmetric, t_quantile
+from study.analysis.frames import Row, TableError
+from study.analysis.joined import Joined
+from study.analysis.moderated import Array, fit_prior
+from study.analysis.moments import Part, crossed_parts
+from study.analysis.resampling import resampled_factor, room_around
+from study.trials.tasks import task_of
+from study.trials.trial import Cell
+
+SMALLEST_P = 1e-15  # smaller ones are given as this
+MOST_PAIRS = 2**24
+"""Of trials that are compared: they grow with the square of the families."""
+NO_EXAMPLES = Part(covariance=np.zeros((1, 1)), degrees_of_freedom=np.inf)
+"""Of a variance to which examples add nothing, or nobody kept what each of them adds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meeting:
+    """Two families of a task in one cell.
+
+    Attributes:
+        cell: with an empty family.
+        rows: their trials, by seed; the same seeds for both.
+    """
+
+    task: str | None
+    first: str
+    second: str
+    cell: Cell
+    rows: dict[int, tuple[Row, Row]]
+
+    @property
+    def names(self) -> Row:
+        return {"task": self.task, "first": self.first, "second": self.second}
+
+    @property
+    def anew(self) -> Row | None:
+        """Any of the trials, where every seed divides the set anew: it says how large parts are."""
+        row, _ = next(iter(self.rows.values()))
+        return row if row["is_resplit"] else None
+
+    def differences(self, seeds: Sequence[int], measure: str = "risk") -> Array:
+        """Risk of the first minus the second, or another column, by seed."""
+        return np.array([self.rows[s][0][measure] - self.rows[s][1][measure] for s in seeds])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contrast:
+    """The difference of two families in one cell by one measure.
+
+    Attributes:
+        column: of the trials table.
+        kind: of corruption that the evaluation images have; None: they are clean.
+        has_terms: whether what each example adds to the measure is kept.
+    """
+
+    meeting: Meeting
+    column: str = "risk"
+    kind: str | None = None
+    has_terms: bool = True
+
+    @property
+    def seeds(self) -> list[int]:
+        """Those whose two trials both know the measure."""
+        pairs = self.meeting.rows.items()
+        return sorted(s for s, pair in pairs if all(row[self.column] is not None for row in pair))
+
+    @property
+    def differences(self) -> Array:
+        """First minus second by seed."""
+        return self.meeting.differences(self.seeds, self.column)
+
+    def noise(self, joined: Joined) -> Part | None:
+        """The examples' part of the variance; None: it is unknown, and the interval with it."""
+        if len(self.seeds) < 2:
+            return None
+        if self.meeting.anew is not None or not self.has_terms:
+            return NO_EXAMPLES
+        terms = difference_terms(joined, self.meeting, self.seeds, self.kind)
+        parts = None if terms is None else crossed_parts([terms[None]])
+        return None if parts is None else parts[1]
+
+
+def meetings_of(joined: Joined) -> list[Meeting]:
+    """Every two families of a task in every cell that both are measured in.
+
+    Raises:
+        TableError: their trials are more pairs than MOST_PAIRS.
+    """
+    measured: dict[Cell, dict[str, dict[int, Row]]] = defaultdict(dict)
+    for cell in joined.current["measure"]:
+        by_seed = {row["seed"]: row for row in joined.measured(cell)}
+        measured[replace(cell, family="")][cell.family] = by_seed
+    num = sum(math.comb(len(held), 2) * max(map(len, held.values())) for held in measured.values())
+    if num > MOST_PAIRS:
+        raise TableError(f"{num:,} pairs of trials to compare: at most {MOST_PAIRS:,} are allowed")
+    found = []
+    for cell, families in sorted(measured.items()):
+        for first, second in combinations(sorted(families), 2):
+            of_first, of_second, task = families[first], families[second], joined.tasks[first]
+            rows = {s: (of_first[s], of_second[s]) for s in sorted(of_first) if s in of_second}
+            if rows and task == joined.tasks[second]:
+                found.append(Meeting(task=task, first=first, second=second, cell=cell, rows=rows))
+    return found
+
+
+def difference_terms(
+    joined: Joined, meeting: Meeting, seeds: Sequence[int], kind: str | None = None
+) -> Array | None:
+    """Differences (k, N) of the losses, under a corruption or none; None without every rule's."""
+    first, second = (
+        loss_terms(joined, [meeting.rows[seed][place] for seed in seeds], kind) for place in (0, 1)
+    )
+    return None if first is None or second is None else first - second
+
+
+def loss_terms(joined: Joined, rows: Sequence[Row], kind: str | None = None) -> Array | None:
+    """Losses (k, N) of rules, under a corruption or none; None without every rule's."""
+    if joined.decisions is None:
+        return None
+    found = [
+        joined.decisions.losses(row) if kind is None else joined.decisions.losses_under(row, kind)
+        for row in rows
+    ]
+    held = [losses for losses in found if losses is not None]
+    return np.array(held) if len(held) == len(found) else None
+
+
+def worth_of(num: int, anew: Row | None) -> float:
+    """How many independent seeds `num` of them count for in the variance of their mean.
+
+    Seeds that divide the same few examples anew share most of them: s^2 over such seeds has to be
+    taken `resampled_factor` = 1/k + n_test/n_train times (Nadeau and Bengio 2003).
+
+    Args:
+        num: seeds.
+        anew: of `Meeting.anew`; None: every seed has samples of its own.
+    """
+    if anew is None:
+        return num
+    return 1 / resampled_factor(num, num_train=anew["num_available"], num_test=anew["num_test"])
+
+
+def tested(joined: Joined, contrasts: Sequence[Contrast]) -> list[Row]:
+    """Difference and number of seeds of each, and its test where there are two seeds and all terms.
+
+    Variances are shrunk over all contrasts of one kind. Where seeds divide a set anew they have the
+    noise of its test examples in them, which is a part of its own elsewhere: two kinds.
+    """
+    found: list[Row] = []
+    kinds: dict[bool, list[tuple[Row, Contrast, Part]]] = defaultdict(list)
+    for contrast in contrasts:
+        differences = contrast.differences
+        found.append({"difference": float(differences.mean()), "num_pairs": len(differences)})
+        noise = contrast.noise(joined)
+        if noise is not None:
+            kinds[contrast.meeting.anew is None].append((found[-1], contrast, noise))
+    for held in kinds.values():
+        columns = moderated_tests(
+            [contrast.differences for _, contrast, _ in held],
+            [noise for _, _, noise in held],
+            np.array([contrast.meeting.cell.num_train for _, contrast, _ in held], dtype=float),
+            [worth_of(row["num_pairs"], contrast.meeting.anew) for row, contrast, _ in held],
+        )
+        for (row, contrast, _), more in zip(held, columns, strict=True):
+            row |= more | room_columns(contrast.meeting, more)
+    return found
+
+
+def moderated_tests(
+    samples: Sequence[Array],
+    noises: Sequence[Part],
+    sizes: Array,
+    worth: Sequence[float] | None = None,
+) -> list[Row]:
+    """Means over few seeds, tested with variances that are shrunk over all of them.
+
+    Smyth's (2004) moderated t over the seeds, its prior linear in log n, and beside it the
+    evaluation examples' part of the variance, which is known too well to be shrunk.
+
+    Args:
+        samples: (k,) a test's values by seed, two or more.
+        noises: the examples' parts of study.analysis.moments.crossed_parts.
+        sizes: (G,) n of the tests.
+        worth: of the tests, as how many independent values their seeds count; None: as k.
+    """
+    counts = np.array([len(values) for values in samples], dtype=np.float64)
+    variances = np.array([values.var(ddof=1) for values in samples])
+    prior = fit_prior(variances, counts - 1, np.log(sizes)[:, None])
+    shrunk = prior.moderate(variances, counts - 1)
+    return [
+        mean_columns(
+            float(values.mean()),
+            float(moderated) / num,
+            prior.degrees_of_freedom + len(values) - 1,
+            examples,
+        )
+        for values, examples, moderated, num in zip(
+            samples, noises, shrunk, counts if worth is None else worth, strict=True
+        )
+    ]
+
+
+def room_columns(meeting: Meeting, columns: Row) -> Row:
+    """Other ends, where seeds that agree to the last example were each tested on few."""
+    is_share = task_of(meeting.task).keeps_decisions
+    if meeting.anew is None or not is_share or columns["standard_error"]:
+        return {}
+    room = room_around(columns["difference_lo"], meeting.anew["num_test"])
+    return {"difference_lo": room.lo, "difference_hi": room.hi}
+
+
+def variance_of(part: Part) -> float:
+    return max(0.0, float(part.covariance[0, 0]))
+
+
+def mean_columns(value: float, seeds: float, freedom: float, examples: Part) -> Row:
+    """Of a mean whose variance is a seeds' part, known to `freedom`, and an examples' part."""
+    parts = [(seeds, freedom), (variance_of(examples), examples.degrees_of_freedom)]
+    found = combine(value, [symmetric(*part) for part in parts])
+    return {
+        "difference_lo": found.lo,
+        "difference_hi": found.hi,
+        "standard_error": found.standard_error,
+        "degrees_of_freedom": found.degrees_of_freedom,
+        "p_value": _p_value(value, found, parts),
+    }
+
+
+def _p_value(value: float, found: Crossed, parts: Sequence[tuple[float, float]]) -> float | None:
+    """One minus the confidence at which the interval ends at 0 (study.analysis.crossed.combine).
+
+    SMALLEST_P where it is no larger; None where nothing varies and the mean is not 0.
+    """
+    if not found.standard_error or found.degrees_of_freedom is None:
+        return 1.0 if value == 0.0 else None
+    variance, pooled = found.standard_error**2, found.degrees_of_freedom
+
+    def excess(log_level: float) -> float:
+        level = math.exp(log_level)
+        apart = sum(v * t_quantile(freedom, level) ** 2 for v, freedom in parts)
+        return (variance * t_quantile(pooled, level) ** 2 + apart) / 2 - value**2
+
+    smallest = math.log(SMALLEST_P)
+    if excess(smallest) <= 0.0:
+        return SMALLEST_P
+    return math.exp(float(scipy.optimize.brentq(excess, smallest, 0.0, rtol=1e-10)))
