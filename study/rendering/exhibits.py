@@ -376,11 +376,6 @@ def shown_exhibits(
     populations: dict[str, list[Shown]] = defaultdict(list)
     for row in trials:
         if row["trial_id"] in exhibits:
-            law = (laws or {}).get(law_exhibit(cell_of(row)), {})
-            names = (class_names or {}).get(row["population"], {})
-            arrays = exhibits[row["trial_id"]]
-            one = Shown(row=row, arrays=arrays, law=law, class_names=names)
-            populations[row["population"]].append(one)
             names = (class_names or {}).get(row["population"], {})
             populations[row["population"]].append(_shown(row, exhibits, laws or {}, names))
     found = []
