@@ -141,6 +141,9 @@ ROBUSTNESS_COLUMNS = (
     *_interval_columns(
         "difference", "of the measure", "family minus reference, paired by seed; its own: null"
     ),
+    Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided; moderated t"),
+    Column("p_holm", "Float64", PROBABILITY, "corrected for the task's differences by the measure"),
+    Column("significant", "boolean", "", "p_holm below 0.05"),
 )
 
 CROSSOVER_COLUMNS = (

@@ -15,6 +15,7 @@ from study.analysis.contrasts import (
     NO_EXAMPLES,
     Contrast,
     Meeting,
+    correct,
     difference_terms,
     mean_columns,
     meetings_of,
@@ -24,12 +25,11 @@ from study.analysis.contrasts import (
     worth_of,
 )
 from study.analysis.frames import Row, typed_frame
-from study.analysis.intervals import clopper_pearson, holm, mean_known
+from study.analysis.intervals import clopper_pearson, mean_known
 from study.analysis.joined import Joined
 from study.analysis.moderated import Array
 from study.analysis.moments import crossed_parts
 
-LEVEL = 0.05
 CELL, POPULATION = "cell", "population"
 """What a row is about: the two families in one cell, or on average over a population's cells."""
 
@@ -50,7 +50,7 @@ def build_comparisons(joined: Joined) -> pd.DataFrame:
     for row in rows:
         groups[row["scope"], row["task"]].append(row)
     for group in groups.values():
-        _correct(group)
+        correct(group)
     return typed_frame(rows, COMPARISON_COLUMNS)
 
 
@@ -163,10 +163,3 @@ def _seed_columns(differences: Array, anew: Row | None) -> Row:
         "probability_first_better_lo": ends.lo,
         "probability_first_better_hi": ends.hi,
     }
-
-
-def _correct(rows: Sequence[Row]) -> None:
-    """Adds to rows what their number leaves of their p-values."""
-    for row, adjusted in zip(rows, holm([row.get("p_value") for row in rows]), strict=True):
-        row["p_holm"] = adjusted
-        row["significant"] = None if adjusted is None else adjusted < LEVEL

@@ -8,7 +8,7 @@ that all seeds share, and the seeds count for fewer than they are (Nadeau and Be
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -17,6 +17,7 @@ import scipy.optimize
 
 from study.analysis.crossed import Crossed, combine, symmetric, t_quantile
 from study.analysis.frames import Row, TableError
+from study.analysis.intervals import holm
 from study.analysis.joined import Joined
 from study.analysis.moderated import Array, fit_prior
 from study.analysis.moments import Part, crossed_parts
@@ -24,6 +25,7 @@ from study.analysis.resampling import resampled_factor, room_around
 from study.trials.tasks import task_of
 from study.trials.trial import Cell
 
+LEVEL = 0.05
 SMALLEST_P = 1e-15  # smaller ones are given as this
 MOST_PAIRS = 2**24
 """Of trials that are compared: they grow with the square of the families."""
@@ -182,6 +184,13 @@ def tested(joined: Joined, contrasts: Sequence[Contrast]) -> list[Row]:
         for (row, contrast, _), more in zip(held, columns, strict=True):
             row |= more | room_columns(contrast.meeting, more)
     return found
+
+
+def correct(rows: Collection[Row]) -> None:
+    """Adds to rows what their number leaves of their p-values."""
+    for row, adjusted in zip(rows, holm([row.get("p_value") for row in rows]), strict=True):
+        row["p_holm"] = adjusted
+        row["significant"] = None if adjusted is None else adjusted < LEVEL
 
 
 def moderated_tests(

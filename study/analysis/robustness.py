@@ -14,7 +14,15 @@ import pandas as pd
 
 from study.analysis.columns import ROBUSTNESS_COLUMNS
 from study.analysis.completeness import shown_as
-from study.analysis.contrasts import Contrast, Meeting, loss_terms, meetings_of, tested, worth_of
+from study.analysis.contrasts import (
+    Contrast,
+    Meeting,
+    correct,
+    loss_terms,
+    meetings_of,
+    tested,
+    worth_of,
+)
 from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.joined import Joined
@@ -83,7 +91,8 @@ def _differences(
 ) -> dict[tuple[Cell, str], Row]:
     """Every other family less the reference, by its cell and column.
 
-    All families' differences are tested: variances are shrunk over all of them.
+    All families' differences are tested: variances are shrunk over all of them. P-values are
+    corrected for those that are returned.
     """
     contrasts = [
         Contrast(meeting=meeting, **asdict(one))
@@ -99,6 +108,7 @@ def _differences(
             place = 1 if names[0] == reference else 0
             cell = replace(contrast.meeting.cell, family=names[place])
             found[cell, contrast.column] = columns if place == 0 else _turned(columns)
+    correct(found.values())
     return found
 
 

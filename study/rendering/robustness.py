@@ -52,8 +52,8 @@ class RobustnessTable:
 def robustness_lines(robustness: pd.DataFrame) -> list[str]:
     """Return one line for each task, population, distortion and measure: the families in turn.
 
-    A cell counts where the 95% interval of its difference lies on one side of zero; each interval
-    is its own. That outliers are given back well is neither good nor bad: the table alone has it.
+    A cell counts where its difference is significant, corrected for all of a task by this measure.
+    That outliers are given back well is neither good nor bad: the table alone has it.
     """
     lines = []
     for task in split_by_task(to_rows(robustness)):
@@ -84,9 +84,9 @@ def _told(rows: Sequence[Row], measure: str, unit: Unit) -> str:
     Always and never are said of cells that are all told apart, not always of one that is worse: a
     cell that is not told apart speaks for neither.
     """
-    known = [row for row in rows if row["difference_lo"] is not None]
-    lower = sum(row["difference_hi"] < 0 for row in known)
-    higher = sum(row["difference_lo"] > 0 for row in known)
+    known = [row for row in rows if row["significant"] is not None]
+    sure = [row["difference"] for row in known if row["significant"]]
+    lower, higher = sum(value < 0 for value in sure), sum(value > 0 for value in sure)
     better, worse = (higher, lower) if measure in MORE_IS_BETTER else (lower, higher)
     if better == len(rows):
         answer = "always"
@@ -100,7 +100,7 @@ def _told(rows: Sequence[Row], measure: str, unit: Unit) -> str:
         f"not told apart in {len(known) - lower - higher}"
     )
     unknown = len(rows) - len(known)
-    more = f", without an interval in {unknown}" if unknown else ""
+    more = f", without a test in {unknown}" if unknown else ""
     return f"{answer}: {counts}{more} ({_change(rows, unit)})"
 
 

@@ -41,6 +41,9 @@ def rows(*intervals: tuple[float | None, float | None], **changes: Any) -> list[
             "difference": 0.5 if lo is None or hi is None else (lo + hi) / 2,
             "difference_lo": lo,
             "difference_hi": hi,
+            "p_value": None if lo is None or hi is None else 0.01,
+            "p_holm": None if lo is None or hi is None else (0.01 if lo * hi > 0 else 0.5),
+            "significant": None if lo is None or hi is None else lo * hi > 0,
             **changes,
         }
         for place, (lo, hi) in enumerate(intervals)
@@ -79,7 +82,7 @@ def line(held: list[dict[str, Any]]) -> str:
         (
             (LESS, UNKNOWN, LESS),
             "where it is told apart: lower in 2 of 3 cells, higher in 0, not told apart in 0, "
-            "without an interval in 1",
+            "without a test in 1",
         ),
         # An interval that ends at zero holds it.
         (
