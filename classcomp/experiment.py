@@ -152,15 +152,13 @@ class Experiment:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.
 
         Of the model as it is now, and of what it was after 1, 2, 4, 8, ... passes where those are
-        of the trunk; neither it nor any stream of the trial is changed.
-
-        Args:
-            is_first: of its cell's first seed; of another one those with numbers alone.
+        of the trunk; of a cell's seeds but the first those with numbers alone. Neither the model
+        nor any stream of the trial is changed.
         """
         if self.design.evaluation is None:
             return {}
-        looks = looks_arrays(self._looks) if is_first else {}
-        return exhibit_arrays(self._evaluation(), is_first=is_first) | looks
+        now = exhibit_arrays(self._evaluation(), is_first=is_first)
+        return now | looks_arrays(self._looks) if is_first else now
 
     def law_exhibits(self) -> dict[str, np.ndarray]:
         """PCA and t-SNE of the evaluation sample, of the law alone; none without two latents."""
