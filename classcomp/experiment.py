@@ -155,9 +155,8 @@ class Experiment:
         of the trunk; of a cell's seeds but the first those with numbers alone. Neither the model
         nor any stream of the trial is changed.
         """
-        if self.design.evaluation is None:
-            return {}
-        now = exhibit_arrays(self._evaluation(), is_first=is_first)
+        is_shown = self.design.evaluation is not None
+        now = exhibit_arrays(self._evaluation(), is_first=is_first) if is_shown else {}
         return now | looks_arrays(self._looks) if is_first else now
 
     def law_exhibits(self) -> dict[str, np.ndarray]:
