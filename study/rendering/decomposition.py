@@ -214,6 +214,7 @@ def _draw(axes: Axes, panel: BarPanel) -> None:
     lines = [part for line in panel.title.splitlines() for part in textwrap.wrap(line, _WRAP)]
     axes.set_title("\n".join(lines), fontsize=10)
     axes.tick_params(axis="y", length=0)
+    axes.locator_params(axis="x", nbins=4)  # of small numbers the labels are long
 
 
 def _part_look(name: str, bar: Bar) -> dict[str, Any]:
