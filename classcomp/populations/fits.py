@@ -36,8 +36,8 @@ from classcomp.populations.staging import (
 from classcomp.wording import one_line
 
 SHIPPED = Path(__file__).with_name("shipped_fits")
-MOST_BYTES = 2**30
-"""Of a fit's arrays together, unpacked."""
+MOST_FACTS = 2**16
+"""Bytes of a file beside the arrays, unpacked."""
 MOST_ITERATIONS = 1_000
 """Of EM, which stops when an image's log-likelihood grows by less than .001 nats on average."""
 SEED = 0
@@ -127,8 +127,11 @@ class Fit:
 
 
 @lru_cache(maxsize=16)
-def find_fit(wanted: Wanted, data_dir: str | None = None) -> Fit:
+def find_fit(wanted: Wanted) -> Fit:
     """The shipped fit, else the cache's, else one that is made now.
+
+    Data are looked for where `staging.stage` looks, but in no `data_dir`: what a fit is must be
+    known wherever its law is named, and a study file is read without one.
 
     Raises:
         ValueError: there are too few directions or images for it; one line.
@@ -137,7 +140,12 @@ def find_fit(wanted: Wanted, data_dir: str | None = None) -> Fit:
     shipped = SHIPPED / wanted.file_name
     if shipped.exists():
         return read_fit(shipped, wanted)
-    staged = stage(wanted.dataset, data_dir)  # its name tells one source of the data from another
+    try:
+        staged = stage(wanted.dataset)  # its name tells one source of the data from another
+    except DataUnavailable as error:
+        raise DataUnavailable(
+            f"this fit is not shipped, and is made without --data-dir: {error}"
+        ) from error
     target = cache_folder() / "fits" / f"{staged.stem.rpartition('-')[2]}-{wanted.file_name}"
     if not target.exists():
         with locked(target.with_suffix(".lock")):  # processes that race wait for the first
@@ -155,7 +163,8 @@ def read_fit(path: Path, wanted: Wanted) -> Fit:
     try:
         regular(path)
         with zipfile.ZipFile(path) as archive:
-            problem = why_not(archive, (*_ARRAYS, _FACTS), MOST_BYTES)
+            most = 4 * sum(map(prod, wanted.shapes.values())) + MOST_FACTS
+            problem = why_not(archive, (*_ARRAYS, _FACTS), most)
             keys = () if problem else (*_ARRAYS, _FACTS)
             arrays = {key: read_member(archive, key) for key in keys}
     except Exception as error:  # zipfile and numpy raise whatever they meet in a damaged file
@@ -265,13 +274,17 @@ def _what_is_wrong(arrays: Mapping[str, np.ndarray], wanted: Wanted) -> str | No
     positive = [key for key in ("noise", "shares", "weights") if not (arrays[key] > 0).all()]
     if positive:
         return f"{', '.join(positive)} must be above 0"
-    if not np.allclose(arrays["axes"] @ arrays["axes"].T, np.eye(wanted.dims), atol=1e-4):
+    with np.errstate(all="ignore"):  # what is beyond float32 is not orthonormal either
+        products = arrays["axes"] @ arrays["axes"].T
+    if not np.allclose(products, np.eye(wanted.dims), atol=1e-4):
         return "axes must be orthonormal"
+    covariances = arrays["covariances"].astype(np.float64)
     try:
-        np.linalg.cholesky(arrays["covariances"].astype(np.float64))
+        np.linalg.cholesky(covariances)  # which looks at one half of them
+        is_sound = np.array_equal(covariances, covariances.swapaxes(2, 3))
     except np.linalg.LinAlgError:
-        return "covariances must be positive definite"
-    return None
+        is_sound = False
+    return None if is_sound else "covariances must be symmetric and positive definite"
 
 
 def _fingerprint(arrays: Mapping[str, np.ndarray]) -> str:

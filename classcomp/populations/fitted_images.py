@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
@@ -106,7 +105,7 @@ class FittedImages:
         return self.coordinates.num_available(split)
 
     def posterior(self, x: Float[np.ndarray, "n c h w"]) -> Float64[np.ndarray, "n classes"]:
-        return self.coordinates.posterior(self.parts(x)[0])
+        return self.coordinates.posterior(self.along(x))
 
     def log_density(self, x: Float[np.ndarray, "n c h w"]) -> Float64[np.ndarray, " n"]:
         u, rest = self.parts(x)
@@ -178,13 +177,18 @@ class FittedImages:
     def num_rest(self) -> int:
         return len(self.fit.mean) - len(self.fit.axes)
 
+    def along(self, x: Float[np.ndarray, " n *shape"]) -> Float64[np.ndarray, "n dims"]:
+        """u of images."""
+        flat = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
+        u: np.ndarray = flat @ self.fit.axes.T - self.fit.axes @ self.fit.mean
+        return u
+
     def parts(
         self, x: Float[np.ndarray, " n *shape"]
     ) -> tuple[Float64[np.ndarray, "n dims"], Float64[np.ndarray, "n pixels"]]:
         """u and r of images."""
-        centred = np.asarray(x, dtype=np.float64).reshape(len(x), -1) - self.fit.mean
-        u = centred @ self.fit.axes.T
-        return u, centred - u @ self.fit.axes
+        u = self.along(x)
+        return u, x.reshape(len(x), -1) - self.fit.mean - u @ self.fit.axes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,7 +233,7 @@ def fitted_images(
     classes: Sequence[int] | None = None,
     dims: int,
     components: int,
-    data_dir: str | Path | None = None,
+    fit: str | None = None,
 ) -> FittedImages:
     """Images drawn from mixtures that were fitted to the classes of a named set (see fits.py).
 
@@ -241,7 +245,8 @@ def fitted_images(
         classes: two or more, in the order of the labels; None: all ten.
         dims: principal components that the mixtures are in.
         components: of each class's mixture.
-        data_dir: where the set is looked for first.
+        fit: the fingerprint that the fit must have, where one of another machine, package or
+            version of scikit-learn will not do.
 
     Raises:
         ValueError: a parameter is out of its range; one line.
@@ -256,12 +261,14 @@ def fitted_images(
         dims=check_integer("dims", dims, low=1, high=math.prod(DATA_SETS[dataset].shape) - 1),
         components=check_integer("components", components, low=1),
     )
-    fit = find_fit(wanted, None if data_dir is None else str(data_dir))
+    found = find_fit(wanted)
+    if fit is not None and fit != found.fingerprint:
+        raise ValueError(f"fit = {fit!r}: the fit on this machine is {found.fingerprint}")
     parameters = {"dataset": dataset, "classes": classes, "dims": dims, "components": components}
-    label = canonical_label("fitted_images", parameters | {"fit": fit.fingerprint})
-    law = _law(fit, kept)
+    label = canonical_label("fitted_images", parameters | {"fit": found.fingerprint})
+    law = _law(found, kept)
     coordinates = GaussianMixture(label=label, law=law, rendering="none")
-    return FittedImages(coordinates=coordinates, fit=fit, classes=kept)
+    return FittedImages(coordinates=coordinates, fit=found, classes=kept)
 
 
 @lru_cache(maxsize=16)

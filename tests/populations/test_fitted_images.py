@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -226,6 +227,21 @@ def test_distorted_images_of_one_stream_are_coupled() -> None:
     np.testing.assert_allclose(base.parts(noisy)[1], ratio * base.parts(x)[1], atol=1e-4)
 
 
+def test_memory_is_what_the_dry_run_counts() -> None:
+    """`study.planning.cost`: 32 bytes a pixel while examples are made; the posterior needs less."""
+    population, num = fitted(**COATS, dims=10), 2_000
+    most = 32 * 784 * num
+    tracemalloc.start()
+    x = drawn(population, num)[0]
+    made = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    population.posterior(x)
+    told = tracemalloc.get_traced_memory()[1] - x.nbytes
+    tracemalloc.stop()
+    assert 12 * 784 * num < made < most
+    assert told < most / 2
+
+
 def test_the_order_of_classes_is_that_of_the_labels() -> None:
     one, other = (fitted(**COATS | {"classes": c}, dims=5) for c in ([2, 4], [4, 2]))
     assert (one.class_names, other.class_names) == (("Pullover", "Coat"), ("Coat", "Pullover"))
@@ -259,7 +275,7 @@ def test_shipped_fits_need_no_data(own_cache: Path, monkeypatch: pytest.MonkeyPa
     for dims in (2, 5, 10, 20, 50):
         population = fitted(**COATS, dims=dims)
         assert drawn(population, 3)[0].shape == (3, 1, 28, 28)
-    with pytest.raises(ValueError, match="no data here"):
+    with pytest.raises(ValueError, match="not shipped, and is made without --data-dir: no data"):
         fitted(**COATS, dims=3)
     assert not list(own_cache.iterdir())
 
@@ -334,6 +350,7 @@ def test_a_fit_is_maximum_likelihood_s(own_cache: Path) -> None:
         ({"components": 0}, "components = 0: must be a whole number at least 1"),
         ({"components": 24}, "has 116 training images, and a covariance in 4 dims needs 5"),
         ({"components": 24}, "allowed are 1 to 23"),
+        ({"fit": "0123456789ab"}, "fit = '0123456789ab': the fit on this machine is "),
         ({"rendering": "bump"}, "parameter 'rendering' is unknown: it takes dataset, classes"),
     ],
 )
@@ -347,7 +364,10 @@ def test_wrong_requests_are_refused_in_one_line(given: dict, says: str) -> None:
 WANTED = Wanted(dataset="fashion_mnist", classes=(2, 4), dims=2, components=8)
 DAMAGES = {
     "axes must be orthonormal": ("axes", lambda a: 2 * a),
-    "covariances must be positive definite": ("covariances", lambda a: -a),
+    "axes must be": ("axes", lambda a: np.float32(1e30) * a),
+    "GiB unpacked: at most": ("mean", lambda a: np.zeros(10**6, "f4")),
+    "covariances must be symmetric and positive definite": ("covariances", lambda a: -a),
+    "must be symmetric": ("covariances", lambda a: np.triu(np.ones((2, 2), "f4")) * a),
     "weights must be above 0": ("weights", lambda a: 0 * a),
     "means must be finite numbers": ("means", lambda a: np.nan * a),
     "mean must be finite numbers in float32 of shape": ("mean", lambda a: a[:-1]),
