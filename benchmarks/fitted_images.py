@@ -3,12 +3,14 @@
     python benchmarks/fitted_images.py ship --classes 2,4 --dims 10  # writes classcomp's own file
     python benchmarks/fitted_images.py risks --classes 2,4           # R*; its rule on real images
     python benchmarks/fitted_images.py distance --classes 2,4        # two-sample test, Frechet
+    python benchmarks/fitted_images.py transfer --classes 2,4        # trained on one, asked on both
     python benchmarks/fitted_images.py sheet --classes 2,4 --out sheet.png
 
 Fashion-MNIST and 8 components unless told. `risks`: Bayes risk of the fitted law, with its standard
 error, and the 0-1 risk of its Bayes rule on the set's test images. `distance`: a network learns to
 tell fitted images from real ones (Lopez-Paz and Oquab 2017), on training images, and is asked about
 test images, .5 is chance; and Frechet distances of as many images in the frozen feature network.
+`transfer` takes two classes.
 """
 
 import argparse
@@ -20,7 +22,8 @@ import torch
 from torch.nn import functional as F
 
 from classcomp.models import build
-from classcomp.populations import FittedImages, RealData, make
+from classcomp.models.base import Classifier
+from classcomp.populations import FittedImages, RealData, Sample, make
 from classcomp.populations.fits import SHIPPED, Wanted, fit_arrays
 from classcomp.populations.staging import stage
 from classcomp.scores.generation import frechet_distance
@@ -87,17 +90,33 @@ def distance(asked: argparse.Namespace) -> None:
     print(f"real against real: Frechet distance {frechet_distance(others, features):.3f} "
           f"({len(test)} training images against {len(test)} test images)")  # fmt: skip
     chance = rng.permutation(train)
-    told = two_sample(
-        chance[: len(train) // 2], chance[len(train) // 2 :], test[:half], test[half:]
-    )
+    told = accuracy(trained(*np.array_split(chance, 2)), test[:half], test[half:])
     print(f"real against real: told apart {told:.4f} of {len(test)}")
     for dims in asked.dims:
         fitted = law(asked, dims)
         draws = [fitted.sample(num, rng).x for num in (len(train), len(test))]
+        told = accuracy(trained(train, draws[0]), test, draws[1])
         print(
-            f"dims {dims:3d}: told apart {two_sample(train, draws[0], test, draws[1]):.4f} of "
+            f"dims {dims:3d}: told apart {told:.4f} of "
             f"{2 * len(test)}; Frechet distance {frechet_distance(seen(draws[1]), features):.3f}"
         )
+
+
+def transfer(asked: argparse.Namespace) -> None:
+    """Errors of networks that learned two classes' fitted images on real ones, and the reverse."""
+    real = make(asked.dataset, classes=list(asked.classes))
+    train, test = (by_class(everything(real, split)) for split in ("whole_train", "test"))
+    of_real = trained(*train)
+    print(f"real to real {1 - accuracy(of_real, *test):.4f}")
+    for dims in asked.dims:
+        rng, fitted = np.random.default_rng(SEED), law(asked, dims)
+        drawn, new = (by_class(fitted.sample(2 * len(part[0]), rng)) for part in (train, test))
+        of_fitted = trained(*drawn)
+        asked_on = {"fitted": new, "real": test}
+        errors = [f"fitted to {k} {1 - accuracy(of_fitted, *v):.4f}" for k, v in asked_on.items()]
+        errors += [f"real to fitted {1 - accuracy(of_real, *new):.4f}"]
+        risk = fitted.bayes_risk().value
+        print(f"dims {dims:3d}: {', '.join(errors)}, R* {risk:.4f}")
 
 
 def sheet(asked: argparse.Namespace) -> None:
@@ -134,10 +153,15 @@ def law(asked: argparse.Namespace, dims: int) -> FittedImages:
     return found
 
 
-def everything(population: RealData, split: str):
+def everything(population: RealData, split: str) -> Sample:
     """All examples of a part, in a fixed order."""
     num = population.num_available(split)
     return population.sample(num, np.random.default_rng(SEED), split=split)
+
+
+def by_class(sample: Sample) -> list[np.ndarray]:
+    """Images of class 0, and of class 1."""
+    return [sample.x[sample.labels == k] for k in range(2)]
 
 
 def seen(x: np.ndarray) -> np.ndarray:
@@ -145,8 +169,8 @@ def seen(x: np.ndarray) -> np.ndarray:
     return image_features(torch.from_numpy(x)).double().numpy()
 
 
-def two_sample(a: np.ndarray, b: np.ndarray, a_new: np.ndarray, b_new: np.ndarray) -> float:
-    """Share of new images whose sample a vgg of depth 2 knows, trained on `a` (0) and `b` (1)."""
+def trained(a: np.ndarray, b: np.ndarray) -> Classifier:
+    """A vgg of depth 2 that tells images `a` (0) from images `b` (1)."""
     generator = torch.Generator().manual_seed(SEED)
     model = build(
         "vgg",
@@ -159,23 +183,25 @@ def two_sample(a: np.ndarray, b: np.ndarray, a_new: np.ndarray, b_new: np.ndarra
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for _ in range(STEPS):
-        inputs = torch.cat([
-            torch.from_numpy(part)[torch.randint(len(part), (BATCH,), generator=generator)]
-            for part in (a, b)
-        ])  # fmt: skip
-        loss = F.cross_entropy(model(inputs), torch.arange(2).repeat_interleave(BATCH))
+        chosen = [torch.randint(len(part), (BATCH,), generator=generator) for part in (a, b)]
+        inputs = [torch.from_numpy(part)[i] for part, i in zip((a, b), chosen, strict=True)]
+        loss = F.cross_entropy(model(torch.cat(inputs)), torch.arange(2).repeat_interleave(BATCH))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         rates.step()
-    model.eval()
-    with torch.no_grad():
-        right = [
-            (model(part).argmax(dim=1) == label).double().sum()
-            for label, new in enumerate((a_new, b_new))
-            for part in torch.from_numpy(new).split(500)
-        ]
-    return float(sum(right)) / (len(a_new) + len(b_new))
+    return model.eval()
+
+
+@torch.no_grad()
+def accuracy(model: Classifier, a: np.ndarray, b: np.ndarray) -> float:
+    """Share of new images that a network of `trained` takes for what they are."""
+    right = [
+        (model(part).argmax(dim=1) == label).double().sum()
+        for label, new in enumerate((a, b))
+        for part in torch.from_numpy(new).split(500)
+    ]
+    return float(sum(right)) / (len(a) + len(b))
 
 
 class _AsItIs(argparse.RawDescriptionHelpFormatter):
@@ -186,7 +212,13 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(","))
 
 
-COMMANDS = {"ship": ship, "risks": risks, "distance": distance, "sheet": sheet}
+COMMANDS = {
+    "ship": ship,
+    "risks": risks,
+    "distance": distance,
+    "transfer": transfer,
+    "sheet": sheet,
+}
 
 if __name__ == "__main__":
     main()

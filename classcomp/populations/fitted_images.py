@@ -237,8 +237,8 @@ def fitted_images(
 ) -> FittedImages:
     """Images drawn from mixtures that were fitted to the classes of a named set (see fits.py).
 
-    Few `dims` give blurry images and much overlap, many sharp ones and hardly any. Where the fit is
-    shipped no data are needed, and none are looked at.
+    Few `dims` give coarse images under much noise, whose classes overlap; many give sharp ones,
+    hard to mistake. Where the fit is shipped no data are needed, and none are looked at.
 
     Args:
         dataset: digits, fashion_mnist, mnist or cifar10.
