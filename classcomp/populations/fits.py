@@ -199,7 +199,6 @@ def fit_arrays(wanted: Wanted, staged: Path) -> dict[str, np.ndarray]:
         DataUnavailable: scikit-learn is not there.
     """
     try:
-        import sklearn
         from sklearn.decomposition import PCA
         from threadpoolctl import threadpool_limits
     except ImportError as error:
@@ -226,14 +225,21 @@ def fit_arrays(wanted: Wanted, staged: Path) -> dict[str, np.ndarray]:
         "means": np.stack([mixture.means_ for mixture in mixtures]),
         "covariances": (covariances + covariances.swapaxes(2, 3)) / 2,
     }
-    facts = {
+    single = {key: np.asarray(array, dtype="<f4") for key, array in arrays.items()}
+    return single | {_FACTS: np.array(json.dumps(_facts(wanted, raw, labels)))}
+
+
+def _facts(
+    wanted: Wanted, raw: np.ndarray, labels: Int64[np.ndarray, " n"]
+) -> dict[str, str | dict[str, str]]:
+    import sklearn
+
+    return {
         "data": f"{wanted.dataset}: {len(raw)} training images of classes {list(wanted.classes)}",
         "sha256": hashlib.sha256(raw.tobytes() + labels.astype("<i8").tobytes()).hexdigest(),
         "versions": {"scikit-learn": sklearn.__version__, "numpy": np.__version__},
         "command": wanted.command,
     }
-    single = {key: np.asarray(array, dtype="<f4") for key, array in arrays.items()}
-    return single | {_FACTS: np.array(json.dumps(facts))}
 
 
 def _mixture(coordinates: Float[np.ndarray, "n dims"], components: int) -> Any:
