@@ -10,12 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
+from classcomp.corruption import outliers
 from classcomp.distortions import distort
+from classcomp.draws import Examples
 from classcomp.populations import DataUnavailable, FittedImages, fits, make, staging
 from classcomp.populations.fits import SHIPPED, Wanted, find_fit, fit_arrays, read_fit
+from classcomp.scoring import classes_of
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 COATS = {"dataset": "fashion_mnist", "classes": [2, 4], "components": 8}
@@ -252,6 +256,18 @@ def test_the_order_of_classes_is_that_of_the_labels() -> None:
     x = drawn(one, 30)[0]
     np.testing.assert_allclose(one.posterior(x), other.posterior(x)[:, ::-1], atol=1e-12)
     assert fitted(**DIGITS).class_names == ()
+
+
+def test_they_are_treated_as_the_set_that_they_look_like() -> None:
+    """Outliers among digits are spots; classes have their names beside a law's decisions."""
+    like_digits, coats = fitted(**DIGITS), fitted(**COATS, dims=5)
+    x, real = drawn(like_digits, 8)[0], make("digits", classes=[3, 8])
+    ours, theirs = (outliers(x, p, np.random.default_rng(1)) for p in (like_digits, real))
+    np.testing.assert_array_equal(ours, theirs)
+    assert (outliers(x, coats, np.random.default_rng(1)) != ours).any()
+    inputs = torch.from_numpy(drawn(coats, 8)[0])
+    kept = classes_of(Examples(inputs=inputs, labels=torch.zeros(8, dtype=torch.int64)), coats)
+    assert kept["class_names"].tolist() == ["Pullover", "Coat"]
 
 
 def test_a_law_is_its_label_and_its_fingerprint() -> None:
