@@ -27,6 +27,7 @@ from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations.base import Population
 from classcomp.populations.damage import noised, to_floats
+from classcomp.populations.fitted_images import FittedImages
 from classcomp.populations.named import NamedSource
 from classcomp.populations.real import RealData
 
@@ -81,7 +82,7 @@ def check_pixels(kind: str, population: Population) -> None:
     if not population.has_pixels:
         raise ValueError(
             f"{kind}: {population.label} has points, rendered or not; allowed with images: "
-            "gaussian_images, real images, and teachers of images"
+            "gaussian_images, fitted_images, real images, and teachers of images"
         )
 
 
@@ -116,7 +117,7 @@ def outliers(x: Images, population: Population, rng: np.random.Generator) -> Ima
     black, white = population.pixel_range
     height, width = x.shape[2:]
     uniform = rng.random((len(x), 3))
-    if isinstance(population, RealData) and population.source.name in SETS_OF_DIGITS:
+    if _shows_digits(population):
         shown = _spots(uniform, height, width)
     else:
         pool = _digits(height, width)
@@ -148,6 +149,12 @@ def _within(side: int, covered: int, place: Float64[np.ndarray, " n"]) -> np.nda
     first = (place * (side - covered + 1)).astype(np.int64)[:, None]
     pixels = np.arange(side)
     return (pixels >= first) & (pixels < first + covered)
+
+
+def _shows_digits(population: Population) -> bool:
+    if isinstance(population, FittedImages):
+        return population.fit.wanted.dataset in SETS_OF_DIGITS
+    return isinstance(population, RealData) and population.source.name in SETS_OF_DIGITS
 
 
 def _spots(

@@ -8,7 +8,7 @@ from classcomp.corruption import keeps_image
 from classcomp.designs import Design
 from classcomp.draws import Examples
 from classcomp.models import Model
-from classcomp.populations import Population, RealData
+from classcomp.populations import FittedImages, Population, RealData
 from classcomp.scores import score_columns
 from classcomp.tasks import Evaluation, Task
 from classcomp.tasks.base import rounded_terms
@@ -114,5 +114,5 @@ def classes_of(examples: Examples, population: Population) -> dict[str, np.ndarr
     """The examples' `labels` `(N,)`, and `class_names` `(K,)` where classes have names."""
     smallest = np.min_scalar_type(population.num_classes)
     found = {"labels": examples.labels.cpu().numpy().astype(smallest)}
-    names = population.class_names if isinstance(population, RealData) else ()
+    names = population.class_names if isinstance(population, RealData | FittedImages) else ()
     return found | ({"class_names": np.array(names)} if names else {})

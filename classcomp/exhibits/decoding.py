@@ -8,7 +8,7 @@ import torch
 from classcomp.exhibits.images import kept_images
 from classcomp.features import traverse, widest
 from classcomp.models.base import Decodes, DrawsLatents, Infers, Reconstructs
-from classcomp.populations import RealData
+from classcomp.populations import FittedImages, RealData
 from classcomp.tasks import Evaluation
 
 PER_CLASS = 2
@@ -137,7 +137,7 @@ def altered_arrays(evaluation: Evaluation) -> dict[str, np.ndarray]:
 def _between(evaluation: Evaluation) -> tuple[int, ...]:
     """Two classes that have examples; none where only one has."""
     population, present = evaluation.population, np.unique(evaluation.labels).tolist()
-    names = population.class_names if isinstance(population, RealData) else ()
+    names = population.class_names if isinstance(population, RealData | FittedImages) else ()
     named = tuple(names.index(name) for name in BETWEEN if name in names)
     if len(named) == 2 and set(named) <= set(present):
         return named

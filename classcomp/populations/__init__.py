@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from classcomp.populations.base import SPLITS, BayesRisk, Population, Sample
+from classcomp.populations.fitted_images import FittedImages, fitted_images
 from classcomp.populations.gaussian_images import GaussianImages, gaussian_images
 from classcomp.populations.gaussian_mixture import (
     GaussianMixture,
@@ -28,6 +29,7 @@ POPULATIONS: dict[str, Callable[..., Population] | str] = {
     "concentric": concentric,
     "checkerboard": checkerboard,
     "gaussian_images": gaussian_images,
+    "fitted_images": fitted_images,
     "digits": digits,
     "fashion_mnist": fashion_mnist,
     "mnist": mnist,
@@ -44,6 +46,7 @@ __all__ = [
     "BayesRisk",
     "Carried",
     "DataUnavailable",
+    "FittedImages",
     "GaussianImages",
     "GaussianMixture",
     "Population",

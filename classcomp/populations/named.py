@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from classcomp.populations.base import Population, canonical_label, check_integer
 from classcomp.populations.real import RealData
@@ -106,12 +107,7 @@ def _real(
     num_test: int | None,
     data_dir: str | Path | None,
 ) -> RealData:
-    if classes is not None:
-        if not isinstance(classes, Sequence) or isinstance(classes, str):
-            raise ValueError(f"classes = {classes!r}: must be a list of classes from 0 to 9")
-        classes = tuple(check_integer("classes", k, low=0, high=NUM_CLASSES - 1) for k in classes)
-        if len(classes) < 2 or len(set(classes)) < len(classes):
-            raise ValueError(f"classes = {list(classes)}: must be two or more different classes")
+    classes = check_classes(classes)
     if num_test is not None:
         num_test = check_integer("num_test", num_test, low=1)
     return RealData(
@@ -120,3 +116,15 @@ def _real(
         classes=classes,
         num_test=num_test,
     )
+
+
+def check_classes(classes: Any) -> tuple[int, ...] | None:
+    """Return the classes that are kept; None: all. Raise ValueError, in one line, of others."""
+    if classes is None:
+        return None
+    if not isinstance(classes, Sequence) or isinstance(classes, str):
+        raise ValueError(f"classes = {classes!r}: must be a list of classes from 0 to 9")
+    kept = tuple(check_integer("classes", k, low=0, high=NUM_CLASSES - 1) for k in classes)
+    if len(kept) < 2 or len(set(kept)) < len(kept):
+        raise ValueError(f"classes = {list(kept)}: must be two or more different classes")
+    return kept

@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, Real
 
+from classcomp.outside import read_member, too_large, why_not
 from classcomp.populations.staging import DataUnavailable
 from classcomp.wording import one_line
 
@@ -23,7 +22,6 @@ FEWEST_OF_A_CLASS = {True: 4, False: 6}
 
 _KEYS = ("x", "y", "x_test", "y_test")
 _NAME, _CLASSES = "classcomp_name", "classcomp_classes"
-_LONGEST_HEADER = 2**14
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -80,11 +78,9 @@ def read_examples(path: Path) -> OwnExamples:
 
 def check_size(num_bytes: int) -> None:
     """Raise ValueError where the arrays of a data set are larger than MOST_BYTES."""
-    if num_bytes > MOST_BYTES:
-        raise ValueError(
-            f"its arrays take {num_bytes / 2**30:.3g} GiB unpacked: at most "
-            f"{MOST_BYTES / 2**30:.3g} GiB are allowed"
-        )
+    problem = too_large(num_bytes, MOST_BYTES)
+    if problem is not None:
+        raise ValueError(problem)
 
 
 def check_counts(counts: Sequence[int], names: Sequence[object], *, has_test: bool) -> None:
@@ -105,8 +101,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             present = {Path(entry).stem for entry in archive.namelist() if entry.endswith(".npy")}
             wanted = [key for key in (*_KEYS, _NAME, _CLASSES) if key in present]
-            problem = _why_not(archive, wanted)
-            arrays = {} if problem else {key: _read(archive, key) for key in wanted}
+            problem = why_not(archive, wanted, MOST_BYTES)
+            arrays = {} if problem else {key: read_member(archive, key) for key in wanted}
     except Exception as error:  # zipfile and numpy raise whatever they meet in a damaged file
         raise DataUnavailable(f"{path} cannot be read as .npz ({one_line(error)})") from error
     if problem:
@@ -115,35 +111,6 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         shown = ", ".join(sorted(present)[:8]) or "nothing"
         raise ValueError(f"{path} holds {shown}: needed are x, y")
     return arrays
-
-
-def _why_not(archive: zipfile.ZipFile, keys: Sequence[str]) -> str | None:
-    """Why the arrays must not be loaded, from their headers alone; None if they may be."""
-    num_bytes = 0
-    for key in keys:
-        with archive.open(f"{key}.npy") as member:
-            # A copy of bounded length: a header could claim four gigabytes of itself.
-            start = BytesIO(member.read(_LONGEST_HEADER))
-        version = np.lib.format.read_magic(start)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(start)
-        else:
-            shape, _, dtype = np.lib.format.read_array_header_2_0(start)
-        if dtype.hasobject:
-            return f"{key} holds pickled Python objects: must be an array of numbers"
-        num_bytes += math.prod(shape) * dtype.itemsize
-    try:
-        check_size(num_bytes)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _read(archive: zipfile.ZipFile, key: str) -> np.ndarray:
-    with archive.open(f"{key}.npy") as member:
-        array = np.lib.format.read_array(member, allow_pickle=False)
-        member.read(1)  # the end of the member is where its checksum is compared
-        return array
 
 
 def _checked(arrays: Mapping[str, np.ndarray]) -> OwnExamples:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from classcomp.populations import carried
+from classcomp.populations import FittedImages, carried, make
 from classcomp.sources import content_of
 from search_spaces.family import CONTENT
 from study.request.entries import NetworkSection, PopulationSection
@@ -55,6 +55,10 @@ def _network(section: NetworkSection, directory: Path) -> NetworkSection:
 
 
 def _population(section: PopulationSection, directory: Path) -> PopulationSection:
+    law = make(section.name, **section.parameters)
+    if isinstance(law, FittedImages):  # a worker that makes another fit than this must not go on
+        pinned = {**section.parameters, "fit": law.fit.fingerprint}
+        return PopulationSection.model_validate({"name": section.name, **pinned})
     packed = carried(section.name, section.parameters)
     if packed is None or packed.num_bytes > LARGEST_BYTES:
         return section

@@ -14,7 +14,9 @@ import atheris
 WATCHED = ["study.storage", "study.request", "study.analysis", "tomllib", "json", "zipfile"]
 """What coverage is measured of; more of it is slower."""
 
-with atheris.instrument_imports(include=[*WATCHED, "classcomp.populations.own_examples"]):
+OURS = ["classcomp.outside", "classcomp.populations.own_examples", "classcomp.populations.fits"]
+
+with atheris.instrument_imports(include=[*WATCHED, *OURS]):
     from tests.attacks import readers
     from tests.attacks.seeds import seeds_of
 

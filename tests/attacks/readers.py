@@ -13,6 +13,7 @@ from pathlib import Path
 
 import tomli_w
 
+from classcomp.populations.fits import read_fit
 from classcomp.populations.own_examples import read_examples
 from study.analysis.decisions import Decisions
 from study.analysis.exhibits import read_exhibit
@@ -30,6 +31,7 @@ from study.storage.ledger import Ledger, LedgerError
 from study.storage.outside import OutsideError, parse_json, parse_toml
 from study.storage.provenance import read_provenance
 from study.storage.store import StorageError
+from tests.attacks.seeds import FITTED
 from tests.small_study import TABLE
 
 SMALLEST = {
@@ -139,6 +141,11 @@ def read_arrays(data: bytes) -> None:
         read_examples(_written("mine.npz", data))
 
 
+def read_fitted(data: bytes) -> None:
+    with suppress(ValueError):
+        read_fit(_written("fit.npz", data), FITTED)
+
+
 READERS: Mapping[str, Callable[[bytes], None]] = {
     "json": read_json,
     "toml": read_toml,
@@ -152,6 +159,7 @@ READERS: Mapping[str, Callable[[bytes], None]] = {
     "exhibits_file": read_exhibits_file,
     "decisions_file": read_decisions_file,
     "arrays": read_arrays,
+    "fit": read_fitted,
 }
 
 

@@ -9,12 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tomli_w
 
+from classcomp.populations.fits import Wanted
 from study.analysis.files import LEVELS_KEY, STOPPING_KEY, VERSION_KEY
 from study.analysis.table import build_trials
 from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.request.reading import parse_spec
 from tests.small_study import TABLE, record_of
+
+FITTED = Wanted(dataset="digits", classes=(3, 8), dims=1, components=1)
 
 
 def seeds_of(reader: str) -> list[bytes]:
@@ -95,6 +98,11 @@ def _arrays() -> Iterator[bytes]:
     yield _npz(x=np.zeros((12, 4, 4), np.uint8), y=np.arange(12) % 2)
 
 
+def _fit() -> Iterator[bytes]:
+    arrays = {key: np.ones(shape, "f4") for key, shape in FITTED.shapes.items()}
+    yield _npz(**{**arrays, "axes": np.eye(1, 64, dtype="f4"), "facts": np.array("{}")})
+
+
 _SEEDS = {
     "toml": _toml,
     "study_file": _toml,
@@ -105,4 +113,5 @@ _SEEDS = {
     "exhibits_file": _exhibits,
     "decisions_file": _decisions,
     "arrays": _arrays,
+    "fit": _fit,
 }

@@ -150,7 +150,7 @@ def test_damaged_files_are_refused_in_one_line(tmp_path, how):
 def test_bombs_are_refused_from_their_headers(tmp_path, monkeypatch):
     """A claim of 17 GiB is not unpacked, and neither is a header that calls itself 2 GiB long."""
     npz_that_claims(tmp_path / "bomb.npz", (2**27, 17))
-    monkeypatch.setattr(own_examples, "_read", lambda *args: pytest.fail("loaded"))
+    monkeypatch.setattr(own_examples, "read_member", lambda *args: pytest.fail("loaded"))
     message = refusal("arrays", path=tmp_path / "bomb.npz")
     assert "its arrays take 17 GiB unpacked: at most 16 GiB are allowed" in message
     with zipfile.ZipFile(tmp_path / "long.npz", "w", zipfile.ZIP_DEFLATED) as archive:

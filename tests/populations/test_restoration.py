@@ -130,6 +130,10 @@ LAWS = {
         },
     ),
     "radial": ("concentric", {"dim": 5, "scale": 3.0}),
+    "fitted": (
+        "fitted_images",
+        {"dataset": "digits", "classes": [3, 8], "dims": 3, "components": 2},
+    ),
     "images": ("gaussian_images", {"mu0": -0.2, "mu1": 0.3, "sigma0": 1, "sigma1": 0.5, "size": 4}),
 }
 

@@ -12,6 +12,7 @@ from classcomp.populations import POPULATIONS, SPLITS, make
 from classcomp.populations.bayes_risk import mixture_bayes_risk
 
 IMAGES = {"mu0": 0.0, "mu1": 0.3, "sigma0": 1.0, "sigma1": 1.5, "size": 8}
+FITTED = {"dataset": "fashion_mnist", "classes": [2, 4], "dims": 5, "components": 8}
 LAWS = {
     "two_gaussians": {"delta": 2.0, "dim": 3, "prior": 0.3},
     "gaussians": {
@@ -23,6 +24,7 @@ LAWS = {
     "concentric": {"dim": 2},
     "checkerboard": {},
     "gaussian_images": IMAGES,
+    "fitted_images": FITTED,
 }
 names = st.sampled_from(sorted(LAWS))
 SEVERITIES = {
@@ -50,6 +52,12 @@ damages = st.sampled_from(DISTORTIONS).flatmap(lambda d: st.tuples(st.just(d), S
             "gaussian_images",
             IMAGES,
             "gaussian_images(mu0=0, mu1=0.3, sigma0=1, sigma1=1.5, size=8, prior=0.5)",
+        ),
+        (
+            "fitted_images",
+            FITTED,
+            "fitted_images(dataset=fashion_mnist, classes=[2, 4], dims=5, components=8, "
+            "fit=5e33bc0c8b92)",
         ),
         (
             "gaussians",

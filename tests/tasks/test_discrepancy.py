@@ -24,6 +24,7 @@ MIXTURES: dict[str, Population] = {
     "plane": make("gaussians", **FULL, rendering="plane"),
     "pixels": make("gaussian_images", **IMAGES),
     "noisy and tilted": make("xor", rendering="plane").with_feature_noise(0.4).with_imbalance(3.0),
+    "fitted": make("fitted_images", dataset="digits", classes=[3, 8], dims=3, components=2),
     "a teacher's inputs": teacher("vgg", 1, size=4),
 }
 LAWS = pytest.mark.parametrize("law", MIXTURES.values(), ids=MIXTURES.keys())
