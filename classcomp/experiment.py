@@ -151,9 +151,8 @@ class Experiment:
     def exhibits(self, *, is_first: bool = True) -> dict[str, np.ndarray]:
         """Arrays worth looking at, by `<exhibit>/<array>`; none where nothing is evaluated.
 
-        Of the model as it is now, and of what it was after 1, 2, 4, 8, ... passes where those are
-        of the trunk; of a cell's seeds but the first those with numbers alone. Neither the model
-        nor any stream of the trial is changed.
+        Of the model as it is, and of what it was after 1, 2, 4, 8, ... passes where those are of
+        the trunk; of a cell's later seeds those with numbers alone. Nothing of the trial changes.
         """
         is_shown = self.design.evaluation is not None
         now = exhibit_arrays(self._evaluation(), is_first=is_first) if is_shown else {}
