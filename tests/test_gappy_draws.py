@@ -142,7 +142,8 @@ def test_what_is_missing_teaches_nothing_and_is_found_all_the_same(family):
     assert trials[0].outcome.metrics["risk"] < 0.95 * of_mean
     assert trials[1].outcome.metrics["train_risk"] != trials[0].outcome.metrics["train_risk"]
     shown = trials[0].exhibits()
-    assert all(np.isfinite(array).all() for key, array in shown.items() if key != "features/gram")
+    may_be_unknown = ("features/gram", "latent_map/quality")
+    assert all(np.isfinite(shown[key]).all() for key in shown.keys() - may_be_unknown)
     assert shown["reconstructions/seen"].shape == shown["reconstructions/originals"].shape
 
 

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
-from classcomp.outside import read_member, regular, why_not
+from classcomp.archives import read_member, why_not
+from classcomp.outside import regular
 from classcomp.populations.staging import (
     DATA_SETS,
     DataUnavailable,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, Real
 
-from classcomp.outside import read_member, too_large, why_not
+from classcomp.archives import read_member, too_large, why_not
 from classcomp.populations.staging import DataUnavailable
 from classcomp.wording import one_line
 
