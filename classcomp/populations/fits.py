@@ -36,6 +36,8 @@ from classcomp.populations.staging import (
 )
 from classcomp.wording import one_line
 
+FIT_VERSION = 1
+"""Of how a fit is made: one that was cached under another is made again."""
 SHIPPED = Path(__file__).with_name("shipped_fits")
 MOST_FACTS = 2**16
 """Bytes of a file beside the arrays, unpacked."""
@@ -147,7 +149,8 @@ def find_fit(wanted: Wanted) -> Fit:
         raise DataUnavailable(
             f"this fit is not shipped, and is made without --data-dir: {error}"
         ) from error
-    target = cache_folder() / "fits" / f"{staged.stem.rpartition('-')[2]}-{wanted.file_name}"
+    data = staged.stem.rpartition("-")[2]
+    target = cache_folder() / "fits" / f"v{FIT_VERSION}-{data}-{wanted.file_name}"
     if not target.exists():
         with locked(target.with_suffix(".lock")):  # processes that race wait for the first
             if not target.exists():

@@ -246,8 +246,8 @@ def _check_form(key: str, array: Array, lengths: dict[str, int], path: Path) -> 
         raise TableError(f"{path}: {key} holds what is not within {LARGEST:g} of 0")
     if key in _CLASSES and wide.size and not 0 <= wide.min() <= wide.max() < MOST_CLASSES:
         raise TableError(f"{path}: {key} holds what is none of {MOST_CLASSES} classes at most")
-    if key == MAP_LABELS and len(array) > MOST_IN_MAP:
-        raise TableError(f"{path}: {key} holds {len(array)} examples, not {MOST_IN_MAP} at most")
+    if key == MAP_LABELS and not 0 < len(array) <= MOST_IN_MAP:
+        raise TableError(f"{path}: {key} holds {len(array)} examples, not 1 to {MOST_IN_MAP}")
     if key == MAP_QUALITY and ((wide < _MAP_ENDS[0]) | (wide > _MAP_ENDS[1])).any():
         raise TableError(f"{path}: {key} holds what is none of {', '.join(MAP_NUMBERS)}")
     if key == EXTENT and not (wide[0] < wide[1] and wide[2] < wide[3]):

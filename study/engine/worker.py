@@ -179,18 +179,20 @@ class TrialActor(Trainable):
         """
         if not ROLES[self._spec.role].is_measured:
             return
-        with suppress(Exception):  # a picture less: the result is there, and counts
+        store, kind = opened(self._address), self._spec.cell.distortion
+        # A picture less: the result is there, and counts.
+        with suppress(Exception):
             is_first = self._spec.seed == 0
-            store, arrays = opened(self._address), experiment.exhibits(is_first=is_first)
+            arrays = experiment.exhibits(is_first=is_first)
             if arrays:
                 store.write(f"{EXHIBITS}/{self._spec.trial_id}.npz", _packed(arrays))
             name = f"{EXHIBITS}/{law_exhibit(self._spec.cell)}.npz"
             if PLANE in arrays and store.read(name) is None:
                 store.write(name, _packed(experiment.law_exhibits()))
-            kind = self._spec.cell.distortion
+        with suppress(Exception):
             name = f"{EXHIBITS}/{corruption_exhibit(self._spec.cell, kind)}.npz"
-            images = experiment.corrupted_images() if kind in CORRUPTIONS else {}
-            if images and store.read(name) is None:
+            is_asked = kind in CORRUPTIONS and store.read(name) is None
+            if is_asked and (images := experiment.corrupted_images()):
                 store.write(name, _packed(images))
 
     def _result(

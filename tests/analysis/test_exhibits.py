@@ -82,7 +82,11 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         ({"latent_map/labels": np.full(12, -1)}, "holds what is none of 4096 classes at most"),
         (
             {"latent_map/mds": np.zeros((2001, 3)), "latent_map/labels": np.zeros(2001, int)},
-            "labels holds 2001 examples, not 2000 at most",
+            "labels holds 2001 examples, not 1 to 2000",
+        ),
+        (
+            {"latent_map/mds": np.zeros((0, 3)), "latent_map/labels": np.zeros(0, int)},
+            "labels holds 0 examples, not 1 to 2000",
         ),
         ({"latent_map/quality": np.zeros((4, 3))}, r"\(4, 3\), not \(5, 3\)"),
         ({"latent_map/quality": np.full((5, 3), -0.1)}, "none of silhouette, knn_accuracy, stress"),

@@ -176,10 +176,13 @@ def test_the_page_has_the_table_and_what_is_turned(folder: Path) -> None:
     assert page.tags.count("canvas") == 2
     assert "b" not in page.tags
     assert "<script>alert" not in text
-    for label in re.findall(r'<canvas [^>]*aria-label="([^"]*)"', text):
+    labels = re.findall(r'<canvas [^>]*aria-label="([^"]*)"', text)
+    assert len(labels) == 2
+    for label in labels:
         assert "Arrow keys turn it" in label
         assert "&lt;script&gt;" in label
     told = re.findall(r'data-points="([^"]*)"', text)
+    assert len(told) == 2
     assert all(re.fullmatch(r"-?\d{1,3}( -?\d{1,3}){119}", points) for points in told)
     found = (folder / "latent_maps.csv").read_text().splitlines()
     assert len(found) == 1 + 5

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from classcomp.models import FAMILIES, build, hyperparameter_names
+from classcomp.models.latent_laws import LAWS
+from classcomp.models.robust_vae import LOSSES
 from search_spaces import (
     SPACES,
     TRAINING_HYPERPARAMETERS,
@@ -14,7 +16,7 @@ from search_spaces import (
     Int,
     restricted,
 )
-from search_spaces.family import Limits
+from search_spaces.family import LIMITS, Limits, Words
 
 
 def ends(domain):
@@ -168,6 +170,14 @@ def test_limits_are_those_of_the_network(family):
         for wrong in (outside, *beyond, "1", True, math.nan):
             with pytest.raises(ValueError, match=name):
                 build_one(family, {name: wrong})
+
+
+def test_words_are_those_that_networks_know():
+    losses, laws = LIMITS["loss"], LIMITS["law"]
+    assert isinstance(losses, Words)
+    assert isinstance(laws, Words)
+    assert set(losses.words) == set(LOSSES)
+    assert set(laws.words) == set(LAWS)
 
 
 def test_contains():
