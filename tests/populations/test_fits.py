@@ -74,7 +74,7 @@ def test_a_fit_is_made_once_and_the_same_again(
 ) -> None:
     first = fitted(**DIGITS)
     kept = list((own_cache / "classcomp" / "fits").glob("*.npz"))
-    assert [path.name.partition("-")[2] for path in kept] == ["digits-3.8.9-d4-k3.npz"]
+    assert [path.name.split("-", 2)[2] for path in kept] == ["digits-3.8.9-d4-k3.npz"]
     find_fit.cache_clear()
     monkeypatch.setattr(fits, "fit_arrays", None)  # whoever fits again fails
     second = fitted(**DIGITS)
@@ -83,6 +83,11 @@ def test_a_fit_is_made_once_and_the_same_again(
     with np.load(kept[0], allow_pickle=False) as held:
         for key in held.files:
             np.testing.assert_array_equal(held[key], again[key])
+    # Under another way of making them none is cached.
+    find_fit.cache_clear()
+    monkeypatch.setattr(fits, "FIT_VERSION", fits.FIT_VERSION + 1)
+    with pytest.raises(TypeError):
+        fitted(**DIGITS)
 
 
 def test_a_fit_is_maximum_likelihood_s(own_cache: Path) -> None:
