@@ -263,7 +263,10 @@ def fitted_images(
     )
     found = find_fit(wanted)
     if fit is not None and fit != found.fingerprint:
-        raise ValueError(f"fit = {fit!r}: the fit on this machine is {found.fingerprint}")
+        raise ValueError(
+            f"fit = {fit!r}: the fit on this machine is {found.fingerprint}; leave the key out, "
+            "unless a study's own file has it"
+        )
     parameters = {"dataset": dataset, "classes": classes, "dims": dims, "components": components}
     label = canonical_label("fitted_images", parameters | {"fit": found.fingerprint})
     law = _law(found, kept)
