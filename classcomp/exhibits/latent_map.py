@@ -14,6 +14,8 @@ LAYOUTS = ("latents", "unit_latents", "mds", "unit_mds", "tsne")
 """Rows of `quality`: two spaces, then what is made of them."""
 NUM_DIMS = 3
 
+NUMBERS = ("silhouette", "knn_accuracy", "stress")
+"""Columns of `quality`, as `_numbers` has them."""
 Numbers = tuple[float, float, float]
 _UNKNOWN = (np.nan, np.nan, np.nan)
 

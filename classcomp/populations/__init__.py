@@ -66,7 +66,8 @@ def make(name: str, *, data_dir: str | Path | None = None, **params: Any) -> Pop
         name: a key of POPULATIONS.
         data_dir: where real data lie; no part of a population's identity, ignored by synthetic
             ones and a user's own. The named sets are looked for at first use, not here: see
-            `staging.stage`; a user's own data are read here, once per process.
+            `staging.stage`; a user's own data are read here, once per process, and a fit of
+            `fitted_images` that is not shipped is made here, once per machine.
         **params: the population's parameters.
 
     Raises:

@@ -253,7 +253,7 @@ LATENT_MAP_COLUMNS = (
     ),
     Column("num_seeds", "Int64", COUNT, "seeds in the means"),
     *_interval_columns("silhouette", "", "mean of (b - a) / max(a, b), by class; over seeds"),
-    *_interval_columns("knn_accuracy", PROBABILITY, "of 15 neighbours in the layout; over seeds"),
+    *_interval_columns("knn_accuracy", PROBABILITY, "of 15 neighbours among 256, in the layout"),
     *_interval_columns("stress", "", "stress-1 of mds and unit_mds; others null"),
 )
 

@@ -263,7 +263,7 @@ def corrupted_sheets(title: str, held: Held) -> Sheets | None:
     if not usable:
         return None
     size = next(iter(usable.values()))[CLEAN].shape[1:]
-    usable = {kind: held for kind, held in usable.items() if held[CLEAN].shape[1:] == size}
+    usable = {kind: one for kind, one in usable.items() if one[CLEAN].shape[1:] == size}
     across = max(len(arrays[CLEAN]) for arrays in usable.values())
     rows = [arrays[name] for arrays in usable.values() for name in (CLEAN, SHOWN)]
     images = np.stack([_filled(row, across) for row in rows])
