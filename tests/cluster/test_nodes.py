@@ -19,11 +19,11 @@ from tests.cluster.driving import (
     workers_on,
 )
 
-# Trials that take seconds, so that a node that dies takes some along.
+# Trials that take many seconds, so that a node that dies takes some along, seen in time.
 LASTING = (
     SMALL.replace('name = "small"', 'name = "lasting"')
     .replace("trials = 3", "trials = 0")
-    .replace("num_stream = [256]", "num_stream = [150000]", 1)
+    .replace("num_stream = [256]", "num_stream = [600000]", 1)
     .replace("restarts = 1", "restarts = 3", 1)
     .replace("num_train = [32, 64]", "num_train = [32]")
 )
