@@ -177,14 +177,14 @@ def read_curves(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    return _told(path, _bounded)
+    return _in_one_line(path, _bounded)
 
 
 def _read_metadata(path: Path) -> Mapping[bytes, bytes]:
-    return _told(path, pq.read_schema).metadata or {}
+    return _in_one_line(path, pq.read_schema).metadata or {}
 
 
-def _told(path: Path, read: Callable[[Path], _Read]) -> _Read:
+def _in_one_line(path: Path, read: Callable[[Path], _Read]) -> _Read:
     """What a reader of parquet makes of a file; its complaint is one line."""
     if not path.is_file():
         raise TableError(f"{path}: no such file")

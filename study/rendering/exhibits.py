@@ -70,10 +70,7 @@ REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A trial, its exhibits, those of its law, the law's corrupted images by corruption.
-
-    And the names of its population's classes, by label.
-    """
+    """A trial, its exhibits, its law's, corrupted images by corruption, names of classes."""
 
     row: Row
     arrays: Arrays
