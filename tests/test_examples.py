@@ -27,7 +27,7 @@ class TestPerceptron(FamilyContract):
     budget_shapes = (((1, 8, 8), 2), ((2,), 3))
 
 
-@pytest.mark.parametrize("name", ["my_network", "forest"])
+@pytest.mark.parametrize("name", ["my_network", "forest", "least_squares"])
 def test_networks_of_the_study_files(name):
     study = tomllib.loads((FOLDER / f"{name}.toml").read_text())
     wishes = study.get("hyperparameters", {})
