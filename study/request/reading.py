@@ -1,6 +1,7 @@
 """From a recipe's name or a TOML file, with `--set` overrides, to a checked study file."""
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -109,8 +110,11 @@ def _read_toml(source: str) -> dict[str, Any]:
             recipe = resources.files("study") / "recipes" / f"{source}.toml"
             text = recipe.read_text(encoding="utf-8")
         else:
-            allowed = ", ".join(recipe_names())
-            raise SpecError(f"{source!r} is no recipe: allowed are {allowed}, or a .toml file")
+            names = recipe_names()
+            raise SpecError(
+                f"{source!r} is no recipe{_nearest(source, names)}: allowed are "
+                f"{', '.join(names)}, or a .toml file"
+            )
         return parse_toml(text)
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{source}: cannot be read: {_on_one_line(error)}") from None
@@ -199,7 +203,9 @@ def first_error(error: ValidationError) -> str:
     if first["type"] in ALLOWED:
         message = f"allowed is {ALLOWED[first['type']].format(**first.get('ctx', {}))}"
     if first["type"] == "extra_forbidden":
-        message = f"no such key; allowed are {', '.join(_allowed(first['loc']))}"
+        allowed = _allowed(first["loc"])
+        nearest = _nearest(str(first["loc"][-1]), allowed)
+        message = f"no such key{nearest}; allowed are {', '.join(allowed)}"
     elif first["type"] == "missing":
         message = "is missing"
     elif not isinstance(first["input"], Mapping | BaseModel):
@@ -224,6 +230,12 @@ def _allowed(location: tuple[int | str, ...]) -> list[str]:
         is_key = isinstance(part, str)
         model = model.model_fields[part].annotation if is_key else model.__args__[0]
     return list(model.model_fields)
+
+
+def _nearest(word: str, allowed: Sequence[str]) -> str:
+    """The one that was meant, where one of them is near: `(did you mean 'families'?)`."""
+    found = get_close_matches(word, allowed, n=1, cutoff=0.75)
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def _on_one_line(text: object) -> str:

@@ -96,7 +96,8 @@ def test_overrides_reach_every_level() -> None:
 
 
 WRONG = [
-    ("colour = 3", "colour", "allowed are"),
+    ("colour = 3", "colour: no such key; ", "allowed are"),
+    ('familes = ["vgg"]', "familes: no such key (did you mean 'families'?)", "allowed are name, "),
     ('families = ["vggg"]', "families", "allowed are linear"),
     ("seeds = -3", "seeds = -3", "allowed is a number of at least 1"),
     ("seeds = 2.5", "seeds = 2.5", "allowed is an integer"),
@@ -151,7 +152,7 @@ WRONG = [
     ('populations = [{name = "xorr"}]', "populations.0", "xor"),
     ('populations = [{name = "xor", sigma = -1.0}]', "populations.0", "sigma"),
     ('populations = [{name = "xor", sigmma = 1.0}]', "populations.0", "sigmma"),
-    ("search = {trialss = 2}", "search.trialss", "allowed are trials"),
+    ("search = {trialss = 2}", "search.trialss", "(did you mean 'trials'?); allowed are trials"),
     (
         "search = {max_epochs = 2}",
         "search: max_epochs is no key any more",
@@ -259,6 +260,8 @@ def test_noise_is_taken_off_where_there_is_some(make_spec: MakeSpec) -> None:
 
 
 def test_an_unknown_recipe_names_those_there_are() -> None:
+    with pytest.raises(SpecError, match=r"^'smoek' is no recipe \(did you mean 'smoke'\?\): "):
+        read_spec("smoek")
     with pytest.raises(SpecError, match=r"allowed are .*fashion.*smoke"):
         read_spec("smok")
 
