@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from study.analysis.columns import PLANE_NUMBERS
-from study.analysis.exhibits import MAP_LABELS, MAP_QUALITY, Arrays, cka_matrix
+from study.analysis.exhibits import MAP_LABELS, MAP_QUALITY, Array, Arrays, cka_matrix
 from study.analysis.frames import Row
 from study.rendering.confusion import Confusions, confusion_words, confusions, draw_confusions
 from study.rendering.decision_maps import (
@@ -70,13 +70,17 @@ REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A trial, its exhibits, its law's, corrupted images by corruption, names of classes."""
+    """A trial, its exhibits, its law's, corrupted images by corruption, names of classes.
+
+    And what the Bayes rule decides (K, K), by true class; None where it is unknown.
+    """
 
     row: Row
     arrays: Arrays
     law: Arrays = field(default_factory=dict)
     corrupted: Held = field(default_factory=dict)
     class_names: Mapping[int, str] = field(default_factory=dict)
+    bayes: Array | None = None
 
     @property
     def label(self) -> str:
@@ -114,7 +118,10 @@ class Kind:
 
 
 def _confusions(title: str, shown: Sequence[Shown]) -> Confusions:
-    return confusions(title, {one.label: one.arrays["confusion/counts"] for one in shown})
+    """Of the Bayes rule first, where the law is known, then the families'."""
+    known = {"Bayes rule": shown[0].bayes} if shown[0].bayes is not None else {}
+    counts = {one.label: one.arrays["confusion/counts"] for one in shown}
+    return confusions(title, {**known, **counts}, shown[0].class_names)
 
 
 def _decision_maps(title: str, shown: Sequence[Shown]) -> DecisionMaps:
@@ -344,7 +351,13 @@ def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
     return chosen
 
 
-def _shown(row: Row, exhibits: Held, laws: Held, class_names: Mapping[int, str]) -> Shown:
+def _shown(
+    row: Row,
+    exhibits: Held,
+    laws: Held,
+    class_names: Mapping[int, str],
+    bayes: Mapping[str, Array],
+) -> Shown:
     cell = cell_of(row)
     names = {kind: corruption_exhibit(cell, kind) for kind in sorted(CORRUPTIONS)}
     return Shown(
@@ -353,6 +366,7 @@ def _shown(row: Row, exhibits: Held, laws: Held, class_names: Mapping[int, str])
         law=laws.get(law_exhibit(cell), {}),
         corrupted={kind: laws[name] for kind, name in names.items() if name in laws},
         class_names=class_names,
+        bayes=bayes.get(law_exhibit(cell)),
     )
 
 
@@ -361,6 +375,7 @@ def shown_exhibits(
     exhibits: Mapping[str, Arrays],
     laws: Mapping[str, Arrays] | None = None,
     class_names: Mapping[str, Mapping[int, str]] | None = None,
+    bayes: Mapping[str, Array] | None = None,
 ) -> list[tuple[Kind, Any]]:
     """Return what to draw: each kind with its info, by population, MAX_PICTURES at most.
 
@@ -369,12 +384,15 @@ def shown_exhibits(
         exhibits: by trial.
         laws: the exhibits of laws by name.
         class_names: those of classes that have one, by population and class.
+        bayes: what the Bayes rules decide, as of `bayes_confusion`, by the exhibit of their law.
     """
     populations: dict[str, list[Shown]] = defaultdict(list)
     for row in trials:
         if row["trial_id"] in exhibits:
             names = (class_names or {}).get(row["population"], {})
-            populations[row["population"]].append(_shown(row, exhibits, laws or {}, names))
+            populations[row["population"]].append(
+                _shown(row, exhibits, laws or {}, names, bayes or {})
+            )
     found = []
     for population, shown in populations.items():
         where = f"{damage_words(shown[0].row)}, n = {shown[0].row['num_train']}"
