@@ -53,6 +53,7 @@ from study.rendering.samples import (
     REAL,
     along_sheets,
     draw_point_clouds,
+    fitted_sheets,
     point_clouds,
     point_words,
     sample_sheets,
@@ -60,7 +61,7 @@ from study.rendering.samples import (
 from study.rendering.scenes import Scenes
 from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, network_words, size_words
-from study.trials.exhibits import corruption_exhibit, law_exhibit
+from study.trials.exhibits import corruption_exhibit, law_exhibit, samples_exhibit
 from study.trials.trial import CORRUPTIONS, cell_of
 
 MAX_PICTURES = 24
@@ -72,7 +73,8 @@ REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 class Shown:
     """A trial, its exhibits, its law's, corrupted images by corruption, names of classes.
 
-    And what the Bayes rule decides (K, K), by true class; None where it is unknown.
+    And what the Bayes rule decides (K, K), by true class, None where it is unknown; and images of
+    the law.
     """
 
     row: Row
@@ -81,6 +83,7 @@ class Shown:
     corrupted: Held = field(default_factory=dict)
     class_names: Mapping[int, str] = field(default_factory=dict)
     bayes: Array | None = None
+    samples: Arrays = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -178,6 +181,10 @@ def _corrupted(title: str, shown: Sequence[Shown]) -> Sheets | None:
     return corrupted_sheets(title, shown[0].corrupted)
 
 
+def _fitted(title: str, shown: Sequence[Shown]) -> Sheets | None:
+    return fitted_sheets(title, shown[0].samples, shown[0].class_names)
+
+
 def _quality_words(numbers: Sequence[float | None]) -> str:
     said = [UNKNOWN if number is None else f"{number:.2f}" for number in numbers]
     return "k-NN {}, T {}, C {}".format(*said)
@@ -208,6 +215,14 @@ KINDS = (
         info=_confusions,
         draw=draw_confusions,
         words=confusion_words,
+    ),
+    Kind(
+        name="fitted",
+        what="images of the law beside real ones",
+        needs=(),
+        info=_fitted,
+        draw=draw_sheets,
+        words=sheet_words,
     ),
     Kind(
         name="decision_map",
@@ -367,6 +382,7 @@ def _shown(
         corrupted={kind: laws[name] for kind, name in names.items() if name in laws},
         class_names=class_names,
         bayes=bayes.get(law_exhibit(cell)),
+        samples=laws.get(samples_exhibit(cell), {}),
     )
 
 

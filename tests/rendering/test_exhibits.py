@@ -31,7 +31,7 @@ HOSTILE = "</title><script>alert(1)</script> $x^{"
 
 
 def test_a_confusion_matrix_prints_its_counts() -> None:
-    info = confusions("a law", {"vgg 1": np.array([[90, 10], [30, 270]]), HOSTILE: np.eye(2)})
+    info = confusions("a law", {"vgg 1": np.array([[90, 10], [30, 270]]), HOSTILE: np.eye(2)}, {})
     assert info.panels[0].shares == ((0.9, 0.1), (0.1, 0.9))
     figure = draw_confusions(info)
     assert [text.get_text() for text in figure.axes[0].texts] == ["90", "10", "30", "270"]
@@ -42,7 +42,7 @@ def test_a_confusion_matrix_prints_its_counts() -> None:
 
 
 def test_a_class_without_examples_has_no_shares() -> None:
-    info = confusions("a law", {"vgg 1": np.array([[4, 1], [0, 0]])})
+    info = confusions("a law", {"vgg 1": np.array([[4, 1], [0, 0]])}, {})
     assert info.panels[0].shares == ((0.8, 0.2), (None, None))
     shown = draw_confusions(info).axes[0].images[0].get_array()
     assert np.ma.getmaskarray(np.ma.masked_invalid(shown)).tolist() == [[False] * 2, [True] * 2]
@@ -62,7 +62,7 @@ def test_what_is_empty_or_has_one_class_stops_no_page() -> None:
 
 
 def test_many_classes_are_drawn_without_counts() -> None:
-    figure = draw_confusions(confusions("a law", {"vgg 1": np.eye(30, dtype=int)}))
+    figure = draw_confusions(confusions("a law", {"vgg 1": np.eye(30, dtype=int)}, {}))
     assert len(figure.axes[0].texts) == 0
 
 
