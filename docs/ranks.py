@@ -21,7 +21,7 @@ QUANTITIES = ("risk", "estimation", "optimization")
 NUM_DRAWS = 2_000
 
 Means = dict[str, dict[tuple[object, ...], dict[str, np.ndarray]]]
-"""(1 + B,) of seeds as they are and B times drawn anew: by population, values of MATCHED, family."""
+"""(1 + B,), first of seeds as they are: by population, values of MATCHED, family."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ from study.rendering.feature_spaces import (
 )
 from study.rendering.style import write_figure
 from study.report import write_report
-from study.trials.exhibits import corruption_exhibit
+from study.trials.exhibits import corruption_exhibit, samples_exhibit
 from study.trials.trial import cell_of
 from tests.rendering.conftest import make_exhibits, write_exhibits
 from tests.rendering.test_report import Page, make_folder
@@ -142,10 +142,12 @@ def test_the_first_seed_of_the_plainest_cell_is_shown() -> None:
     assert chosen == [rows[8], rows[6], rows[0], rows[5]]
 
 
-def _corrupted_by_law(rows: list[Row]) -> dict[str, Arrays]:
+def _images_by_law(rows: list[Row]) -> dict[str, Arrays]:
     images = np.random.default_rng(0).random((3, 1, 8, 8), dtype=np.float32)
     names = {corruption_exhibit(cell_of(row), "outliers") for row in rows}
-    return {name: {"corrupted/clean": images, "corrupted/shown": 1 - images} for name in names}
+    held: Arrays = {"corrupted/clean": images, "corrupted/shown": 1 - images}
+    drawn: Arrays = {"fitted/drawn": np.stack([images, images])}
+    return dict.fromkeys(names, held) | {samples_exhibit(cell_of(row)): drawn for row in rows}
 
 
 def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
@@ -156,7 +158,7 @@ def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
     ]
     full = make_exhibits(0, 2, is_planar=True, is_coder=True, generates=True)
     exhibits = {row["trial_id"]: full for row in rows}
-    found = shown_exhibits(rows, exhibits, _corrupted_by_law(rows))
+    found = shown_exhibits(rows, exhibits, _images_by_law(rows))
     assert len(found) == MAX_PICTURES
     assert [kind.name for kind, _ in found[: len(KINDS)]] == [kind.name for kind in KINDS]
     assert found[0][1].title == "a: confusion matrices, undistorted, n = 64"
@@ -186,7 +188,7 @@ def test_hostile_names_are_text_in_every_picture(kind: Any, tmp_path: Path) -> N
     rows = [_row(family=HOSTILE, population=HOSTILE), _row(family="vgg", population=HOSTILE)]
     held = make_exhibits(1, 12, is_planar=True, is_coder=True, generates=True)
     exhibits = {row["trial_id"]: held for row in rows}
-    found = shown_exhibits(rows, exhibits, _corrupted_by_law(rows))
+    found = shown_exhibits(rows, exhibits, _images_by_law(rows))
     info = next(info for other, info in found if other is kind)
     text = write_figure(kind.draw(info), tmp_path / "x.svg").read_text()
     assert "<script" not in text
