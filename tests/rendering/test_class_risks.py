@@ -25,7 +25,7 @@ def test_classes_have_their_names_below_and_beside_the_matrices() -> None:
     first, second = figure.axes[:2]
     assert [text.get_text() for text in first.get_xticklabels()] == ["Pullover", "Coat"]
     assert [text.get_text() for text in first.get_yticklabels()] == ["Pullover", "Coat"]
-    assert [text.get_text() for text in second.get_yticklabels()] == []
+    assert [text.get_text() for text in second.get_yticklabels()] == ["", ""]
     assert [text.get_text() for text in first.texts] == ["8", "2", "2", "8"]
     assert first.images[0].get_clim() == second.images[0].get_clim() == (0, 1)
     assert "Bayes rule: 16 of 20 right, class Pullover decided as Coat 2 times." in (
