@@ -205,8 +205,10 @@ def _row(joined: Joined, cell: Cell, of: ClassTerms) -> Row | None:
 
 
 def _risk(of: ClassTerms, held: Measured) -> Row:
-    """R_k(h) at T, with its interval over seeds and examples."""
+    """R_k(h) at T, a probability, with its interval over seeds and examples."""
     losses = [of.losses(row) for row in held.rows]
     terms = np.stack([one for one in losses if one is not None])
     found = crossed_mean(terms, first_stage=held.first_stage, largest=held.task.largest)
-    return {"risk": found.value, "risk_lo": found.lo, "risk_hi": found.hi}
+    lo = None if found.lo is None else max(0.0, found.lo)
+    hi = None if found.hi is None else min(1.0, found.hi)
+    return {"risk": found.value, "risk_lo": lo, "risk_hi": hi}

@@ -74,7 +74,8 @@ def fitted_sheets(title: str, arrays: Arrays, class_names: Mapping[int, str]) ->
         images = np.stack([drawn, real], axis=1).reshape(-1, *drawn.shape[1:])
         rows = tuple(text for name in names for text in (name, f"{name}, real"))
         how = "Each class as the law draws it, above real test images of it; black is 0, white 1."
-    sheet = Sheet(label="", images=images, scale=same_scale(images, 0, 1), rows=rows)
+    scale = same_scale(images, 0, 1)
+    sheet = Sheet(label="class by class", images=images, scale=scale, rows=rows)
     return Sheets(title=title, how=how, panels=(sheet,))
 
 
