@@ -4,23 +4,29 @@
     python benchmarks/fitted_images.py risks --classes 2,4           # R*; its rule on real images
     python benchmarks/fitted_images.py distance --classes 2,4        # two-sample test, Frechet
     python benchmarks/fitted_images.py transfer --classes 2,4        # trained on one, asked on both
+    python benchmarks/fitted_images.py shifts --classes 2,4          # what moved images cost
+    python benchmarks/fitted_images.py independent --classes 2,4     # R* by labels of other draws
     python benchmarks/fitted_images.py sheet --classes 2,4 --out sheet.png
 
 Fashion-MNIST and 8 components unless told. `risks`: Bayes risk of the fitted law, with its standard
 error, and the 0-1 risk of its Bayes rule on the set's test images. `distance`: a network learns to
 tell fitted images from real ones (Lopez-Paz and Oquab 2017), on training images, and is asked about
 test images, .5 is chance; and Frechet distances of as many images in the frozen feature network.
-`transfer` takes two classes.
+`transfer`: networks of depth 2 that learned `--num` fitted or real images, asked about new ones of
+both.
 """
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import scipy.stats
 import torch
 from torch.nn import functional as F
 
+from classcomp.distortions import distort
 from classcomp.models import build
 from classcomp.models.base import Classifier
 from classcomp.populations import FittedImages, RealData, Sample, make
@@ -30,6 +36,10 @@ from classcomp.scores.generation import frechet_distance
 from classcomp.tasks.feature_network import image_features
 
 STEPS, BATCH, RATE, SEED = 500, 64, 3e-3, 0
+DISTORTED = (
+    *(("none", 0.0), ("feature_noise", 0.5), ("imbalance", 0.9), ("overlap", 0.5)),
+    *(("shift", 1.0), ("shift", 2.0)),
+)
 
 
 def main() -> None:
@@ -40,6 +50,9 @@ def main() -> None:
     parser.add_argument("--classes", type=_numbers, default=(2, 4))
     parser.add_argument("--dims", type=_numbers, default=(2, 5, 10, 20, 50))
     parser.add_argument("--components", type=int, default=8)
+    parser.add_argument("--families", type=lambda text: text.split(","), default=["vgg", "resnet"])
+    parser.add_argument("--num", type=int, default=1_000)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("fitted.png"))
     asked = parser.parse_args()
     COMMANDS[asked.what](asked)
@@ -103,20 +116,63 @@ def distance(asked: argparse.Namespace) -> None:
 
 
 def transfer(asked: argparse.Namespace) -> None:
-    """Errors of networks that learned two classes' fitted images on real ones, and the reverse."""
+    """Risks of networks that learned fitted images on real ones, and the reverse, over seeds."""
     real = make(asked.dataset, classes=list(asked.classes))
-    train, test = (by_class(everything(real, split)) for split in ("whole_train", "test"))
-    of_real = trained(*train)
-    print(f"real to real {1 - accuracy(of_real, *test):.4f}")
+    train, test = (everything(real, split) for split in ("whole_train", "test"))
     for dims in asked.dims:
-        rng, fitted = np.random.default_rng(SEED), law(asked, dims)
-        drawn, new = (by_class(fitted.sample(2 * len(part[0]), rng)) for part in (train, test))
-        of_fitted = trained(*drawn)
-        asked_on = {"fitted": new, "real": test}
-        errors = [f"fitted to {k} {1 - accuracy(of_fitted, *v):.4f}" for k, v in asked_on.items()]
-        errors += [f"real to fitted {1 - accuracy(of_real, *new):.4f}"]
+        fitted = law(asked, dims)
         risk = fitted.bayes_risk().value
-        print(f"dims {dims:3d}: {', '.join(errors)}, R* {risk:.4f}")
+        print(f"dims {dims}, n = {asked.num}, {asked.seeds} seeds, R* {risk:.4f}")
+        for family in asked.families:
+            risks: dict[str, list[float]] = {}
+            for seed in range(asked.seeds):
+                rng = np.random.default_rng([SEED, seed])
+                own, new = (fitted.sample(num, rng) for num in (asked.num, len(test.labels)))
+                chosen = rng.permutation(len(train.labels))[: asked.num]
+                theirs = Sample(x=train.x[chosen], labels=train.labels[chosen])
+                for name, sample in {"fitted": own, "real": theirs}.items():
+                    model = learned(family, sample, fitted.num_classes, seed)
+                    for on, held in {"fitted": new, "real": test}.items():
+                        risks.setdefault(f"{name} to {on}", []).append(error_of(model, held))
+            told = [f"{name} {with_interval(held)}" for name, held in risks.items()]
+            print(f"  {family}: {', '.join(told)}", flush=True)
+
+
+def shifts(asked: argparse.Namespace) -> None:
+    """R* of shifted images, and what the Bayes rule of the unshifted ones makes of them."""
+    for dims in asked.dims:
+        still = law(asked, dims)
+        for most in (0, 1, 2):
+            moved = still.with_shift(most)
+            found, new = moved.bayes_risk(), moved.sample(10_000, np.random.default_rng(SEED))
+            errors = [
+                float((rule.posterior(new.x).argmax(axis=1) != new.labels).mean())
+                for rule in (moved, still)
+            ]
+            print(
+                f"dims {dims}, shift {most}: R* {found.value:.4f} (SE {found.standard_error:.4f}); "
+                f"on 10,000 draws its rule {errors[0]:.4f}, the unshifted law's {errors[1]:.4f}"
+            )
+
+
+def independent(asked: argparse.Namespace) -> None:
+    """R* of distorted laws against labels that other draws came with: z of their difference."""
+    for dims in asked.dims:
+        for name, severity in DISTORTED:
+            population = distort(law(asked, dims), name, severity)
+            found = population.bayes_risk()
+            rng = np.random.default_rng([SEED, 1])
+            wrong = [
+                population.posterior(new.x).argmax(axis=1) != new.labels
+                for new in (population.sample(4_000, rng) for _ in range(10))
+            ]
+            share, num = np.mean(wrong), np.size(wrong)
+            error = math.sqrt(share * (1 - share) / num + found.standard_error**2)
+            print(
+                f"dims {dims}, {name} {severity:g}: R* {found.value:.5f} "
+                f"(SE {found.standard_error:.5f}), of {num} drawn labels {share:.5f}, "
+                f"z {(share - found.value) / error:+.2f}"
+            )
 
 
 def sheet(asked: argparse.Namespace) -> None:
@@ -159,38 +215,74 @@ def everything(population: RealData, split: str) -> Sample:
     return population.sample(num, np.random.default_rng(SEED), split=split)
 
 
-def by_class(sample: Sample) -> list[np.ndarray]:
-    """Images of class 0, and of class 1."""
-    return [sample.x[sample.labels == k] for k in range(2)]
-
-
 def seen(x: np.ndarray) -> np.ndarray:
     """Features of images."""
     return image_features(torch.from_numpy(x)).double().numpy()
 
 
 def trained(a: np.ndarray, b: np.ndarray) -> Classifier:
-    """A vgg of depth 2 that tells images `a` (0) from images `b` (1)."""
-    generator = torch.Generator().manual_seed(SEED)
+    """A vgg of depth 2 that tells images `a` (0) from images `b` (1), drawn equally often."""
+    labels = torch.arange(2).repeat_interleave(BATCH)
+
+    def draw(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = [torch.randint(len(part), (BATCH,), generator=generator) for part in (a, b)]
+        parts = [torch.from_numpy(part)[i] for part, i in zip((a, b), chosen, strict=True)]
+        return torch.cat(parts), labels
+
+    return descended("vgg", draw, a.shape[1:], 2, SEED)
+
+
+def learned(family: str, sample: Sample, num_classes: int, seed: int) -> Classifier:
+    """A network of depth 2 that learned a sample's labels."""
+    x, labels = torch.from_numpy(sample.x), torch.from_numpy(sample.labels)
+
+    def draw(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = torch.randint(len(x), (BATCH,), generator=generator)
+        return x[chosen], labels[chosen]
+
+    return descended(family, draw, sample.x.shape[1:], num_classes, seed)
+
+
+def descended(
+    family: str,
+    draw: Callable[[torch.Generator], tuple[torch.Tensor, torch.Tensor]],
+    shape: tuple[int, ...],
+    num_classes: int,
+    seed: int,
+) -> Classifier:
+    """A network of depth 2 after STEPS batches of cross-entropy, the rate along a cosine."""
+    generator = torch.Generator().manual_seed(seed)
     model = build(
-        "vgg",
+        family,
         depth=2,
-        input_shape=a.shape[1:],
-        num_classes=2,
+        input_shape=shape,
+        num_classes=num_classes,
         hyperparameters={},
         generator=generator,
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for _ in range(STEPS):
-        chosen = [torch.randint(len(part), (BATCH,), generator=generator) for part in (a, b)]
-        inputs = [torch.from_numpy(part)[i] for part, i in zip((a, b), chosen, strict=True)]
-        loss = F.cross_entropy(model(torch.cat(inputs)), torch.arange(2).repeat_interleave(BATCH))
+        inputs, labels = draw(generator)
+        loss = F.cross_entropy(model(inputs), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         rates.step()
     return model.eval()
+
+
+@torch.no_grad()
+def error_of(model: Classifier, sample: Sample) -> float:
+    """Share of examples that a network takes for another class."""
+    said = [model(part).argmax(dim=1) for part in torch.from_numpy(sample.x).split(500)]
+    return float((torch.cat(said).numpy() != sample.labels).mean())
+
+
+def with_interval(values: list[float]) -> str:
+    """A mean with its 95% interval by Student's t over seeds; test images are the same for all."""
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * scipy.stats.sem(values)
+    return f"{np.mean(values):.4f} +- {half:.4f}"
 
 
 @torch.no_grad()
@@ -217,6 +309,8 @@ COMMANDS = {
     "risks": risks,
     "distance": distance,
     "transfer": transfer,
+    "shifts": shifts,
+    "independent": independent,
     "sheet": sheet,
 }
 

@@ -13,9 +13,10 @@ from classcomp.populations.base import (
     check_label_noise,
     check_number,
     check_overlap,
+    check_shift,
 )
 
-DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap")
+DISTORTIONS = ("label_noise", "feature_noise", "imbalance", "overlap", "shift")
 """Of a population; `CORRUPTIONS` are of its training samples alone."""
 MISSING = "missing_pixels"
 """Not seen by anybody, in training and where a rule is scored; `classcomp.gappy_draws`."""
@@ -27,8 +28,9 @@ NEUTRAL = {
 def check_severity(name: str, severity: float) -> None:
     """Raise ValueError, in one line, unless `name` is a distortion and takes this severity.
 
-    label_noise in [0, 1/2), feature_noise >= 0, imbalance in (0, 1), overlap in [0, 1),
-    missing_pixels in [0, 1); of what corrupts training images the share of these, in [0, 1).
+    label_noise in [0, 1/2), feature_noise >= 0, imbalance in (0, 1), overlap in [0, 1), shift a
+    whole number of pixels, missing_pixels in [0, 1); of what corrupts training images the share of
+    these, in [0, 1).
     """
     if name == "label_noise":
         check_label_noise(severity)
@@ -38,6 +40,8 @@ def check_severity(name: str, severity: float) -> None:
         check_number("imbalance", severity, low=0, high=1)
     elif name == "overlap":
         check_overlap(severity)
+    elif name == "shift":
+        check_shift(severity)
     elif name in (MISSING, *CORRUPTIONS):
         check_number(name, severity, low=0, high=1, closed_low=True)
     else:
@@ -74,6 +78,8 @@ def distort(population: Population, name: str, severity: float) -> Population:
         return population.with_feature_noise(severity)
     if name == "imbalance":
         return population.with_imbalance(severity / (1 - severity))
+    if name == "shift":
+        return population.with_shift(severity)
     return population.with_overlap(severity)
 
 

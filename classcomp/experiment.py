@@ -13,6 +13,7 @@ from torch import Tensor
 from classcomp.assembly import SEEKS_BEST_RULE, assembled
 from classcomp.exhibits import exhibit_arrays, is_watched, law_arrays, look, looks_arrays
 from classcomp.exhibits.corrupted import corrupted_arrays
+from classcomp.exhibits.fitted import fitted_arrays
 from classcomp.models import count_parameters
 from classcomp.pretraining import start_of
 from classcomp.scoring import Scorer, classes_of, law_of
@@ -165,6 +166,10 @@ class Experiment:
     def corrupted_images(self) -> dict[str, np.ndarray]:
         """Some training images as they were, and as corruption has left them; maybe none."""
         return corrupted_arrays(self._draws, self.trial.num_train)
+
+    def law_samples(self) -> dict[str, np.ndarray]:
+        """Images of a law that was fitted to a set, by class, and maybe of the set; maybe none."""
+        return fitted_arrays(self.population, seed=self.trial.streams["evaluation"])
 
     def seconds_per_example(self) -> float:
         """Times a few optimizer steps, or one fit; the trial is not fit for use afterwards."""

@@ -103,8 +103,11 @@ class Scorer:
 
 
 def law_of(examples: Examples, population: Population) -> dict[str, np.ndarray]:
-    """What decisions are held against: `posterior` `(N, K)`, or of real data `labels` `(N,)`."""
-    classes = {"num_classes": np.array(population.num_classes)}
+    """What decisions are held against: `posterior` `(N, K)`, or of real data `labels` `(N,)`.
+
+    And `class_names` `(K,)` where classes have names.
+    """
+    classes = {"num_classes": np.array(population.num_classes), **_names_of(population)}
     if examples.posterior is None:
         return {**classes, "labels": examples.labels.cpu().numpy()}
     return {**classes, "posterior": examples.posterior}
@@ -113,6 +116,9 @@ def law_of(examples: Examples, population: Population) -> dict[str, np.ndarray]:
 def classes_of(examples: Examples, population: Population) -> dict[str, np.ndarray]:
     """The examples' `labels` `(N,)`, and `class_names` `(K,)` where classes have names."""
     smallest = np.min_scalar_type(population.num_classes)
-    found = {"labels": examples.labels.cpu().numpy().astype(smallest)}
+    return {"labels": examples.labels.cpu().numpy().astype(smallest), **_names_of(population)}
+
+
+def _names_of(population: Population) -> dict[str, np.ndarray]:
     names = population.class_names if isinstance(population, RealData | FittedImages) else ()
-    return found | ({"class_names": np.array(names)} if names else {})
+    return {"class_names": np.array(names)} if names else {}

@@ -34,6 +34,7 @@ TABLES = {
     "latent_dims": ("one row per point of a curve over k", columns.LATENT_DIM_COLUMNS),
     "knees": ("one row per curve over the latent dimension k", columns.KNEE_COLUMNS),
     "per_class": ("one row per cell and class: squared errors", columns.PER_CLASS_COLUMNS),
+    "class_risks": ("one row per cell of classifiers and class", columns.CLASS_RISK_COLUMNS),
     "generation": ("one row per cell that generates", columns.GENERATION_COLUMNS),
     "variance": ("one row per cell, quantity and component", columns.VARIANCE_COLUMNS),
     "winners": ("one row per search; `hp_<name>` columns besides", columns.WINNER_COLUMNS),

@@ -15,15 +15,18 @@ from typing import Any
 import pandas as pd
 
 from study import cli
+from study.analysis.class_risks import bayes_confusion
+from study.analysis.decisions import Decisions
 from study.analysis.exhibits import (
     MAP_QUALITY,
+    Array,
     Arrays,
     exhibit_ids,
     law_exhibit_ids,
     read_exhibits,
 )
 from study.analysis.files import write_text
-from study.analysis.frames import TableError
+from study.analysis.frames import Row, TableError
 from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results, write_results
@@ -42,6 +45,8 @@ from study.rendering.pictures import write_pictures
 from study.rendering.terminal import render_landscape_text, wrap_findings
 from study.storage.opening import is_address, store_at
 from study.storage.store import KEPT_WITH_TRIALS, StorageError
+from study.trials.exhibits import law_exhibit
+from study.trials.trial import cell_of
 
 FINDINGS = "findings.txt"
 SCREEN = 40  # lines of a terminal
@@ -79,7 +84,8 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
     study, results = shown_study(study), shown_results(results)
-    exhibits, skipped = _read_exhibits(study, laws, names_of_classes(results.per_class))
+    named = names_of_classes(results.per_class) | names_of_classes(results.class_risks)
+    exhibits, skipped = _read_exhibits(study, laws, named)
     pictures = write_pictures(study, results, exhibits, figures)
     findings = find(study, results)
     lines = dict.fromkeys((*unread, *unread_maps, *skipped))  # a file may be read twice
@@ -129,7 +135,15 @@ def _read_exhibits(
     cells = join(study.trials).current["measure"].values()
     shown = shown_trials([row for rows in cells for row in rows], present)
     exhibits, skipped = read_exhibits(study.folder, [row["trial_id"] for row in shown])
-    return shown_exhibits(shown, exhibits, laws, class_names), skipped
+    bayes = {} if study.decisions is None else _bayes_rules(study.decisions, shown)
+    return shown_exhibits(shown, exhibits, laws, class_names, bayes), skipped
+
+
+def _bayes_rules(decisions: Decisions, rows: Sequence[Row]) -> dict[str, Array]:
+    """What the Bayes rules of the rows' laws decide, of those that are known."""
+    cells = {law_exhibit(cell): cell for cell in map(cell_of, rows)}
+    found = {name: bayes_confusion(decisions, cell) for name, cell in cells.items()}
+    return {name: counts for name, counts in found.items() if counts is not None}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

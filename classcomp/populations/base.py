@@ -193,6 +193,13 @@ class Population(Protocol):
     def with_overlap(self, s: float) -> Self:
         """Means together by a factor 1 - s; real images blended with another class's."""
 
+    def with_shift(self, most: float) -> "Population":
+        """Images moved by whole pixels, uniform on [-most, most] down and right, and around.
+
+        Raises:
+            ValueError: examples are no images, are too small, or nobody knows the posterior then.
+        """
+
     def with_label_noise(self, rho: float) -> Self:
         """Training labels flip with probability `rho`."""
 
@@ -294,3 +301,31 @@ def check_odds(odds: Any) -> float:
 def check_overlap(s: Any) -> float:
     """The range of overlap: [0, 1)."""
     return check_number("overlap", s, low=0, high=1, closed_low=True)
+
+
+def check_shift(most: Any) -> int:
+    """The range of shifts: whole numbers of pixels, 0 among them."""
+    number = check_number("shift", most, low=0, closed_low=True)
+    if not number.is_integer():
+        raise ValueError(f"shift = {most!r}: must be a whole number of pixels")
+    return int(number)
+
+
+def check_shift_of(population: Population, most: Any) -> int:
+    """The range of shifts of a population's images: below half their shorter side; else 0 alone."""
+    shift = check_shift(most)
+    if shift == 0:
+        return shift
+    if not population.has_pixels:
+        raise ValueError(
+            f"shift = {most:g}: {population.label} has points, rendered or not; allowed with "
+            "images: gaussian_images, fitted_images and real images"
+        )
+    assert population.image_shape is not None
+    side = min(population.image_shape[1:])
+    if 2 * shift >= side:
+        raise ValueError(
+            f"shift = {most:g}: images of {population.label} have {side} pixels a side; allowed "
+            f"are 0 to {(side - 1) // 2}"
+        )
+    return shift

@@ -16,10 +16,12 @@ from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations.base import (
     BayesRisk,
+    Embeds,
     Restored,
     Sample,
     canonical_label,
     check_integer,
+    check_shift_of,
 )
 from classcomp.populations.fits import Fit, Wanted, find_fit
 from classcomp.populations.gaussian_mixture import GaussianMixture
@@ -115,7 +117,7 @@ class FittedImages:
         log_density: np.ndarray = self.coordinates.law.log_density(u) + across
         return log_density
 
-    def seen_mixture(self) -> "SeenImages":
+    def seen_mixture(self) -> Embeds | None:
         return SeenImages(coordinates=SeenMixture(law=self.coordinates.law), population=self)
 
     def bayes_risk(self) -> BayesRisk:
@@ -167,6 +169,17 @@ class FittedImages:
 
     def with_label_noise(self, rho: float) -> "FittedImages":
         return replace(self, coordinates=self.coordinates.with_label_noise(rho))
+
+    def with_shift(self, most: float) -> "FittedImages":
+        """A mixture over shifts: classes come closer, and the posterior stays exact."""
+        from classcomp.populations.shifted_images import ShiftedImages  # which are such images
+
+        shift = check_shift_of(self, most)
+        if shift == 0:
+            return self
+        return ShiftedImages(
+            coordinates=self.coordinates, fit=self.fit, classes=self.classes, shift=shift
+        )
 
     @property
     def rest_variance(self) -> float:

@@ -20,6 +20,7 @@ from classcomp.populations.base import (
     check_number,
     check_odds,
     check_overlap,
+    check_shift_of,
     check_split,
     combine_label_noise,
     tilt_prior,
@@ -181,6 +182,11 @@ class GaussianImages:
             return self
         middle, half = sum(self.means) / 2, (1 - s) * (self.means[1] - self.means[0]) / 2
         return replace(self, means=(middle - half, middle + half), origin=self.undistorted)
+
+    def with_shift(self, most: float) -> "GaussianImages":
+        """The law as it is: pixels are independent and alike, wherever they are."""
+        check_shift_of(self, most)
+        return self
 
     def with_label_noise(self, rho: float) -> "GaussianImages":
         total = combine_label_noise(self.label_noise, check_label_noise(rho), 2)

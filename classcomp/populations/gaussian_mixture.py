@@ -20,6 +20,7 @@ from classcomp.populations.base import (
     check_number,
     check_odds,
     check_overlap,
+    check_shift_of,
     check_split,
     combine_label_noise,
 )
@@ -168,6 +169,11 @@ class GaussianMixture:
     def with_overlap(self, s: float) -> "GaussianMixture":
         """Components that share one mean, as in `concentric`, are not changed by this."""
         return self._moved(self.law.drawn_together(check_overlap(s)))
+
+    def with_shift(self, most: float) -> "GaussianMixture":
+        """Points are refused: a picture of a point is what convolutional families see of it."""
+        check_shift_of(self, most)
+        return self
 
     def with_label_noise(self, rho: float) -> "GaussianMixture":
         total = combine_label_noise(self.label_noise, check_label_noise(rho), self.num_classes)

@@ -19,6 +19,7 @@ from classcomp.populations.base import (
     check_num,
     check_odds,
     check_overlap,
+    check_shift_of,
     combine_label_noise,
     tilt_prior,
 )
@@ -71,7 +72,7 @@ class RealData:
     """A `Population` (see base.py) of real images, pixels in [0, 1] before any noise, or points.
 
     A user's own images of floats and points are taken as they are. Distortions apply in a fixed
-    order: resampling, blending, noise.
+    order: resampling, blending, shifting, noise.
 
     Attributes:
         label: name and parameters of the undistorted law.
@@ -80,6 +81,7 @@ class RealData:
         odds: factor on the prior odds of class 1.
         blend: overlap s; x becomes (1 - s/2) x + (s/2) x', x' of another class.
         feature_noise: standard deviation of what is added to every pixel or coordinate.
+        shift: pixels that an image is moved by at most.
         label_noise: flip probability of training labels.
         num_test: examples of the test part that are scored on, at most; None: all.
         split_seed: which parts it is divided into (see parts.py); None: the data's own.
@@ -91,6 +93,7 @@ class RealData:
     odds: float = 1.0
     blend: float = 0.0
     feature_noise: float = 0.0
+    shift: int = 0
     label_noise: float = 0.0
     num_test: int | None = None
     split_seed: int | None = None
@@ -153,7 +156,7 @@ class RealData:
         candidates = self._rebalanced(pool.labels, rng)
         chosen = rng.permutation(candidates)[:num]
         raw, labels = pool.x[pool.places[chosen]], pool.labels[chosen]
-        if self.blend == 0 and self.feature_noise == 0:
+        if self.blend == 0 and self.feature_noise == 0 and self.shift == 0:
             return Sample(x=to_floats(raw, self.source.white), labels=labels)
         damage = BlendAndNoise(
             raw=raw,
@@ -161,6 +164,7 @@ class RealData:
             labels=labels,
             blend=self.blend,
             noise=self.feature_noise,
+            shift=self.shift,
         )
         return Sample(x=damage(np.arange(num), rng), labels=labels, damage=damage)
 
@@ -235,7 +239,7 @@ class RealData:
 
     @property
     def undistorted(self) -> "RealData":
-        return replace(self, odds=1.0, blend=0.0, feature_noise=0.0)
+        return replace(self, odds=1.0, blend=0.0, feature_noise=0.0, shift=0)
 
     def with_imbalance(self, odds: float) -> "RealData":
         return replace(self, odds=self.odds * check_odds(odds))
@@ -244,6 +248,13 @@ class RealData:
         if self.blend > 0 and check_overlap(s) > 0:
             raise ValueError(f"overlap = {s!r}: examples are blended already ({self.blend:g})")
         return replace(self, blend=max(self.blend, check_overlap(s)))
+
+    def with_shift(self, most: float) -> "RealData":
+        if self.shift > 0 and most > 0:
+            raise ValueError(
+                f"shift = {most:g}: images are shifted already (by up to {self.shift})"
+            )
+        return replace(self, shift=max(self.shift, check_shift_of(self, most)))
 
     def with_label_noise(self, rho: float) -> "RealData":
         total = combine_label_noise(self.label_noise, check_label_noise(rho), self.num_classes)

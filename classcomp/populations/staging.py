@@ -112,6 +112,11 @@ def stage(name: str, data_dir: str | Path | None = None) -> Path:
     return target
 
 
+def is_on_machine(name: str, data_dir: str | Path | None = None) -> bool:
+    """Whether `stage` finds a data set without downloading it."""
+    return _find(name, data_dir) is not None
+
+
 def load(path: Path) -> Arrays:
     """Read a staged file, once per process; the arrays are read-only."""
     return _load(str(path))

@@ -27,6 +27,7 @@ from classcomp.populations.base import (
     check_number,
     check_odds,
     check_overlap,
+    check_shift,
     check_split,
     combine_label_noise,
     named_seed,
@@ -172,6 +173,12 @@ class Teacher:
         """Only s = 0: a teacher's classes have no centres to draw together."""
         if check_overlap(s) != 0:
             raise ValueError(f"a teacher's classes have no means, overlap = {s!r}: only 0")
+        return self
+
+    def with_shift(self, most: float) -> "Teacher":
+        """Only 0: nobody knows the posterior of an image that a network saw elsewhere."""
+        if check_shift(most) != 0:
+            raise ValueError(f"a teacher's posterior is lost by shift = {most:g}: only 0")
         return self
 
     def with_label_noise(self, rho: float) -> "Teacher":

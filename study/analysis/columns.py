@@ -299,6 +299,21 @@ PER_CLASS_COLUMNS = (
     *_interval_columns("above_easiest", "squared input", "mse less the easiest's, paired by seed"),
 )
 
+CLASS_RISK_COLUMNS = (
+    *_cell_columns("task", "level"),
+    Column("class", "Int64", "", "the class, k"),
+    Column("class_name", "string", "", "its name; of one that has none its number"),
+    Column("num_seeds", "Int64", COUNT, "seeds in the means"),
+    Column("prior", "Float64", PROBABILITY, "the class's share of the evaluation sample, p_k"),
+    Column("bayes_risk", "Float64", RISK, "R_k of the Bayes rule; null: unknown"),
+    *_interval_columns("risk", RISK, "R_n(T) on the class, R_k"),
+    *_interval_columns("total", RISK_DIFFERENCE, "R_k less the Bayes rule's"),
+    *_interval_columns("approximation", RISK_DIFFERENCE, "of it, as of the cell's"),
+    *_interval_columns("objective", RISK_DIFFERENCE, "of it, as of the cell's"),
+    *_interval_columns("estimation", RISK_DIFFERENCE, "of it, as of the cell's"),
+    *_interval_columns("optimization", RISK_DIFFERENCE, "of it, as of the cell's"),
+)
+
 # hp_<name> columns, as the trials table has them, come after these.
 WINNER_COLUMNS = (
     *_cell_columns("task"),

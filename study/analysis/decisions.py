@@ -8,7 +8,7 @@ table may travel alone.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,12 @@ class _Law:
         posterior: (N, K); None where it is unknown.
         labels: (N,) where it is.
         floor: (N,) the Bayes rule's losses; None where they are unknown.
+        names: of all classes; empty: they have none.
     """
 
     num_classes: int
     num: int
+    names: tuple[str, ...] = ()
     posterior: Array | None = None
     labels: Array | None = None
     floor: Array | None = None
@@ -193,6 +195,16 @@ class Decisions:
         law = self._law(cell)
         return None if law is None else law.posterior
 
+    def labels(self, cell: Cell) -> Array | None:
+        """The evaluation sample's classes (N,), where the posterior is unknown; else None."""
+        law = self._law(cell)
+        return None if law is None else law.labels
+
+    def class_names(self, cell: Cell) -> tuple[str, ...]:
+        """Names of the law's K classes, their numbers where they have none; empty: no file."""
+        law = self._law(cell)
+        return () if law is None else law.names or tuple(map(str, range(law.num_classes)))
+
     def log_probabilities(self, row: Row, branch: str = BUDGET) -> Array | None:
         """The natural logs (M, K) of a classifier's predictions on M examples; float64."""
         if not task_of(row["task"]).keeps_decisions:
@@ -262,6 +274,15 @@ def open_decisions(folder: Path | None) -> Decisions | None:
 
 
 def _law_of(arrays: Mapping[str, Array]) -> _Law:
+    law, names = _scored_with(arrays), arrays.get("class_names")
+    if names is None:
+        return law
+    if names.shape != (law.num_classes,) or names.dtype.kind != "U":
+        raise ValueError(f"class_names are no names of {law.num_classes} classes")
+    return replace(law, names=tuple(names.tolist()))
+
+
+def _scored_with(arrays: Mapping[str, Array]) -> _Law:
     posterior, labels = arrays.get("posterior"), arrays.get("labels")
     for array in (posterior, labels):
         if array is not None and array.shape and len(array) > MOST_EXAMPLES:

@@ -15,14 +15,14 @@ terms of another risk than 0-1), with seeds, restarts and examples as crossed ra
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from study.analysis.candidates import Rule
 from study.analysis.columns import ERRORS, NOMINAL_ERRORS
 from study.analysis.crossed import Crossed, combine, crossed_mean, known, rows_component
-from study.analysis.decisions import BUDGET, CONVERGED, Decisions
+from study.analysis.decisions import BUDGET, CONVERGED
 from study.analysis.frames import Row
 from study.analysis.intervals import UNKNOWN, Estimate, Z, mean
 from study.analysis.resampling import resampled_interval, room_around
@@ -30,6 +30,13 @@ from study.trials.tasks import Task
 from study.trials.trial import CELL_NAMES
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class HasTerms(Protocol):
+    """`Decisions`, or a part of them."""
+
+    def terms(self, row: Row, branch: str = BUDGET) -> Array | None:
+        """What differences between rules are made of; see `Decisions.terms`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +61,7 @@ class Measured:
     num_expected: int
     best: Rule | None
     limits: Sequence[Row]
-    decisions: Decisions | None
+    decisions: HasTerms | None
     skewness: Mapping[str, float]
     first_stage: int | None = None
 

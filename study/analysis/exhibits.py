@@ -37,6 +37,10 @@
     pca/points, tsne/points (P, 2)   of the same examples, labels (P,)
     pca/quality, tsne/quality (3,)   k-NN accuracy, trustworthiness, continuity
 
+exhibits/law-<key>-samples.npz holds, of a law that was fitted to a set of images,
+
+    fitted/drawn, real   (K, S, C, H, W)  images of each class, and the set's where it was at hand
+
 exhibits/law-<key>-<corruption>.npz holds, where training images are corrupted,
 
     corrupted/clean, shown (T, C, H, W)  some of them as they were, and as they are
@@ -110,6 +114,8 @@ _FORMS: Mapping[str, tuple[str, tuple[str | int, ...]]] = {
     "layers/maps": ("f", ("R", "O", "H", "W")),
     "layers/sizes": ("iu", ("R", 3)),
     "labels": ("iu", ("P",)),
+    "fitted/drawn": ("f", ("K", "S", "C", "H", "W")),
+    "fitted/real": ("f", ("K", "S", "C", "H", "W")),
     "corrupted/clean": ("f", ("T", "C", "H", "W")),
     "corrupted/shown": ("f", ("T", "C", "H", "W")),
     "pca/points": ("f", ("P", 2)),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from study.analysis.class_risks import build_class_risks
 from study.analysis.comparisons import build_comparisons
 from study.analysis.completeness import missing_rows
 from study.analysis.cross_entropy import build_cross_entropy
@@ -31,7 +32,7 @@ from study.analysis.winners import build_winners
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
     *("cross_entropy", "ensembles", "cross_validation", "latent_planes", "latent_maps"),
-    *("latent_dims", "knees", "per_class", "generation", "robustness"),
+    *("latent_dims", "knees", "per_class", "class_risks", "generation", "robustness"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -63,6 +64,7 @@ class Results:
     latent_dims: pd.DataFrame
     knees: pd.DataFrame
     per_class: pd.DataFrame
+    class_risks: pd.DataFrame
     generation: pd.DataFrame
     robustness: pd.DataFrame
     missing: pd.DataFrame
@@ -111,6 +113,7 @@ def build_results(
         latent_dims=latent_dims,
         knees=knees,
         per_class=build_per_class(joined, levels),
+        class_risks=build_class_risks(joined, levels),
         generation=build_generation(joined, levels),
         robustness=build_robustness(joined, levels, families),
         missing=missing_rows(joined, levels),

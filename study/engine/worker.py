@@ -23,7 +23,7 @@ from study.engine.handover import opened, to_trial
 from study.storage.store import StorageError, Store
 from study.trials.decisions import FOLDER, law_key, pack
 from study.trials.exhibits import FOLDER as EXHIBITS
-from study.trials.exhibits import PLANE, corruption_exhibit, law_exhibit
+from study.trials.exhibits import PLANE, corruption_exhibit, law_exhibit, samples_exhibit
 from study.trials.roles import ROLES
 from study.trials.trial import CORRUPTIONS, TrialSpec, trial_from_json
 
@@ -180,15 +180,19 @@ class TrialActor(Trainable):
         if not ROLES[self._spec.role].is_measured:
             return
         store, kind = opened(self._address), self._spec.cell.distortion
+        is_first = self._spec.seed == 0
         # A picture less: the result is there, and counts.
         with suppress(Exception):
-            is_first = self._spec.seed == 0
             arrays = experiment.exhibits(is_first=is_first)
             if arrays:
                 store.write(f"{EXHIBITS}/{self._spec.trial_id}.npz", _packed(arrays))
             name = f"{EXHIBITS}/{law_exhibit(self._spec.cell)}.npz"
             if PLANE in arrays and store.read(name) is None:
                 store.write(name, _packed(experiment.law_exhibits()))
+        with suppress(Exception):
+            name = f"{EXHIBITS}/{samples_exhibit(self._spec.cell)}.npz"
+            if is_first and store.read(name) is None and (drawn := experiment.law_samples()):
+                store.write(name, _packed(drawn))
         with suppress(Exception):
             name = f"{EXHIBITS}/{corruption_exhibit(self._spec.cell, kind)}.npz"
             is_asked = kind in CORRUPTIONS and store.read(name) is None

@@ -23,10 +23,13 @@ _MAX_PRINTED = 12  # classes; with more of them the counts would run into each o
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confusion:
-    """What one rule decides: `counts[true][decided]` examples."""
+    """What one rule decides: `counts[true][decided]` examples.
+
+    Of the Bayes rule they are expected, with labels averaged out given x, and no whole numbers.
+    """
 
     label: str
-    counts: tuple[tuple[int, ...], ...]
+    counts: tuple[tuple[float, ...], ...]
 
     @property
     def shares(self) -> tuple[tuple[float | None, ...], ...]:
@@ -38,34 +41,43 @@ class Confusion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confusions:
-    """The rules of a cell's families."""
+    """The rules of a cell's families, and of what classes with a name are called."""
 
     title: str
     panels: tuple[Confusion, ...]
+    names: Mapping[int, str]
+
+    def name(self, label: int) -> str:
+        """What a class is called."""
+        return self.names.get(label, str(label))
 
 
-def confusions(title: str, counts: Mapping[str, "np.ndarray[Any, Any]"]) -> Confusions:
+def confusions(
+    title: str, counts: Mapping[str, "np.ndarray[Any, Any]"], names: Mapping[int, str]
+) -> Confusions:
     """Return the info of a figure.
 
     Args:
         title: of the figure.
         counts: (K, K) by the panel's label; rows are true classes.
+        names: of classes that have one.
     """
     return Confusions(
         title=title,
         panels=tuple(
-            Confusion(label=label, counts=tuple(tuple(int(n) for n in row) for row in held))
+            Confusion(label=label, counts=tuple(tuple(row) for row in held.tolist()))
             for label, held in counts.items()
         ),
+        names=names,
     )
 
 
 def confusion_words(info: Confusions) -> str:
     """Say a figure in words: for each rule how many it gets right, and its commonest mistake."""
-    return f"{info.title}. " + " ".join(_panel_words(panel) for panel in info.panels)
+    return f"{info.title}. " + " ".join(_panel_words(panel, info) for panel in info.panels)
 
 
-def _panel_words(panel: Confusion) -> str:
+def _panel_words(panel: Confusion, info: Confusions) -> str:
     total = sum(map(sum, panel.counts))
     right = sum(row[true] for true, row in enumerate(panel.counts))
     mistakes = [
@@ -75,8 +87,9 @@ def _panel_words(panel: Confusion) -> str:
         if true != decided
     ]
     count, true, decided = max(mistakes, key=lambda found: found[0], default=(0, 0, 0))
-    most = f", class {true} decided as {decided} {count} times" if count else ""
-    return f"{panel.label}: {right} of {total} right{most}."
+    pair = f"class {info.name(true)} decided as {info.name(decided)}"
+    most = f", {pair} {count:.0f} times" if round(count) else ""
+    return f"{panel.label}: {right:.0f} of {total:.0f} right{most}."
 
 
 def draw_confusions(info: Confusions) -> Figure:
@@ -92,6 +105,7 @@ def draw_confusions(info: Confusions) -> Figure:
         grid = panel_grid(figure, len(info.panels), columns)
         for number, (axes, panel) in enumerate(zip(grid, info.panels, strict=True)):
             _draw_panel(axes, panel)
+            _name_ticks(axes, info, is_first=number % columns == 0)
             axes.set_ylabel("true class" if number % columns == 0 else "")
             axes.set_xlabel("decided" if number + columns >= len(info.panels) else "")
         scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), SHARE_MAP)
@@ -106,10 +120,19 @@ def _draw_panel(axes: Axes, panel: Confusion) -> None:
     if num_classes <= _MAX_PRINTED:
         for true, decided in np.ndindex(num_classes, num_classes):
             colour = "white" if shares[true, decided] > 0.6 else "black"
-            text = str(panel.counts[true][decided])
+            text = f"{panel.counts[true][decided]:.0f}"
             axes.text(decided, true, text, ha="center", va="center", color=colour, fontsize=7.5)
     axes.set_xticks(range(num_classes))
     axes.set_yticks(range(num_classes))
     axes.tick_params(length=0, labelsize=7.5)
     axes.spines[:].set_visible(False)
     axes.set_title(panel.label, fontsize=10)
+
+
+def _name_ticks(axes: Axes, info: Confusions, *, is_first: bool) -> None:
+    """Names of classes below every panel, and to the left of the first of a row."""
+    if not info.names:
+        return
+    names = [info.name(int(place)) for place in axes.get_xticks()]
+    axes.set_xticklabels(names, rotation=90)
+    axes.set_yticklabels(names if is_first else [])

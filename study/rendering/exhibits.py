@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from study.analysis.columns import PLANE_NUMBERS
-from study.analysis.exhibits import MAP_LABELS, MAP_QUALITY, Arrays, cka_matrix
+from study.analysis.exhibits import MAP_LABELS, MAP_QUALITY, Array, Arrays, cka_matrix
 from study.analysis.frames import Row
 from study.rendering.confusion import Confusions, confusion_words, confusions, draw_confusions
 from study.rendering.decision_maps import (
@@ -53,6 +53,7 @@ from study.rendering.samples import (
     REAL,
     along_sheets,
     draw_point_clouds,
+    fitted_sheets,
     point_clouds,
     point_words,
     sample_sheets,
@@ -60,7 +61,7 @@ from study.rendering.samples import (
 from study.rendering.scenes import Scenes
 from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, network_words, size_words
-from study.trials.exhibits import corruption_exhibit, law_exhibit
+from study.trials.exhibits import corruption_exhibit, law_exhibit, samples_exhibit
 from study.trials.trial import CORRUPTIONS, cell_of
 
 MAX_PICTURES = 24
@@ -70,13 +71,19 @@ REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A trial, its exhibits, its law's, corrupted images by corruption, names of classes."""
+    """A trial, its exhibits, its law's, corrupted images by corruption, names of classes.
+
+    And what the Bayes rule decides (K, K), by true class, None where it is unknown; and images of
+    the law.
+    """
 
     row: Row
     arrays: Arrays
     law: Arrays = field(default_factory=dict)
     corrupted: Held = field(default_factory=dict)
     class_names: Mapping[int, str] = field(default_factory=dict)
+    bayes: Array | None = None
+    samples: Arrays = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -114,7 +121,10 @@ class Kind:
 
 
 def _confusions(title: str, shown: Sequence[Shown]) -> Confusions:
-    return confusions(title, {one.label: one.arrays["confusion/counts"] for one in shown})
+    """Of the Bayes rule first, where the law is known, then the families'."""
+    known = {"Bayes rule": shown[0].bayes} if shown[0].bayes is not None else {}
+    counts = {one.label: one.arrays["confusion/counts"] for one in shown}
+    return confusions(title, {**known, **counts}, shown[0].class_names)
 
 
 def _decision_maps(title: str, shown: Sequence[Shown]) -> DecisionMaps:
@@ -171,6 +181,10 @@ def _corrupted(title: str, shown: Sequence[Shown]) -> Sheets | None:
     return corrupted_sheets(title, shown[0].corrupted)
 
 
+def _fitted(title: str, shown: Sequence[Shown]) -> Sheets | None:
+    return fitted_sheets(title, shown[0].samples, shown[0].class_names)
+
+
 def _quality_words(numbers: Sequence[float | None]) -> str:
     said = [UNKNOWN if number is None else f"{number:.2f}" for number in numbers]
     return "k-NN {}, T {}, C {}".format(*said)
@@ -201,6 +215,14 @@ KINDS = (
         info=_confusions,
         draw=draw_confusions,
         words=confusion_words,
+    ),
+    Kind(
+        name="fitted",
+        what="images of the law beside real ones",
+        needs=(),
+        info=_fitted,
+        draw=draw_sheets,
+        words=sheet_words,
     ),
     Kind(
         name="decision_map",
@@ -344,7 +366,13 @@ def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
     return chosen
 
 
-def _shown(row: Row, exhibits: Held, laws: Held, class_names: Mapping[int, str]) -> Shown:
+def _shown(
+    row: Row,
+    exhibits: Held,
+    laws: Held,
+    class_names: Mapping[int, str],
+    bayes: Mapping[str, Array],
+) -> Shown:
     cell = cell_of(row)
     names = {kind: corruption_exhibit(cell, kind) for kind in sorted(CORRUPTIONS)}
     return Shown(
@@ -353,6 +381,8 @@ def _shown(row: Row, exhibits: Held, laws: Held, class_names: Mapping[int, str])
         law=laws.get(law_exhibit(cell), {}),
         corrupted={kind: laws[name] for kind, name in names.items() if name in laws},
         class_names=class_names,
+        bayes=bayes.get(law_exhibit(cell)),
+        samples=laws.get(samples_exhibit(cell), {}),
     )
 
 
@@ -361,6 +391,7 @@ def shown_exhibits(
     exhibits: Mapping[str, Arrays],
     laws: Mapping[str, Arrays] | None = None,
     class_names: Mapping[str, Mapping[int, str]] | None = None,
+    bayes: Mapping[str, Array] | None = None,
 ) -> list[tuple[Kind, Any]]:
     """Return what to draw: each kind with its info, by population, MAX_PICTURES at most.
 
@@ -369,12 +400,15 @@ def shown_exhibits(
         exhibits: by trial.
         laws: the exhibits of laws by name.
         class_names: those of classes that have one, by population and class.
+        bayes: what the Bayes rules decide, as of `bayes_confusion`, by the exhibit of their law.
     """
     populations: dict[str, list[Shown]] = defaultdict(list)
     for row in trials:
         if row["trial_id"] in exhibits:
             names = (class_names or {}).get(row["population"], {})
-            populations[row["population"]].append(_shown(row, exhibits, laws or {}, names))
+            populations[row["population"]].append(
+                _shown(row, exhibits, laws or {}, names, bayes or {})
+            )
     found = []
     for population, shown in populations.items():
         where = f"{damage_words(shown[0].row)}, n = {shown[0].row['num_train']}"

@@ -39,7 +39,7 @@ class ClassTable:
 
 
 def class_tables(per_class: pd.DataFrame) -> list[ClassTable]:
-    """Return a table for each task and population."""
+    """Return a table for each task and population, of squared errors or of risks by class."""
     found = []
     for task in split_by_task(to_rows(per_class)):
         for population in distinct(task.rows, "population"):

@@ -8,10 +8,12 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.rendering.image_sheets import Array, Held, Sheet, Sheets, greys, in_rows
+from study.analysis.exhibits import Arrays
+from study.rendering.image_sheets import Array, Held, Sheet, Sheets, greys, in_rows, same_scale
 from study.rendering.style import COLOURS, STYLE, balanced_columns, new_figure, panel_grid, wrapped
 
 REAL = "samples/real"
+DRAWN, FITTED_TO = "fitted/drawn", "fitted/real"
 _SIDE = 2.6  # inches of a panel
 _MAX_COLUMNS = 4
 
@@ -49,6 +51,32 @@ def along_sheets(title: str, held: Held) -> Sheets | None:
             panels.append(Sheet(label=label, images=looks, scale=scale, rows=rows, note=note))
     how = "The same noise in each column, a row for each look during training, after so many steps."
     return Sheets(title=title, how=how, panels=tuple(panels)) if panels else None
+
+
+def fitted_sheets(title: str, arrays: Arrays, class_names: Mapping[int, str]) -> Sheets | None:
+    """Return a law's images of each class, each row above one of real images where there are any.
+
+    Args:
+        title: of the figure.
+        arrays: of the law's exhibit of its images; empty: it has none.
+        class_names: of classes that have one.
+    """
+    drawn, real = arrays.get(DRAWN), arrays.get(FITTED_TO)
+    if drawn is None or not drawn.size:
+        return None
+    names = [class_names.get(k, f"class {k}") for k in range(len(drawn))]
+    if real is None or real.shape != drawn.shape:
+        images, rows = drawn, tuple(names)
+        how = (
+            "No real images beside them: the data set was not on the machine. Black is 0, white 1."
+        )
+    else:
+        images = np.stack([drawn, real], axis=1).reshape(-1, *drawn.shape[1:])
+        rows = tuple(text for name in names for text in (name, f"{name}, real"))
+        how = "Each class as the law draws it, above real test images of it; black is 0, white 1."
+    scale = same_scale(images, 0, 1)
+    sheet = Sheet(label="class by class", images=images, scale=scale, rows=rows)
+    return Sheets(title=title, how=how, panels=(sheet,))
 
 
 def point_clouds(title: str, held: Held) -> PointClouds:

@@ -9,7 +9,8 @@
                                 `<corruption>_terms` (N,) with every image corrupted, where it is
                                 scored under one, whose mean is that risk
     decisions/law-<key>.npz     what decisions are held against: the evaluation sample's posterior,
-                                or the labels of real data
+                                or the labels of real data; `class_names` (K,) where classes have
+                                names
 
 docs/protocol.md says what for; study.analysis.decisions reads a study's folder.
 """

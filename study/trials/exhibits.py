@@ -4,6 +4,7 @@
                                 latents alone, whose numbers are told as means over seeds
     exhibits/law-<key>.npz      of a law on which a model has a plane of two latents: PCA and t-SNE
                                 of the same examples, once for all that are shown beside them
+    exhibits/law-<key>-samples.npz   images of a law that was fitted to a set, beside the set's
     exhibits/law-<key>-<corruption>.npz   a few training images of it that are corrupted, and what
                                 they were
 
@@ -22,6 +23,11 @@ PLANE = "latent_plane/points"
 def law_exhibit(cell: Cell) -> str:
     """The name of the file of a cell's law, without its suffix."""
     return f"{LAW_PREFIX}{law_key(cell)}"
+
+
+def samples_exhibit(cell: Cell) -> str:
+    """The name of the file of images of a cell's law, without its suffix."""
+    return f"{law_exhibit(cell)}-samples"
 
 
 def corruption_exhibit(cell: Cell, kind: str) -> str:

@@ -20,7 +20,8 @@ STATUSES = ("done", "stopped", "failed")
 # this side of the wall may not import; a contract test holds the two together.
 NEUTRAL_SEVERITY: Mapping[str, float] = MappingProxyType(
     {
-        **{"feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0, "missing_pixels": 0.0},
+        **{"feature_noise": 0.0, "imbalance": 0.5, "overlap": 0.0, "shift": 0.0},
+        "missing_pixels": 0.0,
         **dict.fromkeys(OF_A_SAMPLE, 0.0),
     }
 )

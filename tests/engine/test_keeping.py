@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from classcomp import experiment as experiments
+from study.analysis.exhibits import read_exhibits
 from study.engine import worker
 from study.engine.proposals import Journal
 from study.engine.searcher import PlanSearcher
@@ -20,7 +21,7 @@ from study.planning.plan import planned_trials
 from study.request.spec import StudySpec
 from study.storage.folder import FolderStore
 from study.storage.ledger import Ledger
-from study.trials.exhibits import PLANE, law_exhibit
+from study.trials.exhibits import PLANE, law_exhibit, samples_exhibit
 from study.trials.trial import TrialSpec, trial_to_json
 
 Make = Callable[..., StudySpec]
@@ -285,6 +286,26 @@ def test_what_is_shown_beside_planes_is_kept_once_for_a_law(
     laws = {law_exhibit(trial.cell) for trial in (first, other)} if is_planar else set()
     assert len(made) == len(laws) == 2 * is_planar  # noise in labels is no other law
     assert kept == {trial.trial_id for trial in (first, noisy, other)} | laws
+
+
+def test_images_of_a_law_are_kept_once_by_a_first_seed(
+    trials: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: type[Idle]
+) -> None:
+    made = []
+
+    def law_samples(self: Idle) -> dict[str, np.ndarray]:
+        made.append(self)
+        return {"fitted/drawn": np.zeros((2, 3, 1, 4, 4))}
+
+    monkeypatch.setattr(idle, "law_samples", law_samples, raising=False)
+    first = trials["measure"]
+    noisy = replace(first, cell=replace(first.cell, distortion="label_noise", severity=0.2))
+    for trial in (replace(first, seed=1), first, noisy):
+        results(trial, tmp_path)
+    name = samples_exhibit(first.cell)
+    assert (tmp_path / f"exhibits/{name}.npz").is_file()
+    assert len(made) == 1
+    assert set(read_exhibits(tmp_path, [name])[0][name]) == {"fitted/drawn"}
 
 
 def test_of_other_seeds_what_has_numbers_is_kept(

@@ -21,7 +21,7 @@ from study.rendering.feature_spaces import (
 )
 from study.rendering.style import write_figure
 from study.report import write_report
-from study.trials.exhibits import corruption_exhibit
+from study.trials.exhibits import corruption_exhibit, samples_exhibit
 from study.trials.trial import cell_of
 from tests.rendering.conftest import make_exhibits, write_exhibits
 from tests.rendering.test_report import Page, make_folder
@@ -31,7 +31,7 @@ HOSTILE = "</title><script>alert(1)</script> $x^{"
 
 
 def test_a_confusion_matrix_prints_its_counts() -> None:
-    info = confusions("a law", {"vgg 1": np.array([[90, 10], [30, 270]]), HOSTILE: np.eye(2)})
+    info = confusions("a law", {"vgg 1": np.array([[90, 10], [30, 270]]), HOSTILE: np.eye(2)}, {})
     assert info.panels[0].shares == ((0.9, 0.1), (0.1, 0.9))
     figure = draw_confusions(info)
     assert [text.get_text() for text in figure.axes[0].texts] == ["90", "10", "30", "270"]
@@ -42,7 +42,7 @@ def test_a_confusion_matrix_prints_its_counts() -> None:
 
 
 def test_a_class_without_examples_has_no_shares() -> None:
-    info = confusions("a law", {"vgg 1": np.array([[4, 1], [0, 0]])})
+    info = confusions("a law", {"vgg 1": np.array([[4, 1], [0, 0]])}, {})
     assert info.panels[0].shares == ((0.8, 0.2), (None, None))
     shown = draw_confusions(info).axes[0].images[0].get_array()
     assert np.ma.getmaskarray(np.ma.masked_invalid(shown)).tolist() == [[False] * 2, [True] * 2]
@@ -62,7 +62,7 @@ def test_what_is_empty_or_has_one_class_stops_no_page() -> None:
 
 
 def test_many_classes_are_drawn_without_counts() -> None:
-    figure = draw_confusions(confusions("a law", {"vgg 1": np.eye(30, dtype=int)}))
+    figure = draw_confusions(confusions("a law", {"vgg 1": np.eye(30, dtype=int)}, {}))
     assert len(figure.axes[0].texts) == 0
 
 
@@ -142,10 +142,12 @@ def test_the_first_seed_of_the_plainest_cell_is_shown() -> None:
     assert chosen == [rows[8], rows[6], rows[0], rows[5]]
 
 
-def _corrupted_by_law(rows: list[Row]) -> dict[str, Arrays]:
+def _images_by_law(rows: list[Row]) -> dict[str, Arrays]:
     images = np.random.default_rng(0).random((3, 1, 8, 8), dtype=np.float32)
     names = {corruption_exhibit(cell_of(row), "outliers") for row in rows}
-    return {name: {"corrupted/clean": images, "corrupted/shown": 1 - images} for name in names}
+    held: Arrays = {"corrupted/clean": images, "corrupted/shown": 1 - images}
+    drawn: Arrays = {"fitted/drawn": np.stack([images, images])}
+    return dict.fromkeys(names, held) | {samples_exhibit(cell_of(row)): drawn for row in rows}
 
 
 def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
@@ -156,7 +158,7 @@ def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
     ]
     full = make_exhibits(0, 2, is_planar=True, is_coder=True, generates=True)
     exhibits = {row["trial_id"]: full for row in rows}
-    found = shown_exhibits(rows, exhibits, _corrupted_by_law(rows))
+    found = shown_exhibits(rows, exhibits, _images_by_law(rows))
     assert len(found) == MAX_PICTURES
     assert [kind.name for kind, _ in found[: len(KINDS)]] == [kind.name for kind in KINDS]
     assert found[0][1].title == "a: confusion matrices, undistorted, n = 64"
@@ -186,7 +188,7 @@ def test_hostile_names_are_text_in_every_picture(kind: Any, tmp_path: Path) -> N
     rows = [_row(family=HOSTILE, population=HOSTILE), _row(family="vgg", population=HOSTILE)]
     held = make_exhibits(1, 12, is_planar=True, is_coder=True, generates=True)
     exhibits = {row["trial_id"]: held for row in rows}
-    found = shown_exhibits(rows, exhibits, _corrupted_by_law(rows))
+    found = shown_exhibits(rows, exhibits, _images_by_law(rows))
     info = next(info for other, info in found if other is kind)
     text = write_figure(kind.draw(info), tmp_path / "x.svg").read_text()
     assert "<script" not in text

@@ -120,6 +120,19 @@ WRONG = [
     ),
     ("num_train = [64, 64]", "num_train", "no value twice"),
     ("distortions = {label_noise = [0.7]}", "distortions.label_noise", "0.7"),
+    ("distortions = {shift = [1.5]}", "distortions.shift: shift = 1.5", "a whole number of pixels"),
+    ("distortions = {shift = [-1]}", "distortions.shift: shift = -1", "[0, inf)"),
+    ("distortions = {shift = [0, 2]}", "distortions.shift: shift = 2: xor", "allowed with images"),
+    (
+        'distortions = {shift = [4]}\npopulations = [{name = "digits"}]',
+        "distortions.shift: shift = 4",
+        "allowed are 0 to 3",
+    ),
+    (
+        'distortions = {shift = [1]}\npopulations = [{name = "teacher", family = "linear"}]',
+        "distortions.shift: a teacher's posterior is lost by shift = 1",
+        "only 0",
+    ),
     ("distortions = {missing_pixels = [1.0]}", "distortions.missing_pixels", "[0, 1)"),
     (
         'distortions = {missing_pixels = [0.0, 0.5]}\nfamilies = ["beta_vae", "vgg", "linear"]',

@@ -1,0 +1,92 @@
+"""docs/ranks.py on made-up tables, whose rank agreement is known."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from docs.ranks import MATCHED, agreements, tau_b
+
+FAMILIES = ("a", "b", "c", "d")
+
+
+def table(population: str, risks: dict[int, list[float]], spread: float = 0.0) -> pd.DataFrame:
+    """Four families of these risks at each depth, five seeds, R_n(inf) .01 below, U_A .02 below."""
+    rng = np.random.default_rng(abs(len(population)))
+    common = {
+        "population": population,
+        "task": "classification",
+        "latent_dim": pd.NA,
+        "distortion": "none",
+        "severity": 0.0,
+        "status": "done",
+    }
+    rows = []
+    for depth, held in risks.items():
+        for family, risk in zip(FAMILIES, held, strict=True):
+            named = {**common, "family": family, "depth": depth}
+            for seed in range(5):
+                value = risk + spread * rng.standard_normal()
+                measured = {"role": "measure", "num_train": 64, "seed": seed}
+                settled = {"risk": value, "converged_risk": value - 0.1 * risk}
+                rows.append({**named, **measured, **settled})
+            for seed in range(2):
+                limit = {"role": "limit", "num_train": 9000, "seed": seed, "risk": 0.5 * risk}
+                rows.append({**named, **limit, "converged_risk": None})
+    return pd.DataFrame(rows).astype({"latent_dim": "Int64"})
+
+
+def test_tau_is_scipy_s_with_ties() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 4, size=(2, 6, 50)).astype(float)
+    wanted = [scipy.stats.kendalltau(*pair).statistic for pair in zip(x.T, y.T, strict=True)]
+    np.testing.assert_allclose(tau_b(x, y), wanted)
+
+
+def test_the_same_order_the_reverse_and_one_swap() -> None:
+    """Of six pairs a swap of neighbours turns one: tau 2/3; the mean with the reverse -1/6."""
+    first = table("one", {1: [0.1, 0.2, 0.3, 0.4], 2: [0.1, 0.2, 0.3, 0.4]})
+    same = table("other", {1: [0.2, 0.3, 0.35, 0.6], 2: [0.01, 0.02, 0.03, 0.05]})
+    for found in agreements(first, same):
+        assert (found.tau, found.lo, found.hi) == (1, 1, 1)
+        assert (found.populations, found.num_cells) == (("one", "other"), 2)
+    mixed = table("other", {1: [0.2, 0.1, 0.3, 0.4], 2: [0.4, 0.3, 0.2, 0.1]})
+    taus = {found.quantity: found.tau for found in agreements(first, mixed)}
+    assert taus == pytest.approx(dict.fromkeys(("risk", "estimation", "optimization"), -1 / 6))
+
+
+def test_cells_and_families_that_one_has_alone_are_left_out() -> None:
+    first = table("one", {1: [0.1, 0.2, 0.3, 0.4], 3: [0.4, 0.3, 0.2, 0.1]})
+    second = table("other", {1: [0.1, 0.2, 0.3, 0.4], 2: [0.4, 0.3, 0.2, 0.1]})
+    second = second[(second["family"] != "d") & (second["role"] == "measure")]
+    (risk, optimization) = agreements(first, second)  # no U_A, no estimation
+    assert (risk.num_cells, risk.families, risk.tau) == (1, ("a", "b", "c"), 1)
+    assert optimization.quantity == "optimization"
+    other = second.assign(num_train=128)
+    assert list(agreements(first, other)) == []
+
+
+def test_intervals_hold_the_truth_where_seeds_differ() -> None:
+    """Order is certain where spreads are small, and nothing is where they are large."""
+    order = {1: [0.1, 0.2, 0.3, 0.4]}
+    sure = next(agreements(table("one", order, 0.005), table("other", order, 0.005)))
+    assert (sure.lo, sure.hi) == (1, 1)
+    unsure = next(agreements(table("one", order, 0.3), table("other", order, 0.3)))
+    assert unsure.hi - unsure.lo > 0.5
+    assert unsure.lo <= unsure.tau <= unsure.hi
+
+
+def test_the_command_prints_a_table(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        order = {1: [0.1, 0.2, 0.3, 0.4]}
+        table(name, order).to_parquet(tmp_path / name / "trials.parquet")
+    script = Path(__file__).parents[1] / "docs" / "ranks.py"
+    command = [sys.executable, str(script), str(tmp_path / "one"), str(tmp_path / "other")]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[2] == "| risk | one against other | a, b, c, d | 1 | 1.00 | [1.00, 1.00] |"
+    assert {"depth", "num_train", "severity"} <= set(MATCHED)
