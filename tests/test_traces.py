@@ -17,7 +17,7 @@ from study.trials.schema import CURVE_COLUMNS, TRUNK_KINDS
 from tests.small_trial import experiment_of, finish, trial_of
 
 SHORT = {"budget": 5, "most": 40}  # an epoch is 4 steps: the branch to T leaves after 16
-LONG = {"budget": 5, "most": 1_000}  # settles long before
+LONG = {"budget": 5, "most": 600}  # settles long before
 
 
 def trace_of(experiment: Experiment) -> list[Progress]:
@@ -35,12 +35,13 @@ def numbers_of(experiment: Experiment) -> tuple[dict[str, Any], list[Progress]]:
 def small(family: str, traced: int) -> Experiment:
     """A trial of any family, with normalisation, dropout and draws of its own where it has them."""
     space = SPACES[family]
-    images = {"population_name": "gaussian_images", "population_parameters": {"size": 8}}
+    law = {"mu0": 0.3, "mu1": 0.7, "sigma0": 0.3, "sigma1": 0.3, "size": 8}
     chosen = {"batch_size": 16} if "batch_size" in space.defaults else {}
     dropped = {"dropout": 0.25} if family in ("vgg", "resnet") else {}
     trial = trial_of(
         family=family,
-        **images,
+        population_name="gaussian_images",
+        population_parameters=law,
         num_train=48,
         budget=4,
         most=16,
@@ -133,17 +134,17 @@ def test_to_the_end_goes_on_and_says_when_it_had_settled() -> None:
     assert first.metrics["converged"] is second.metrics["converged"] is True
     assert first.metrics["steps_to_converge"] == second.metrics["steps_to_converge"]
     last = {point.phase: point.step for point in second.curves}
-    assert last == {"budget": 16, "cooldown": 20, "settle": 3_996, "final_cooldown": 4_000}
+    assert last == {"budget": 16, "cooldown": 20, "settle": 2_396, "final_cooldown": 2_400}
     assert first.metrics["risk"] == second.metrics["risk"]  # R_n(T) is before all that
-    assert max(point.step for point in first.curves) < 4_000
+    assert max(point.step for point in first.curves) < 2_400
 
 
 def test_to_the_end_goes_on_from_a_fork_that_had_settled() -> None:
     """As test_branches: settled before T, where R_n(inf) would be R_n(T)."""
-    metrics = finish(experiment_of(budget=400, most=500, until="end")).outcome.metrics
+    metrics = finish(experiment_of(budget=400, most=420, until="end")).outcome.metrics
     assert metrics["converged"] is True
     assert metrics["steps_to_converge"] == 1_280
-    assert metrics["steps"] == 2_000 + 320  # the other branch's cooldown
+    assert metrics["steps"] == 1_680 + 320  # the other branch's cooldown
 
 
 def test_to_the_end_of_what_never_settles_is_the_same_and_marked() -> None:
