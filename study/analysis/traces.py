@@ -31,6 +31,7 @@ from study.analysis.moments import Part, half_widths
 from study.analysis.peaks import find_peak
 from study.analysis.resampling import resampled_factor
 from study.analysis.table import Levels
+from study.trials.schema import CURVE_COLUMNS
 
 GAINS = ("gain_over_budget", "gain_over_converged", "gain_over_end")
 """Of the chosen step over R_n(T), R_n(inf) and the trunk's end."""
@@ -72,7 +73,8 @@ def build_traces(
     """
     points: list[Row] = []
     stops: list[Row] = []
-    held = {} if curves is None else _by_trial(curves)
+    curves = typed_frame([], CURVE_COLUMNS) if curves is None else curves
+    held = _by_trial(curves)
     for cell in sorted(joined.current["measure"]):
         rows = [row for row in joined.measured(cell) if row["trial_id"] in held]
         rows = [row for row in rows if row["converged_risk"] is not None]
@@ -81,7 +83,7 @@ def build_traces(
         traces = _aligned(rows, [held[row["trial_id"]] for row in rows])
         known = {"task": joined.tasks[cell.family], "num_seeds": len(rows)}
         stop = {**_best(traces), **_gains(traces), **_second_descent(traces)}
-        stop["budget_step"] = _same(_budget_steps(curves, rows))
+        stop |= _budget(curves, [row["trial_id"] for row in rows])
         for shown in shown_as(cell, levels):
             named = {**asdict(cell), **known, **shown}
             points += [{**named, **point} for point in _shown_points(traces)]
@@ -97,11 +99,12 @@ def _by_trial(curves: pd.DataFrame) -> dict[str, list[Row]]:
     return {name: sorted(rows, key=lambda row: row["step"]) for name, rows in found.items()}
 
 
-def _budget_steps(curves: pd.DataFrame | None, rows: Sequence[Row]) -> list[int | None]:
-    """T in steps: where the branch to it ends."""
-    assert curves is not None
-    cooled = curves[curves["phase"] == "cooldown"].groupby("trial_id")["step"].max()
-    return [int(cooled[name]) if (name := row["trial_id"]) in cooled else None for row in rows]
+def _budget(curves: pd.DataFrame, trial_ids: Sequence[str]) -> Row:
+    """T in steps and epochs: where the branch to it ends."""
+    mine = curves[(curves["phase"] == "cooldown") & curves["trial_id"].isin(trial_ids)]
+    ends = mine.sort_values("step").groupby("trial_id").tail(1)
+    rows = to_rows(ends[["step", "epoch"]])
+    return {f"budget_{axis}": _same([row[axis] for row in rows]) for axis in ("step", "epoch")}
 
 
 def _aligned(rows: Sequence[Row], traces: Sequence[Sequence[Row]]) -> _Traces:
@@ -148,7 +151,7 @@ def _error(point: Row) -> float:
 
 def _same(values: Sequence[Any]) -> Any:
     """The value that all have; None where they differ."""
-    return values[0] if len(set(values)) == 1 else None
+    return next(iter(set(values))) if len(set(values)) == 1 else None
 
 
 def _parts(risks: Array, noise: Array | None, row: Row) -> list[Part] | None:
@@ -197,6 +200,8 @@ def _best(traces: _Traces) -> Row:
         "best_step": points[best]["step"],
         "best_epoch": points[best]["epoch"],
         "best_risk": float(means[best]),
+        "budget_risk": float(traces.others[:, 0].mean()),
+        "converged_risk": float(traces.others[:, 1].mean()),
         "end_step": end["step"],
         "end_epoch": end["epoch"],
     }
