@@ -124,8 +124,8 @@ def _aligned(rows: Sequence[Row], traces: Sequence[Sequence[Row]]) -> _Traces:
         ]
         points.append(
             {
-                "step": _same([point["step"] for point in running]),
-                "epoch": _same([point["epoch"] for point in running]),
+                **{name: _same([point[name] for point in running]) for name in ("step", "epoch")},
+                axis: place,
                 "train_risk": float(np.mean([at[number]["train_risk"] for at in seen])),
                 "num_running": len(running),
             }
@@ -213,28 +213,42 @@ def _best(traces: _Traces) -> Row:
     return found | {"num_candidates": len(held)}
 
 
-def _gains(traces: _Traces) -> Row:
-    """What half of the seeds choose is worth to the others; a step is chosen by its mean."""
-    num_seeds, num_points = traces.risks.shape
-    if num_seeds < MIN_SEEDS:
-        return {}
+def stopping_gains(
+    risks: Array,
+    others: Array,
+    *,
+    noise: Array | None = None,
+    factor: Callable[[int], float] = one_over,
+) -> list[Estimate]:
+    """What the stop that half of the seeds choose, by its mean risk, is worth to the others.
+
+    Args:
+        risks: (S, P) of three seeds at least.
+        others: (S, 2) R_n(T) and R_n(inf).
+        noise: of the P points, as in `cross_fit`; `factor` likewise.
+
+    Returns:
+        R_n(T), R_n(inf) and the last point's risk less that of the stop.
+    """
+    num_points = risks.shape[1]
     everything = np.eye(num_points + 2)
 
     def choose(means: Array) -> Array:
         chosen = everything[means[:num_points].argmin()]
         return np.stack([everything[at] - chosen for at in (-2, -1, num_points - 1)])
 
-    noise = traces.noise
     if noise is not None:  # rules that are cooled down are scored on examples as noisy
         noise = np.append(noise, [noise[-1], noise[-1]])
-    judged = cross_fit(
-        np.hstack([traces.risks, traces.others]),
-        choose,
-        num_choices=num_points,
-        noise=noise,
-        factor=traces.factor,
-    )
-    named = zip(GAINS, judged.estimates, strict=True)
+    values = np.hstack([risks, others])
+    judged = cross_fit(values, choose, num_choices=num_points, noise=noise, factor=factor)
+    return judged.estimates
+
+
+def _gains(traces: _Traces) -> Row:
+    if len(traces.risks) < MIN_SEEDS:
+        return {}
+    found = stopping_gains(traces.risks, traces.others, noise=traces.noise, factor=traces.factor)
+    named = zip(GAINS, found, strict=True)
     return {key: value for name, gain in named for key, value in _ends(name, gain).items()}
 
 
