@@ -56,7 +56,7 @@ def small(family: str, traced: int) -> Experiment:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "family",
-    ["linear", "vgg", "resnet", "vae_kmeans", "beta_vae", "vq_vae", "denoising_autoencoder", "gan"],
+    ["vgg", "resnet", "vae_kmeans", "vq_vae", "denoising_autoencoder", "gan"],
 )
 def test_a_trace_changes_no_other_number_of_a_trial(family: str) -> None:
     """Of every task; metrics, curves, weights, buffers and what is kept, bit for bit."""
