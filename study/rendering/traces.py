@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import shape_of
@@ -103,8 +104,12 @@ def trace_grids(traces: pd.DataFrame, stops: pd.DataFrame) -> list[TraceGrid]:
 
 def stop_tables(stops: pd.DataFrame) -> list[TaskRows]:
     """Return where to stop, by task, networks and levels in their order."""
-    rows = sorted(to_rows(stops), key=lambda row: (row["population"], *shape_of(row)))
-    return split_by_task(rows)
+
+    def place(row: Row) -> tuple[object, ...]:
+        damage = (row["distortion"], row["severity"], row["num_train"])
+        return (row["population"], *shape_of(row), *damage)
+
+    return split_by_task(sorted(to_rows(stops), key=place))
 
 
 def stop_lines(stops: pd.DataFrame) -> list[str]:
@@ -155,11 +160,17 @@ def _words(row: Row, unit: Unit) -> str:
         )
     if row["is_peak"]:
         parts.append(
-            f"the risk falls twice: from its valley it rises by {value_of(row, 'rise', unit)} "
-            f"{interval_of(row, 'rise', unit)} and falls by {value_of(row, 'fall', unit)} "
-            f"{interval_of(row, 'fall', unit)} {unit.short}"
+            f"the risk falls twice, with a peak{_place_words(row, 'peak')}: it rises by "
+            f"{value_of(row, 'rise', unit)} {interval_of(row, 'rise', unit)} and falls by "
+            f"{value_of(row, 'fall', unit)} {interval_of(row, 'fall', unit)} {unit.short}"
         )
     return f"{where}: {'; '.join(parts)}" if parts else ""
+
+
+def _place_words(row: Row, name: str) -> str:
+    axis = "step" if row[f"{name}_step"] is not None else "epoch"
+    place = row[f"{name}_{axis}"]
+    return "" if place is None else f" after {place:g} {axis}s"
 
 
 def _gain_words(row: Row, name: str, unit: Unit) -> str:
@@ -181,7 +192,7 @@ def _cell(row: Row) -> tuple[object, ...]:
 
 def _grid(task: TaskRows, rows: Sequence[Row], marks: dict[tuple[object, ...], Row]) -> TraceGrid:
     axis = "step" if all(row["step"] is not None for row in rows) else "epoch"
-    labels = tuple(f"{severity:g}" for severity in distinct(rows, "severity"))
+    levels = {row["severity"]: damage_words(row) for row in rows}
     first, panels = rows[0], []
     for shape in sorted({shape_of(row) for row in rows}):
         mine = [row for row in rows if shape_of(row) == shape]
@@ -190,7 +201,7 @@ def _grid(task: TaskRows, rows: Sequence[Row], marks: dict[tuple[object, ...], R
             held = [row for row in mine if row["severity"] == severity and row[axis] is not None]
             if held:
                 stop = marks[_cell(held[0])]
-                lines.append(_traced(held, stop, axis, task.unit, f"{severity:g}"))
+                lines.append(_traced(held, stop, axis, task.unit, levels[severity]))
         title = f"{shape[0]}, depth {size_words(mine[0])}"
         panels.append(TracePanel(title=title, lines=tuple(lines)))
     damage = words_of(first["distortion"])
@@ -200,7 +211,7 @@ def _grid(task: TaskRows, rows: Sequence[Row], marks: dict[tuple[object, ...], R
         x_label=f"{axis}s",
         y_label=f"risk ({task.unit.sign})",
         panels=tuple(panels),
-        labels=labels,
+        labels=tuple(levels[severity] for severity in sorted(levels)),
     )
 
 
@@ -239,6 +250,8 @@ def draw_trace_grid(info: TraceGrid) -> Figure:
         grid = panel_grid(figure, len(info.panels), per_row)
         for place, (axes, panel) in enumerate(zip(grid, info.panels, strict=True)):
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
             for line in panel.lines:
                 _draw(axes, line, info.labels)
             axes.set_title(panel.title, fontsize=10)
