@@ -24,7 +24,7 @@ size = 4
 label_noise = [0.0, 0.4]
 [training]
 budget_epochs = 10
-max_epochs = 120
+max_epochs = 60
 until = "end"
 traced = 8
 [best_in_class]
@@ -57,22 +57,19 @@ def test_a_traced_study_from_its_file_to_its_findings(
         np.testing.assert_allclose(points["risk"], means)
         assert (points["num_running"] == 3).all()
         assert (points["risk_lo"] < points["risk"]).all()
-        # In two steps of an epoch: T at 20, its branch from 16, the end at 240 less 4.
-        assert {16, 236} <= set(points["step"])
+        # In two steps of an epoch: T at 20, its branch from 16, the end at 120 less 4.
+        assert {16, 116} <= set(points["step"])
     stops = pd.read_csv(folder / "early_stopping.csv").set_index("severity")
     assert stops["budget_step"].tolist() == [20, 20]
-    assert stops["end_step"].tolist() == [236, 236]
+    assert stops["end_step"].tolist() == [116, 116]
     least = table.loc[table.groupby("severity")["risk"].idxmin()].set_index("severity")
     assert stops["best_step"].to_dict() == least["step"].to_dict()
     page = (folder / "report/index.html").read_text()
     assert 'id="traces"' in page
     assert "figures/traces_00.svg" in page
-    assert "traced cell" in (folder / "findings.txt").read_text() or "smallest after" in page
+    assert "Stopping early" in (folder / "findings.txt").read_text()
 
     without = STUDY.replace("traced = 8\n", "")
-    status, printed = finish_shared(without, tmp_path)
-    assert status == 0, printed
-    assert "were not looked at" not in printed
     status, printed = finish_shared(without.replace('"traced"', '"plain"'), tmp_path)
     assert status == 0, printed
     assert not (tmp_path / "results/plain/traces.csv").exists()
