@@ -2,16 +2,15 @@
 
 import copy
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, astuple
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from classcomp.assembly import SEEKS_BEST_RULE, assembled
-from classcomp.exhibits import exhibit_arrays, is_watched, law_arrays, look, looks_arrays
+from classcomp.exhibits import exhibit_arrays, law_arrays, looks_arrays
 from classcomp.exhibits.corrupted import corrupted_arrays
 from classcomp.exhibits.fitted import fitted_arrays
 from classcomp.models import count_parameters
@@ -19,12 +18,12 @@ from classcomp.pretraining import start_of
 from classcomp.scoring import Scorer, classes_of, law_of
 from classcomp.tasks import Evaluation
 from classcomp.training.best_in_class import Search, new_search
-from classcomp.training.convergence import Reading, has_settled
 from classcomp.training.dynamics import area_under_curve
 from classcomp.training.loop import PassStats, Trainer
-from classcomp.training.phases import Phase
+from classcomp.training.phases import TRUNK, Phase
 from classcomp.training.sources import FreshStream
 from classcomp.trial import Outcome, Progress, Trial
+from classcomp.trunk import Trunk, as_arrays, as_tensors
 
 
 class Experiment:
@@ -68,16 +67,14 @@ class Experiment:
         self._phase_number = self._done = self._step = self._steps = self._seen = self._place = 0
         self._trainer: Trainer | Search | None = None
         self._head_noise = torch.Generator().manual_seed(trial.streams["head"])
-        self._scale = self.task.scale(self.design.head_examples)
-        self._trunk: list[Reading] = []
         self._curves: list[Progress] = []
-        self._looks: dict[int, dict[str, np.ndarray]] = {}
         self._metrics: dict[str, float | int | bool | str | None] = {
             "num_parameters": count_parameters(self.model) or None,
             **setting.parts,
         }
         judged = (self.task, self.design, self._evaluation, trial.scored_under)
         self._scorer = Scorer(self.model, *judged)
+        self._trunk = Trunk(trial, self.model, self.task, self.design, self._evaluation)
         self._fork: dict[str, Any] | None = None
         self._enter_phase()
         self.finished = False
@@ -111,12 +108,11 @@ class Experiment:
             self._step += stats.num_steps
             self._steps += stats.num_steps
         progress = self._record(stats)
+        if phase.kind in TRUNK:
+            progress = self._trunk.follow(progress, num_steps)
         self._curves.append(progress)
-        is_trunk = phase.kind in ("budget", "settle")
-        if is_trunk and stats is not None and progress.train_risk is not None:
-            self._trunk.append(Reading(num_steps, stats.loss, progress.train_risk))
-        if is_trunk and len(self._curves).bit_count() == 1:
-            self._look()
+        if phase.kind in TRUNK and len(self._curves).bit_count() == 1:
+            self._trunk.look(self._step)
         self._turn_page()
         return progress
 
@@ -157,7 +153,7 @@ class Experiment:
         """
         is_shown = self.design.evaluation is not None
         now = exhibit_arrays(self._evaluation(), is_first=is_first) if is_shown else {}
-        return now | looks_arrays(self._looks) if is_first else now
+        return now | looks_arrays(self._trunk.looks) if is_first else now
 
     def law_exhibits(self) -> dict[str, np.ndarray]:
         """PCA and t-SNE of the evaluation sample, of the law alone; none without two latents."""
@@ -199,9 +195,8 @@ class Experiment:
             "clock": list(self._clock()),
             "metrics": dict(self._metrics),
             "curves": [asdict(p) for p in self._curves],
-            "trunk": [astuple(reading) for reading in self._trunk],
-            "looks": {step: _as_tensors(seen) for step, seen in self._looks.items()},
-            "kept": _as_tensors(self._scorer.kept),
+            "trunk": self._trunk.state_dict(),
+            "kept": as_tensors(self._scorer.kept),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -214,9 +209,8 @@ class Experiment:
         self._started, self._cpu_started = time.perf_counter(), time.process_time()
         self._metrics = dict(state["metrics"])
         self._curves = [Progress(**p) for p in state["curves"]]
-        self._trunk = [Reading(*reading) for reading in state["trunk"]]
-        self._looks = {step: _as_arrays(seen) for step, seen in state["looks"].items()}
-        self._scorer.kept = _as_arrays(state["kept"])
+        self._trunk.load_state_dict(state["trunk"])
+        self._scorer.kept = as_arrays(state["kept"])
 
     @property
     def _phase(self) -> Phase:
@@ -287,7 +281,7 @@ class Experiment:
     def _turn_page(self) -> None:
         """Decides what the next pass belongs to, and scores at the ends of branches."""
         phase, is_last = self._phase, self._phase_number == len(self.design.phases) - 1
-        if phase.kind == "settle" and self._has_settled():
+        if phase.kind == "settle" and self._has_settled() and self._trunk.ends_settled:
             self._next_phase()
         elif self._done < phase.num_steps:
             return
@@ -304,7 +298,7 @@ class Experiment:
                 self._score_end()
         else:
             if phase.kind == "settle":
-                self._metrics["converged"] = False
+                self._metrics.setdefault("converged", False)
             self._next_phase()
 
     def _next_phase(self) -> None:
@@ -315,7 +309,7 @@ class Experiment:
     def _go_on_from_fork(self) -> None:
         """Back to where the branch to R_n(T) left the trunk, unless all has settled by then."""
         assert self._fork is not None
-        if self._has_settled():
+        if self._has_settled() and self._trunk.ends_settled:
             self._score_end()
             self.finished = True
             return
@@ -324,11 +318,10 @@ class Experiment:
         self._next_phase()
 
     def _has_settled(self) -> bool:
-        if not has_settled(self._trunk, self._scale):
-            return False
-        self._metrics["converged"] = True
-        self._metrics["steps_to_converge"] = sum(reading.steps for reading in self._trunk)
-        return True
+        if self._trunk.has_settled:
+            after = self._trunk.settled_after
+            self._metrics |= {"converged": True, "steps_to_converge": after}
+        return self._trunk.has_settled
 
     def _score_budget(self) -> None:
         if not self.design.is_tracked:
@@ -339,10 +332,6 @@ class Experiment:
 
     def _score_end(self) -> None:
         self._metrics |= self._scorer.at_end()
-
-    def _look(self) -> None:
-        if self.design.evaluation is not None and is_watched(self.model):
-            self._looks[self._step] = look(self._evaluation())
 
     def _evaluation(self, corrupted: str | None = None) -> Evaluation:
         """The model as it is now; what scores draw is theirs and that of all trials."""
@@ -360,14 +349,6 @@ class Experiment:
         if self.model.needs_head or self._trainer is None:
             examples = self.design.head_examples
             self.model.fit_head(examples.inputs, examples.labels, self._head_noise)
-
-
-def _as_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-def _as_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
 
 
 def run(

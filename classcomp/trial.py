@@ -51,6 +51,9 @@ class Trial:
         network: where the family is a user's own.
         scored_under: kinds of corruption (`classcomp.corruption.CORRUPTIONS`) under which the
             rule of T is scored too.
+        until: "settled": the trunk ends where the training has settled, at `most` at the latest;
+            "end": it goes on to `most` whatever it does.
+        traced: points of the trunk at which the risk is looked at too; 0: none.
         weights: the file that a hyperparameter of this name is the content of; None where it is a
             word, or a file's name itself.
     """
@@ -72,6 +75,8 @@ class Trial:
     fold: tuple[int, int] | None = None
     network: Network | None = None
     scored_under: tuple[str, ...] = ()
+    until: str = "settled"
+    traced: int = 0
     weights: str | None = None
 
 
@@ -89,6 +94,8 @@ class Progress:
         train_risk: the task's risk on the (noisy) training sample, or None where it was not
             computed.
         validation_risk: on the search's validation examples, or None.
+        risk: on the evaluation sample, where the trunk is traced; None elsewhere.
+        risk_se: its standard error over that sample.
         gradient_norm: at the pass's last step; None where there is no gradient.
         wall_s: seconds of computation so far.
     """
@@ -99,6 +106,8 @@ class Progress:
     train_loss: float | None
     train_risk: float | None
     validation_risk: float | None
+    risk: float | None = None
+    risk_se: float | None = None
     gradient_norm: float | None
     wall_s: float
 

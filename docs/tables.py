@@ -21,6 +21,11 @@ TABLES = {
     "best_in_class": ("one row per law, family, depth and m", columns.BEST_IN_CLASS_COLUMNS),
     "comparisons": ("one row per pair of families", columns.COMPARISON_COLUMNS),
     "robustness": ("one row per cell, family and measure", columns.ROBUSTNESS_COLUMNS),
+    "traces": ("one row per cell and point along training", columns.TRACE_COLUMNS),
+    "early_stopping": (
+        "one row per traced cell: where to stop, and a second descent",
+        columns.EARLY_STOPPING_COLUMNS,
+    ),
     "crossovers": ("one row per pair of families, over n", columns.CROSSOVER_COLUMNS),
     "learning_curves": ("one row per law, family and depth", columns.LEARNING_CURVE_COLUMNS),
     "cross_entropy": ("one row per cell, in nats", columns.CROSS_ENTROPY_COLUMNS),

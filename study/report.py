@@ -78,6 +78,7 @@ def write_report(path: Path, out: Path | None = None) -> Path:
         laws=laws,
         maps=maps,
         families=study.families,
+        curves=study.curves,
     )
     write_results(results, target, study.levels)
     figures = target / "report" / "figures"

@@ -28,7 +28,13 @@ from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.planning.progress import ProgressLine
 from study.rendering.words import counted
-from study.request.extension import check_code, check_protocol, extend, unscored_lines
+from study.request.extension import (
+    check_code,
+    check_protocol,
+    extend,
+    unscored_lines,
+    untraced_lines,
+)
 from study.request.reading import SpecError, read_spec, recipe_names, write_spec
 from study.request.spec import StudySpec
 from study.storage.bucket_ledger import BucketLedger
@@ -99,7 +105,8 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     from study.engine.timing import timer
 
     _tell_beforehand(spec, place.options)
-    for line in unscored_lines(spec, records, place.directory):
+    unseen = (*unscored_lines(spec, records, place.directory), *untraced_lines(spec, records))
+    for line in unseen:
         print(cli.printable(line))
     describe(spec, records, timer(place.store.address, place.options.data_dir), Console())
     return cli.OK
@@ -146,7 +153,8 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
         cli.warn("study.run", line)
     if not is_over:
         _check_cost(spec, place.options)
-    for line in unscored_lines(whole, records, directory):
+    unseen = (*unscored_lines(whole, records, directory), *untraced_lines(whole, records))
+    for line in unseen:
         print(cli.printable(line))
     write_spec(whole, directory / "study.toml")
     store.publish(directory, "study.toml")

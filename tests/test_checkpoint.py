@@ -1,6 +1,7 @@
 """A trial that was put down and taken up is the trial that never paused, bit for bit."""
 
 import io
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def experiment_of(family: str, role: str, **hyperparameters: Any) -> Experiment:
             most=25 if role == "measure" else 10,
             distortion="label_noise",
             severity=0.2,
+            traced=4 if role == "measure" else 0,
         ),
         device="cpu",
         is_pretrained=False,  # a law has no other classes to be pretrained on
@@ -51,7 +53,7 @@ def result_of(experiment: Experiment) -> tuple[dict[str, Any], list[tuple[Any, .
     outcome = experiment.outcome
     metrics = {k: v for k, v in outcome.metrics.items() if k not in CLOCKS}
     curve = [
-        (p.phase, p.step, p.epoch, p.train_loss, p.train_risk, p.validation_risk, p.gradient_norm)
+        tuple(value for name, value in asdict(p).items() if name != "wall_s")
         for p in outcome.curves
     ]
     return metrics, curve

@@ -9,13 +9,18 @@ so that two rules are compared of which neither is one step of a walk around its
 2024 call the schedule WSD; Haegele et al. 2024 find a fifth of the training enough).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 COOLDOWN_SHARE = 0.2
 """Of the budget T: the length of every cooldown, in whole passes."""
 CHUNK_STEPS = 64
 """Between two reports of a trial on a stream."""
+TRUNK = ("budget", "settle")
+"""Kinds of phases that are the trunk's."""
 MIN_SETTLING_STEPS = 32
 """Of a pass on the way to settling: small samples need not be scored after every other step."""
 
@@ -104,6 +109,38 @@ def trained_phases(num_stages: int, schedule: Schedule) -> tuple[Phase, ...]:
         phases.append(replace(whole, kind="settle", num_steps=left, pass_steps=slower))
         phases.append(replace(cooldown, kind="final_cooldown"))
     return tuple(phases)
+
+
+def traced_steps(phases: Sequence[Phase], num_points: int) -> frozenset[int]:
+    """Steps of the trunk after which its risk is looked at: evenly spaced on a logarithmic axis.
+
+    From the first pass to the last that there may be, and where the branch to R_n(T) leaves. A
+    point is a pass's end, the one that comes nearest; where passes are far apart several are one,
+    so that there are fewer than asked for.
+
+    Args:
+        phases: of a trial; of one without a trunk there are none.
+        num_points: at most, but for the branch's; 0: none.
+    """
+    ends, fork = _trunk_ends(phases)
+    if not ends or not num_points:
+        return frozenset()
+    places = np.log(ends)
+    wanted = np.linspace(places[0], places[-1], num_points)
+    nearest = np.abs(places - wanted[:, None]).argmin(axis=1)
+    return frozenset(ends[place] for place in nearest) | ({fork} if fork else set())
+
+
+def _trunk_ends(phases: Sequence[Phase]) -> tuple[list[int], int]:
+    """Steps of the trunk at the ends of its passes, and where it is left for the first time."""
+    ends, begin, fork = [], 0, 0
+    for phase in phases:
+        if phase.kind in TRUNK:
+            ends += [*range(begin + phase.pass_steps, begin + phase.num_steps, phase.pass_steps)]
+            begin += phase.num_steps
+            ends.append(begin)
+            fork = begin if phase.kind == "budget" else fork
+    return ends, fork
 
 
 def stream_phases(num_stages: int, num_examples: int, batch_size: int) -> tuple[Phase, ...]:

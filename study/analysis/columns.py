@@ -287,6 +287,53 @@ KNEE_COLUMNS = (
     *_interval_columns("sharpness", "", "how far below, in ranges of the risks; Bonferroni over k"),
 )
 
+TRACE_COLUMNS = (
+    *_cell_columns("task", "level"),
+    Column("num_seeds", "Int64", COUNT, "traced seeds"),
+    Column("step", "Int64", COUNT, "optimizer steps up to there; null: of each seed others"),
+    Column("epoch", "Float64", "epochs", "passes over the sample; null: of each seed others"),
+    Column("num_running", "Int64", COUNT, "seeds not yet settled; others keep their last risk"),
+    *_interval_columns("risk", RISK, "mean over seeds, at constant rate"),
+    Column("train_risk", "Float64", RISK, "on the training sample, mean over seeds"),
+)
+
+EARLY_STOPPING_COLUMNS = (
+    *_cell_columns("task", "level"),
+    Column("num_seeds", "Int64", COUNT, "traced seeds"),
+    Column("num_points", "Int64", COUNT, "of the trace"),
+    Column("budget_step", "Int64", COUNT, "T in steps; null: of each seed others"),
+    Column("budget_epoch", "Float64", "epochs", "the same in epochs"),
+    Column("budget_risk", "Float64", RISK, "R_n(T), mean over traced seeds"),
+    Column("end_step", "Int64", COUNT, "the trunk's end, of who was trained longest"),
+    Column("end_epoch", "Float64", "epochs", "the same in epochs"),
+    Column("converged_risk", "Float64", RISK, "R_n(inf), mean over traced seeds"),
+    Column("best_step", "Int64", COUNT, "of the smallest mean risk"),
+    Column("best_step_lo", "Int64", COUNT, "first step not told apart from it, 95%"),
+    Column("best_step_hi", "Int64", COUNT, "last step not told apart from it, 95%"),
+    Column("best_epoch", "Float64", "epochs", "of the smallest mean risk"),
+    Column("best_epoch_lo", "Float64", "epochs", "first not told apart from it, 95%"),
+    Column("best_epoch_hi", "Float64", "epochs", "last not told apart from it, 95%"),
+    Column("num_candidates", "Int64", COUNT, "points not told apart from the best"),
+    Column("best_risk", "Float64", RISK, "smallest mean risk; too small by the luck of its choice"),
+    *_interval_columns(
+        "gain_over_budget", RISK_DIFFERENCE, "R_n(T) less the risk at a step that others chose"
+    ),
+    *_interval_columns("gain_over_converged", RISK_DIFFERENCE, "the same of R_n(inf)"),
+    *_interval_columns("gain_over_end", RISK_DIFFERENCE, "the same of the trunk's end"),
+    *(
+        Column(f"{name}_{axis}", dtype, unit, f"{where}, in {axis}s")
+        for name, where in (
+            ("valley", "smallest risk before the peak"),
+            ("peak", "highest between two lower ones"),
+            ("second", "smallest risk after it"),
+        )
+        for axis, dtype, unit in (("step", "Int64", COUNT), ("epoch", "Float64", "epochs"))
+    ),
+    *_interval_columns("rise", RISK_DIFFERENCE, "from valley to peak, as others chose them"),
+    *_interval_columns("fall", RISK_DIFFERENCE, "from peak to second, as others chose them"),
+    Column("is_peak", "boolean", "", "both are above 0, one-sided test at 5%"),
+)
+
 PER_CLASS_COLUMNS = (
     *_cell_columns("task", "level"),
     Column("class", "Int64", "", "the class"),

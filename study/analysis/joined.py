@@ -28,7 +28,7 @@ from study.trials.seeds import decode_search_seed
 from study.trials.tasks import task_of
 from study.trials.trial import Cell, cell_of, law_of
 
-CONFIGURATION = ("source", "budget_epochs", "max_epochs", "budget_steps", "max_steps")
+CONFIGURATION = ("source", "budget_epochs", "max_epochs", "budget_steps", "max_steps", "until")
 """With the hyperparameters: what trials of one mean have in common besides their cell."""
 
 

@@ -26,6 +26,7 @@ from study.analysis.learning_curves import build_learning_curves
 from study.analysis.per_class import build_per_class
 from study.analysis.robustness import build_robustness
 from study.analysis.table import Levels
+from study.analysis.traces import build_traces
 from study.analysis.variance import build_variance
 from study.analysis.winners import build_winners
 
@@ -33,6 +34,7 @@ WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
     *("cross_entropy", "ensembles", "cross_validation", "latent_planes", "latent_maps"),
     *("latent_dims", "knees", "per_class", "class_risks", "generation", "robustness"),
+    *("traces", "early_stopping"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -67,6 +69,8 @@ class Results:
     class_risks: pd.DataFrame
     generation: pd.DataFrame
     robustness: pd.DataFrame
+    traces: pd.DataFrame
+    early_stopping: pd.DataFrame
     missing: pd.DataFrame
     num_superseded: int
     notes: Sequence[str] = ()
@@ -81,6 +85,7 @@ def build_results(
     laws: Mapping[str, Arrays] | None = None,
     maps: Mapping[str, Arrays] | None = None,
     families: Sequence[str] = (),
+    curves: pd.DataFrame | None = None,
 ) -> Results:
     """Every table of a study.
 
@@ -93,8 +98,10 @@ def build_results(
         laws: the exhibits of laws, by name.
         maps: the numbers of measured trials' maps of latents (`MAP_QUALITY`), by trial.
         families: in the order in which the study names them; empty: nobody says.
+        curves: the curves table; None: there is none.
     """
     joined = join(trials, decisions, first_stage=first_stage)
+    traces, early_stopping = build_traces(joined, levels, curves)
     latent_dims, knees = build_latent_dims(joined, levels)
     comparisons = build_comparisons(joined)
     return Results(
@@ -116,6 +123,8 @@ def build_results(
         class_risks=build_class_risks(joined, levels),
         generation=build_generation(joined, levels),
         robustness=build_robustness(joined, levels, families),
+        traces=traces,
+        early_stopping=early_stopping,
         missing=missing_rows(joined, levels),
         num_superseded=joined.num_superseded,
         notes=(WITHOUT_DECISIONS,) if decisions is None else tuple(decisions.skipped),

@@ -42,6 +42,8 @@ def to_trial(spec: TrialSpec, address: str) -> Trial:
         streams=spec.streams,
         network=network,
         scored_under=spec.scored_under,
+        until=spec.budget.until,
+        traced=spec.traced,
         weights=None if spec.weights is None else _on_this_node(spec.weights, address),
     )
 

@@ -274,6 +274,7 @@ class _State:
             network=self.spec.network_of(cell.family),
             variant_of=self.spec.variant_of(cell.family),
             scored_under=_corruptions(self.spec, cell) if role.is_measured else (),
+            traced=self.spec.training.traced if role.is_measured else 0,
             weights=self.spec.weights_of(cell.family),
         )
 

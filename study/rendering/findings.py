@@ -16,10 +16,12 @@ from study.rendering.latent_dims import knee_lines
 from study.rendering.per_class import class_lines
 from study.rendering.rankings import rankings
 from study.rendering.robustness import robustness_lines
+from study.rendering.traces import stop_lines
 from study.rendering.words import split_by_task
 
 _MOST_CLAUSES = 3  # populations in a sentence of the headline
 _INDENT = "  "
+TRACES_TITLE = "Stopping early, and a second descent: the risk along training [95% interval]"
 KNEES_TITLE = "Knee of the risk against the latent dimension k [95% interval]"
 CLASSES_TITLE = "Reconstruction by class: mean squared error [95% interval]"
 FOLDS_TITLE = "Cross-validation of the winners [95% interval]"
@@ -37,6 +39,7 @@ class Findings:
         answers: whose fault, by population, family and depth.
         changes: with depth, damage and sample size, by population.
         stopping: what stopping at T does, a sentence for each task where it is known.
+        traces: where stopping early helps, and where the risk falls twice.
         knees: of the risk against the latent dimension.
         classes: the easiest and the hardest to reconstruct.
         generated: what generated examples are like, by population.
@@ -50,6 +53,7 @@ class Findings:
     answers: tuple[Answer, ...]
     changes: tuple[Changes, ...]
     stopping: tuple[str, ...]
+    traces: tuple[str, ...]
     knees: tuple[str, ...]
     classes: tuple[str, ...]
     generated: tuple[str, ...]
@@ -78,6 +82,7 @@ def find(study: Study, results: Results) -> Findings:
         answers=tuple(found),
         changes=tuple(changes(results.landscape)),
         stopping=tuple(_stopping(distinct_cells(rows))),
+        traces=tuple(stop_lines(results.early_stopping)),
         knees=tuple(knee_lines(results.knees)),
         classes=tuple(class_lines(results.per_class, results.knees)),
         generated=tuple(generation_lines(results.generation)),
@@ -139,6 +144,7 @@ def findings_text(found: Findings) -> str:
             lines += [f"{_INDENT}{held.title}", *(f"{2 * _INDENT}{one}" for one in held.sentences)]
         lines += [f"{_INDENT}{sentence}" for sentence in found.stopping]
     for title, texts in (
+        (TRACES_TITLE, found.traces),
         (KNEES_TITLE, found.knees),
         (CLASSES_TITLE, found.classes),
         (GENERATED_TITLE, found.generated),

@@ -26,6 +26,7 @@ from study.rendering.robustness import measure_title, robustness_tables
 from study.rendering.style import ERROR_COLOURS
 from study.rendering.summary import flatten, summarise
 from study.rendering.terminal import known_errors
+from study.rendering.traces import stop_tables, stop_words
 from study.rendering.units import Unit, unit_of
 from study.rendering.words import (
     FAULT_WORDS,
@@ -83,6 +84,7 @@ def render_page(
         measure=measure_title,
         number=number_of,
         size=size_words,
+        stop=stop_words,
         subscripts=_subscripts,
         unit=unit_of,
         value=value_of,
@@ -105,6 +107,7 @@ def render_page(
         "per_class": class_tables(results.per_class),
         "class_risks": class_tables(results.class_risks),
         "robustness": robustness_tables(results.robustness),
+        "stops": stop_tables(results.early_stopping),
         "generation": generation_rows(results.generation),
         "cross_entropy": to_rows(results.cross_entropy),
         "ensembles": split_by_task(to_rows(results.ensembles)),
@@ -185,6 +188,7 @@ def _sections(
         ("per_class", "By class", lists["per_class"]),
         ("class_risks", "Classes", lists["class_risks"]),
         ("robustness", "Corrupted images", lists["robustness"]),
+        ("traces", "Along training", lists["stops"]),
         ("generation", "Generated", lists["generation"]),
         ("cross_entropy", "Cross-entropy", lists["cross_entropy"]),
         ("ensembles", "Votes", lists["ensembles"]),

@@ -26,10 +26,11 @@ from study.rendering.robustness import robustness_grids
 from study.rendering.scenes import Scenes
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
 from study.rendering.style import write_figure
+from study.rendering.traces import TraceGrid, draw_trace_grid, trace_grids
 
 HEADINGS = (
     *("faults", "damage", "heat", "lines", "curves", "sizes", "differences", "latent_dims"),
-    *("robustness", "corrupted", "exhibits"),
+    *("robustness", "traces", "corrupted", "exhibits"),
 )
 
 
@@ -76,6 +77,9 @@ def write_pictures(
     for number, grid in enumerate(robustness_grids(results.robustness)):
         path = folder / f"robustness_{number:02d}.svg"
         pictures["robustness"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
+    for number, trace in enumerate(trace_grids(results.traces, results.early_stopping)):
+        path = folder / f"traces_{number:02d}.svg"
+        pictures["traces"].append(_picture(draw_trace_grid(trace), path, _trace_words(trace)))
     if study.curves is not None:
         for number, curve in enumerate(learning_curves(study.trials, study.curves)):
             path = folder / f"curves_{number:02d}.svg"
@@ -139,6 +143,17 @@ def _curve_words(info: CurveGrid) -> str:
         f"{info.title}. Lines of train risk against {info.x_label}, a panel per depth, for "
         f"{shown}: a trunk, a branch that cools down to T, and the trunk’s own cooldown at its end."
     )
+
+
+def _trace_words(info: TraceGrid) -> str:
+    told = [
+        f"{panel.title}, {line.risk.label}: smallest at {line.marks['best'][0]:g}"
+        for panel in info.panels
+        for line in panel.lines
+        if "best" in line.marks
+    ]
+    lines = f"Lines of risk and training risk over log {info.x_label}, a colour per severity"
+    return f"{info.title}. {lines}. {'; '.join(told)}."
 
 
 def _line_words(info: LineGrid) -> str:

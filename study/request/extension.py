@@ -8,7 +8,7 @@ from typing import Any
 from study.request.entries import PopulationSection
 from study.request.reading import SpecError, read_spec
 from study.request.spec import StudySpec
-from study.trials.schema import under
+from study.trials.schema import TRUNK_KINDS, under
 from study.trials.trial import CORRUPTIONS, IDENTITY_VERSION, UNDISTORTED
 
 # Their trials would not be trials of the same study. What is left out may change: `resources` and
@@ -18,7 +18,7 @@ FIXED = {
         *("trials", "repeats", "validation_size", "sampler"),
         *("grace_share", "reduction_factor", "parallel"),
     ),
-    "training": ("budget_epochs", "max_epochs", "budget_steps", "max_steps"),
+    "training": ("budget_epochs", "max_epochs", "budget_steps", "max_steps", "until"),
 }
 STREAMED = ("best_in_class", "limit")
 FREE = ("resources", "max_failed_share", "allow_mixed_code")
@@ -65,7 +65,8 @@ def extend(
     if not _is_within(asked, there):
         return asked
     free = {name: getattr(asked, name) for name in FREE}
-    return there.model_copy(update=free)
+    traced = there.training.model_copy(update={"traced": asked.training.traced})
+    return there.model_copy(update={**free, "training": traced})
 
 
 def unscored_lines(
@@ -92,6 +93,30 @@ def unscored_lines(
         for kind in new
         if (num := sum(_is_unscored(record, kind) for record in records))
     ]
+
+
+def untraced_lines(asked: StudySpec, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines to tell where risks along training are asked for of trials that finished without.
+
+    Args:
+        asked: what is asked now.
+        records: what is finished.
+    """
+    num = sum(_is_untraced(record) for record in records) if asked.training.traced else 0
+    if not num:
+        return []
+    return [
+        f"training.traced = {asked.training.traced} is new here: {num} finished trials were not "
+        "looked at along their training, and risk stays null in their curves; a study with "
+        "another --name has them traced too"
+    ]
+
+
+def _is_untraced(record: Mapping[str, Any]) -> bool:
+    """A measured trial with a trunk, of which no point has a risk."""
+    is_measured = record["role"] == "measure" and record["status"] == "done"
+    trunk = [p for p in record.get("curves") or () if p.get("phase") in TRUNK_KINDS]
+    return is_measured and bool(trunk) and all(p.get("risk") is None for p in trunk)
 
 
 def _is_unscored(record: Mapping[str, Any], kind: str) -> bool:

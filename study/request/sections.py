@@ -54,6 +54,7 @@ Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 MOST_REPEATS = 100
 MOST_FOLDS = 100
+MOST_TRACED = 200
 EPOCHS = {"budget_epochs": 10, "max_epochs": 100}
 """The budget where none is given."""
 GONE_FROM_SEARCH = {
@@ -92,6 +93,17 @@ class SearchSection(Section):
         return max(1, round(self.grace_share * budget.num_reports))
 
 
+def _none_or_two_to(most: int) -> AfterValidator:
+    """Of one alone there is nothing to be told."""
+
+    def check(number: int) -> int:
+        if number == 1:
+            raise ValueError(f"must be 0 (none) or from 2 to {most}")
+        return number
+
+    return AfterValidator(check)
+
+
 class TrainingSection(Section):
     """Budget of the measured trials, which the search's proposals have too; in one unit."""
 
@@ -100,6 +112,10 @@ class TrainingSection(Section):
     budget_steps: PositiveInt | None = None
     max_steps: PositiveInt | None = None
     ideal: Annotated[bool, Field(strict=True)] = False
+    until: Literal["settled", "end"] = "settled"
+    traced: Annotated[
+        int, Field(ge=0, le=MOST_TRACED, strict=True), _none_or_two_to(MOST_TRACED)
+    ] = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -128,10 +144,12 @@ class TrainingSection(Section):
     def budget(self) -> Budget:
         """T and where convergence is given up."""
         if self.budget_steps is not None and self.max_steps is not None:
-            return Budget(unit="steps", to_budget=self.budget_steps, at_most=self.max_steps)
-        assert self.budget_epochs is not None
-        assert self.max_epochs is not None
-        return Budget(unit="epochs", to_budget=self.budget_epochs, at_most=self.max_epochs)
+            unit, to_budget, at_most = "steps", self.budget_steps, self.max_steps
+        else:
+            assert self.budget_epochs is not None
+            assert self.max_epochs is not None
+            unit, to_budget, at_most = "epochs", self.budget_epochs, self.max_epochs
+        return Budget(unit=unit, to_budget=to_budget, at_most=at_most, until=self.until)
 
 
 class BestInClassSection(Section):
@@ -151,17 +169,6 @@ class LimitSection(Section):
     num_stream: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (20_000,)
 
     _no_value_twice = field_validator("num_stream")(unique)
-
-
-def _none_or_two_to(most: int) -> AfterValidator:
-    """Of one alone there is nothing to be told."""
-
-    def check(number: int) -> int:
-        if number == 1:
-            raise ValueError(f"must be 0 (none) or from 2 to {most}")
-        return number
-
-    return AfterValidator(check)
 
 
 class VarianceSection(Section):

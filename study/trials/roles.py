@@ -47,11 +47,13 @@ class Budget:
         unit: "epochs" or "steps".
         to_budget: T, where R_n(T) is taken.
         at_most: where convergence is given up; `to_budget` where it is not asked for.
+        until: "settled": a trial ends where it has settled; "end": it goes on to `at_most`.
     """
 
     unit: str
     to_budget: int
     at_most: int
+    until: str = "settled"
 
     @property
     def num_reports(self) -> int:

@@ -79,6 +79,7 @@ IDENTITY_COLUMNS = (
     Column("max_epochs", "Int64", "epochs", "where convergence was given up; null: it is in steps"),
     Column("budget_steps", "Int64", "steps", "T, the training budget; null: it is in epochs"),
     Column("max_steps", "Int64", "steps", "where convergence was given up; null: it is in epochs"),
+    Column("until", "string", "", "end: trained to the maximum, settled or not; else null"),
     Column("num_validation", "Int64", "examples", "that a proposal was scored on; else null"),
     Column("num_folds", "Int64", COUNT, "parts of the sample; a fold leaves one out; else null"),
 )
@@ -179,6 +180,10 @@ REQUIRED_NAMES = (
     *("severity", "num_train", "seed"),
 )
 
+# Repeated from classcomp.training.phases, which this side of the wall may not import; a test holds
+# the two together.
+TRUNK_KINDS = ("budget", "settle")
+"""Phases of a curve that are of its trunk, at a constant rate."""
 CURVE_COLUMNS = (
     Column("trial_id", "string", "", "the trial"),
     Column("phase", "string", "", "what the pass belonged to; both cooldowns leave one trunk"),
@@ -187,6 +192,8 @@ CURVE_COLUMNS = (
     Column("train_loss", "Float64", "of the family", "mean training objective"),
     Column("train_risk", "Float64", RISK, "on the training sample"),
     Column("validation_risk", "Float64", RISK, "of a proposal, on the search's own draw"),
+    Column("risk", "Float64", RISK, "of the trunk on clean examples, where it is traced"),
+    Column("risk_se", "Float64", STANDARD_ERROR, "of risk over the evaluation sample"),
     Column("gradient_norm", "Float64", "of the family", "Euclidean norm of the gradient"),
     Column("wall_s", "Float64", "seconds", "wall time so far"),
 )

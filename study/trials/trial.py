@@ -119,6 +119,8 @@ class TrialSpec:
             None: it is a family itself.
         scored_under: corruptions under which the rule of T is scored besides. More columns and the
             same result: no part of the identity.
+        traced: points of the trunk at which the risk is looked at. More of the curves and the same
+            result, likewise.
         weights: the file whose content the hyperparameter `weights` names; None where there is
             none. Where it lies is no part of the identity.
     """
@@ -135,6 +137,7 @@ class TrialSpec:
     network: UserNetwork | None = None
     variant_of: str | None = None
     scored_under: tuple[str, ...] = ()
+    traced: int = 0
     weights: str | None = None
 
     @property
@@ -152,6 +155,7 @@ class TrialSpec:
             "seed": self.seed,
             f"budget_{self.budget.unit}": self.budget.to_budget,
             f"max_{self.budget.unit}": self.budget.at_most,
+            **({} if self.budget.until == "settled" else {"until": self.budget.until}),
             "hyperparameters": dict(self.hyperparameters or {}),
             **({} if self.num_validation is None else {"num_validation": self.num_validation}),
             **({} if self.num_folds is None else {"num_folds": self.num_folds}),

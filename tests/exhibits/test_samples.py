@@ -70,4 +70,4 @@ def test_a_search_is_not_looked_at() -> None:
         experiment_of("search", population_name="digits", population_parameters={}, **asked)
     )
     assert searched.exhibits() == {}
-    assert searched.state_dict()["looks"] == {}
+    assert searched.state_dict()["trunk"]["looks"] == {}

@@ -41,6 +41,8 @@ OTHERWISE: dict[str, Any] = {
     "training.budget_steps": 70,
     "training.max_steps": 700,
     "training.ideal": True,
+    "training.until": "end",
+    "training.traced": 20,
     "best_in_class.restarts": 9,
     "best_in_class.num_stream": [1000, 2000, 4000],
     "best_in_class.slack_restarts": 3,
@@ -69,7 +71,7 @@ REFUSED = (
     *("search.trials", "search.repeats", "search.validation_size", "search.sampler"),
     *("search.grace_share", "search.reduction_factor", "search.parallel"),
     *("training.budget_epochs", "training.max_epochs"),
-    *("training.budget_steps", "training.max_steps"),
+    *("training.budget_steps", "training.max_steps", "training.until"),
 )
 
 
