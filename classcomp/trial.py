@@ -53,6 +53,7 @@ class Trial:
             rule of T is scored too.
         weights: the file that a hyperparameter of this name is the content of; None where it is a
             word, or a file's name itself.
+        capacity: the factor of the depth's parameter budget that the width is matched to.
     """
 
     role: str
@@ -73,6 +74,7 @@ class Trial:
     network: Network | None = None
     scored_under: tuple[str, ...] = ()
     weights: str | None = None
+    capacity: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

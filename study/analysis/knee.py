@@ -74,7 +74,7 @@ def find_knee(dims: Array, means: Array, parts: Sequence[Part] | None) -> Knee:
     sharpness = float(below[found]) / scale
     if parts is None:
         return Knee(place=found + 1, sharpness=sharpness)
-    held = _not_outdone(contrasts, below, parts)
+    held = not_outdone(contrasts, below, parts)
     spread = np.eye(len(means))[means.argmax()] - np.eye(len(means))[means.argmin()]
     confidence = 1 - (1 - CONFIDENCE) / len(contrasts)
     lo, hi = _shares(contrasts[found], spread, means, parts, confidence)
@@ -117,14 +117,20 @@ def _shares(
     return (lo if lo > 0 else end(0.0, -1.0)), end(found, 1.0)
 
 
-def _not_outdone(contrasts: Array, below: Array, parts: Sequence[Part]) -> list[int]:
-    """Places than which none is significantly further below the chord; the furthest is one."""
+def not_outdone(contrasts: Array, values: Array, parts: Sequence[Part]) -> list[int]:
+    """Places than which none is significantly higher; the highest is one.
+
+    Args:
+        contrasts: (B, K) of the means.
+        values: (B,) theirs.
+        parts: covariances of the means.
+    """
     num = len(contrasts)
     confidence = 1 - 2 * (1 - CONFIDENCE) / max(1, num - 1)  # one-sided, against each other one
     return [
         place
         for place in range(num)
         if (
-            below - below[place] <= half_widths(parts, contrasts - contrasts[place], confidence)
+            values - values[place] <= half_widths(parts, contrasts - contrasts[place], confidence)
         ).all()
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from study.analysis.capacities import build_capacities
 from study.analysis.comparisons import build_comparisons
 from study.analysis.completeness import missing_rows
 from study.analysis.cross_entropy import build_cross_entropy
@@ -31,7 +32,7 @@ from study.analysis.winners import build_winners
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
     *("cross_entropy", "ensembles", "cross_validation", "latent_planes", "latent_maps"),
-    *("latent_dims", "knees", "per_class", "generation", "robustness"),
+    *("latent_dims", "knees", "capacities", "peaks", "per_class", "generation", "robustness"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -62,6 +63,8 @@ class Results:
     latent_maps: pd.DataFrame
     latent_dims: pd.DataFrame
     knees: pd.DataFrame
+    capacities: pd.DataFrame
+    peaks: pd.DataFrame
     per_class: pd.DataFrame
     generation: pd.DataFrame
     robustness: pd.DataFrame
@@ -94,9 +97,10 @@ def build_results(
     """
     joined = join(trials, decisions, first_stage=first_stage)
     latent_dims, knees = build_latent_dims(joined, levels)
-    comparisons = build_comparisons(joined)
+    comparisons, landscape = build_comparisons(joined), build_landscape(joined, levels)
+    capacities, peaks = build_capacities(joined, levels, landscape)
     return Results(
-        landscape=build_landscape(joined, levels),
+        landscape=landscape,
         best_in_class=build_best_in_class(joined),
         winners=build_winners(joined),
         comparisons=comparisons,
@@ -110,6 +114,8 @@ def build_results(
         latent_maps=build_latent_maps(joined, maps or {}),
         latent_dims=latent_dims,
         knees=knees,
+        capacities=capacities,
+        peaks=peaks,
         per_class=build_per_class(joined, levels),
         generation=build_generation(joined, levels),
         robustness=build_robustness(joined, levels, families),

@@ -42,6 +42,7 @@ def to_trial(spec: TrialSpec, address: str) -> Trial:
         streams=spec.streams,
         network=network,
         scored_under=spec.scored_under,
+        capacity=1.0 if spec.cell.capacity is None else spec.cell.capacity,
         weights=None if spec.weights is None else _on_this_node(spec.weights, address),
     )
 

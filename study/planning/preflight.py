@@ -149,10 +149,12 @@ def _check_weights(spec: StudySpec, populations: Mapping[str, Population]) -> No
                     "family": spec.network_family(family),
                     "path": path,
                     "depth": depth,
+                    "capacity": 1.0 if capacity is None else capacity,
                     "width": width,
                 }
                 for family, path in asked
                 for depth in spec.depths
+                for capacity in spec.capacities_of(family)
                 for width in [spec.space_of(family).defaults.get("width")]
             ]
         )
@@ -197,7 +199,7 @@ def _with_facts(spec: StudySpec, populations: Mapping[str, Population]) -> Study
 
 
 def _facts(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: found[name] for name in ("kind", "takes") if name in found}
+    return {name: found[name] for name in ("kind", "takes", "matched") if name in found}
 
 
 def _request(
@@ -213,6 +215,7 @@ def _request(
             for network in wanted
         ],
         "depths": list(spec.depths),
+        "capacities": list(spec.capacity) or [1.0],
         "populations": [
             {
                 "label": label,
