@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from study.analysis.columns import FOUR
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import distinct_cells, shape_of
+from study.rendering.faults import distinct_cells, is_undamaged, shape_of
 from study.rendering.lines import Line
 from study.rendering.style import COLOURS, ERROR_COLOURS, STYLE, new_figure, wrapped
 from study.rendering.units import Unit, unit_of
@@ -79,11 +79,11 @@ def capacity_grids(capacities: pd.DataFrame, peaks: pd.DataFrame) -> list[Capaci
     grids = []
     for task in split_by_task(to_rows(capacities)):
         figures: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-        for row in distinct_cells(task.rows):
+        for row in sorted(distinct_cells(task.rows), key=_place):
             figures[row["population"], damage_words(row), row["num_train"]].append(row)
         for (population, damage, num_train), rows in figures.items():
             curves: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-            for row in sorted(rows, key=shape_of):
+            for row in rows:
                 curves[_curve_key(row)].append(row)
             where = f"{damage}, n = {num_train}"
             grids.append(
@@ -154,10 +154,13 @@ def _distinct_curves(rows: Sequence[Row]) -> list[Row]:
     found: list[Row] = []
     for quantity in dict.fromkeys(row["quantity"] for row in rows):
         found += distinct_cells([row for row in rows if row["quantity"] == quantity])
-    return sorted(
-        found,
-        key=lambda row: (row["population"], row["level"] or 0, row["num_train"], shape_of(row)),
-    )
+    return sorted(found, key=_place)
+
+
+def _place(row: Row) -> tuple[object, ...]:
+    """What is undistorted first, then by distortion and its level."""
+    damage = (not is_undamaged(row), row["distortion"], row["level"] or 0)
+    return (row["population"], *damage, row["num_train"], *shape_of(row))
 
 
 def _curve_key(row: Row) -> tuple[object, ...]:
