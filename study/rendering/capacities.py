@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from study.analysis.columns import FOUR
 from study.analysis.frames import Row, to_rows
@@ -217,6 +218,9 @@ def draw_capacity_grid(info: CapacityGrid) -> Figure:
             right.set_ylabel(f"error ({info.unit.sign})")
         for axes in grid[-1]:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
+            axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xlabel("parameters")
         handles = _handles(info)
         figure.legend(
