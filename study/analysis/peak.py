@@ -13,11 +13,12 @@ are computed from. So each has Bonferroni's confidence over all pairs that could
 every two points but the two ends, K (K - 1) / 2 - 1 of K points. With a probability of 95% all of
 these intervals hold their difference at once, whichever was chosen. A curve has a peak where both
 lie above zero: of one that has none, because it is flat, or falls or rises everywhere, at most 5%
-are called peaked, in fact far fewer, since two tests must err the same way
-(`tests/statistical/test_peak.py`). Bonferroni over max-t: the seeds' covariance of K points from S
-seeds has no full rank where S <= K, and a max-t from it is no longer at its level; of four to eight
-points max-t would gain 2% of the width where seeds are many. The price is paid in seeds: of five
-points, half-widths are 2.8 standard errors with many, 3.8 with eight, and 13 with three.
+are called peaked (1 to 2% of curves that are flat beside one large step, fewer of others:
+`tests/statistical/test_peak.py`). Bonferroni, and not max-t: the seeds' covariance of K points has
+no full rank where seeds are no more than K, and a max-t from it is not at its level; where seeds
+are many, it would save 3% of the width at most (four to eight points; Tukey's range). What the
+choice costs is seeds: of five points half-widths are 2.8 standard errors with many, 3.9 with eight,
+5.4 with five, and 13 with three.
 """
 
 from collections.abc import Sequence
