@@ -46,8 +46,7 @@ def check_weights(asked: Sequence[Mapping[str, Any]], *, timeout_s: float = 120.
     """Read files of weights and see whether the networks take them.
 
     Args:
-        asked: plain data: family, path, depth, capacity and width, None where it is the
-            family's own.
+        asked: plain data: family, path, depth and width, None where it is the family's own.
         timeout_s: seconds for all of it.
 
     Raises:

@@ -74,7 +74,7 @@ def start_of(trial: Trial, data_dir: str | None) -> Start | None:
     if weights != OTHER_CLASSES:
         return _from_file(weights, trial)
     others = other_classes(population_of(trial, data_dir))
-    return _made_here(trial.family, trial.depth, trial.capacity, width, others)
+    return _made_here(trial.family, trial.depth, width, others)
 
 
 def body_of(model: Model) -> nn.Module:
@@ -92,34 +92,24 @@ def _from_file(weights: str, trial: Trial) -> Start:
 
 
 @lru_cache(maxsize=2)
-def _made_here(
-    family: str, depth: int, capacity: float, width: float | None, population: RealData
-) -> Start:
+def _made_here(family: str, depth: int, width: float | None, population: RealData) -> Start:
     """Weights from this machine's cache, made first where they are not there."""
     recipe = [NUM_STEPS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY]
-    size = [depth, width] if capacity == 1.0 else [depth, width, capacity]
-    facts = [family, *size, population.label, population.source.name, code_fingerprint()]
+    facts = [family, depth, width, population.label, population.source.name, code_fingerprint()]
     key = hashlib.sha256(json.dumps([*facts, *recipe]).encode()).hexdigest()[:16]
     target = cache_folder() / "pretrained" / f"{key}.npz"
     if not target.exists():
         with locked(target.with_suffix(".lock")):  # processes that race wait for the first
             if not target.exists():
-                _make(target, family, depth, capacity, width, population)
+                _make(target, family, depth, width, population)
     state, seconds = _read(target)
     return Start(state=state, pretrained_on=population.label, seconds=seconds)
 
 
-def _make(
-    target: Path,
-    family: str,
-    depth: int,
-    capacity: float,
-    width: float | None,
-    population: RealData,
-) -> None:
+def _make(target: Path, family: str, depth: int, width: float | None, population: RealData) -> None:
     begin = time.perf_counter()
     with one_thread(), torch.enable_grad():
-        state = body_of(_learned(family, depth, capacity, width, population)).state_dict()
+        state = body_of(_learned(family, depth, width, population)).state_dict()
     arrays = {name: value.contiguous().numpy() for name, value in state.items()}
     write_npz(target, {**arrays, "seconds": np.array(time.perf_counter() - begin)})
 
@@ -131,9 +121,7 @@ def _read(target: Path) -> tuple[dict[str, Tensor], float]:
     return {name: torch.from_numpy(value) for name, value in held.items()}, seconds
 
 
-def _learned(
-    family: str, depth: int, capacity: float, width: float | None, population: RealData
-) -> Model:
+def _learned(family: str, depth: int, width: float | None, population: RealData) -> Model:
     """Return the network that tells a population's classes apart, by their whole training part."""
     seeds = {
         name: named_seed("pretraining", name, family, depth, population.label)
@@ -145,7 +133,6 @@ def _learned(
     model = build(
         family,
         depth=depth,
-        capacity=capacity,
         input_shape=shape,
         num_classes=population.num_classes,
         hyperparameters={} if width is None else {"width": width},

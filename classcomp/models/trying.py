@@ -61,7 +61,6 @@ def check_weights(asked: Mapping[str, Any]) -> None:
     model = build(
         asked["family"],
         depth=asked["depth"],
-        capacity=asked.get("capacity", 1.0),
         input_shape=(1, 8, 8),  # no weight depends on it, nor on the classes
         num_classes=2,
         hyperparameters=width,

@@ -149,12 +149,10 @@ def _check_weights(spec: StudySpec, populations: Mapping[str, Population]) -> No
                     "family": spec.network_family(family),
                     "path": path,
                     "depth": depth,
-                    "capacity": 1.0 if capacity is None else capacity,
                     "width": width,
                 }
                 for family, path in asked
                 for depth in spec.depths
-                for capacity in spec.capacities_of(family)
                 for width in [spec.space_of(family).defaults.get("width")]
             ]
         )
