@@ -51,11 +51,10 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
             distortion=distortion,
             severity=severity,
             num_train=num_train,
-            latent_dim=latent_dim,
-            capacity=capacity,
+            latent_dim=k,
+            capacity=c,
         )
-        for population, (distortion, severity), num_train, depth, shape in grid
-        for family, latent_dim, capacity in [shape]
+        for population, (distortion, severity), num_train, depth, (family, k, c) in grid
     ]
 
 
