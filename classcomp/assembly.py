@@ -122,6 +122,7 @@ def _built(
         trial.family,
         network=trial.network,
         depth=trial.depth,
+        capacity=trial.capacity,
         input_shape=shape,
         num_classes=population.num_classes,
         hyperparameters=dict(trial.hyperparameters),

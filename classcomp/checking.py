@@ -26,13 +26,14 @@ def check_networks(request: Mapping[str, Any], *, timeout_s: float = 120.0) -> d
             constructor arguments to try, all of them, as `parameters`; `depths`;
             `populations`, a list of `{label, vector_shape, image_shape, num_classes}` with null
             where nothing is rendered; `num_train`, how many examples a scikit-learn classifier
-            is fitted on.
+            is fitted on; `capacities`, factors of the budget at which a width that is matched to
+            it is tried, 1 alone where they are left out.
         timeout_s: seconds for all of it.
 
     Returns:
         By network's name: `kind` ("torch", or "sklearn" for what is fitted), `takes`, whether
         the width is matched to the budget (`matched`), and `num_parameters` by population's
-        label and depth, of the first arguments, or None.
+        label and depth, of the first arguments and capacity, or None.
 
     Raises:
         ValueError: one line on the first network that fails.
@@ -61,17 +62,33 @@ def least_sizes(
     """Count the parameters of the smallest network of every architecture asked about.
 
     Args:
-        asked: plain data: family, depth, input_shape, num_classes and hyperparameters.
+        asked: plain data: family, depth, capacity, input_shape, num_classes and hyperparameters.
         timeout_s: seconds for all of it.
 
     Returns:
-        Of each its parameters and its depth's budget, where that is exceeded by more than a
-        network may; else, or where the family meets none, None.
+        Of each its parameters and the budget of its depth and capacity, where that is exceeded by
+        more than a network may; else, or where the family meets none, None.
     """
     if not asked:
         return []
     found = _answer({"networks": [], "sizes": list(asked)}, timeout_s)["sizes"]
     return [None if held is None else (held[0], held[1]) for held in found]
+
+
+def matched_sizes(asked: Sequence[Mapping[str, Any]], *, timeout_s: float = 120.0) -> list[int]:
+    """Count the parameters of networks whose width is matched to a budget.
+
+    Args:
+        asked: as of `least_sizes`; of a user's own network its `path` too.
+        timeout_s: seconds for all of it.
+
+    Raises:
+        ValueError: one of them cannot be built.
+    """
+    if not asked:
+        return []
+    counts: list[int] = _answer({"networks": [], "counts": list(asked)}, timeout_s)["counts"]
+    return counts
 
 
 def _answer(request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:

@@ -87,8 +87,13 @@ def population_of(trial: Trial, data_dir: str | None) -> Population:
         trial.population_name, parameters, trial.distortion, trial.severity, data_dir
     )
     if trial.role == "slack":
-        seed = trial.streams["teacher"]
-        return teacher_on(whole, family=trial.family, depth=trial.depth, seed=seed)
+        return teacher_on(
+            whole,
+            family=trial.family,
+            depth=trial.depth,
+            capacity=trial.capacity,
+            seed=trial.streams["teacher"],
+        )
     return resplit(whole, trial.streams["split"])
 
 

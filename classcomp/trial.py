@@ -56,6 +56,7 @@ class Trial:
         traced: points of the trunk at which the risk is looked at too; 0: none.
         weights: the file that a hyperparameter of this name is the content of; None where it is a
             word, or a file's name itself.
+        capacity: the factor of the depth's parameter budget that the width is matched to.
     """
 
     role: str
@@ -78,6 +79,7 @@ class Trial:
     until: str = "settled"
     traced: int = 0
     weights: str | None = None
+    capacity: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,16 @@ from pathlib import Path
 import pandas as pd
 import scipy.stats
 
-CELL = ["family", "depth", "latent_dim", "population", "distortion", "severity", "num_train"]
+CELL = [
+    "family",
+    "depth",
+    "latent_dim",
+    "capacity",
+    "population",
+    "distortion",
+    "severity",
+    "num_train",
+]
 
 
 def main(folder: str, *columns: str) -> None:

@@ -38,6 +38,8 @@ TABLES = {
     "latent_maps": ("one row per cell and layout of its latents", columns.LATENT_MAP_COLUMNS),
     "latent_dims": ("one row per point of a curve over k", columns.LATENT_DIM_COLUMNS),
     "knees": ("one row per curve over the latent dimension k", columns.KNEE_COLUMNS),
+    "capacities": ("one row per cell on the axis of capacities", columns.CAPACITY_COLUMNS),
+    "peaks": ("one row per curve over capacity c, at T and at convergence", columns.PEAK_COLUMNS),
     "per_class": ("one row per cell and class: squared errors", columns.PER_CLASS_COLUMNS),
     "class_risks": ("one row per cell of classifiers and class", columns.CLASS_RISK_COLUMNS),
     "generation": ("one row per cell that generates", columns.GENERATION_COLUMNS),

@@ -63,6 +63,7 @@ def _family(
     most_coordinates: int | None = None,
     grows_with_input: bool = False,
     sees_gaps: bool = False,
+    meets_budget: bool = True,
 ) -> FamilySpace:
     """`optional` names what may be asked for although it is not searched by default.
 
@@ -80,6 +81,7 @@ def _family(
         most_coordinates=most_coordinates,
         grows_with_input=grows_with_input,
         sees_gaps=sees_gaps,
+        meets_budget=meets_budget,
     )
 
 
@@ -100,6 +102,7 @@ _RESNET18: dict[str, Any] = {
     "teaches": False,
     "trainable": ("all", "last4", "head"),
     "most_depth": 4,
+    "meets_budget": False,
 }
 
 SPACES: dict[str, FamilySpace] = {
@@ -169,5 +172,6 @@ SPACES: dict[str, FamilySpace] = {
         task="generation",
         teaches=False,
         most_coordinates=gaussian_generator.MOST_COORDINATES,
+        meets_budget=False,
     ),
 }

@@ -13,6 +13,8 @@ MIN_IMAGE_SIDE = 4
 FREE_WIDTH = 16
 """Channels of the first block, or units of a hidden layer, where no parameter budget is met and
 no `width` is asked for."""
+BUDGET_AT_DEPTH_1 = 8_000
+"""Parameters that a width is matched to; it doubles with each depth."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +160,7 @@ class FamilySpace:
         grows_with_input: whether no layer of it may be narrower than the input or the output
             allows, so that long inputs exceed a parameter budget.
         sees_gaps: whether it takes images of which pixels are missing.
+        meets_budget: whether a width that is not given is matched to a parameter budget.
         parts: by the name of a hyperparameter and its words what each chooses; `defaults` and
             `limits` are those of the words chosen.
     """
@@ -172,7 +175,13 @@ class FamilySpace:
     most_coordinates: int | None = None
     grows_with_input: bool = False
     sees_gaps: bool = False
+    meets_budget: bool = True
     parts: Mapping[str, Mapping[str, Part]] = field(default_factory=dict)
+
+    @property
+    def has_matched_width(self) -> bool:
+        """Whether the width of its networks is chosen by a parameter budget."""
+        return self.meets_budget and "width" not in self.defaults
 
     def with_part(self, key: str, words: Collection[str]) -> "FamilySpace":
         """Return the space with one of `words` chosen; of several, it has what all of them have.

@@ -78,6 +78,7 @@ def own_space(
     searched: Mapping[str, Domain],
     kind: str | None,
     takes: str,
+    meets_budget: bool = True,
 ) -> FamilySpace:
     """Return the space of a user's own network: training's, where there is any, and its own.
 
@@ -87,6 +88,7 @@ def own_space(
         searched: of `read_space`.
         kind: "torch" or "sklearn", which is fitted and not trained; None: not known yet.
         takes: as `FamilySpace`.
+        meets_budget: likewise.
 
     Raises:
         ValueError: a parameter's name is taken.
@@ -107,6 +109,7 @@ def own_space(
         defaults={key: domain.default for key, domain in space.items()} | dict(parameters),
         takes=takes,
         limits={key: LIMITS[key] for key in training},
+        meets_budget=meets_budget,
     )
 
 

@@ -79,6 +79,12 @@ class Frozen(Good):
     def forward(self, x):
         return super().forward(x).detach()
 
+class Picky(Good):
+    def forward(self, x):
+        if self.last.in_features < 1000:
+            raise ValueError("too narrow")
+        return super().forward(x)
+
 class NormalisesAlone(Good):
     def forward(self, x):
         if len(x) == 1:
@@ -140,6 +146,17 @@ def sound(file):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
+
+
+def test_a_width_that_is_matched_is_tried_at_every_capacity(file):
+    """A network that is sound at the depth's budget may not be at a quarter of it."""
+    network = {"name": "wide", "path": f"{file}:Picky", "parameters": [{}]}
+    request = {"depths": [1], "populations": POPULATIONS[:1], "num_train": 20}
+    assert check_network(network, request)["matched"]
+    with pytest.raises(ValueError, match=r"^wide at depth 1, c = 0\.25 on xor: its forward raises"):
+        check_network(network, {**request, "capacities": [1.0, 0.25]})
+    fixed = {**network, "parameters": [{"width": 2000}]}
+    assert not check_network(fixed, {**request, "capacities": [1.0, 0.25]})["matched"]
 
 
 @pytest.mark.slow

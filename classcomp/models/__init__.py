@@ -70,19 +70,25 @@ class Family:
         config: class of its configurations.
         module: class of its networks, called as `module(config, width)`.
         task: a key of `classcomp.tasks.TASKS`, what its models are scored by.
-        width: (module, config) to the width of the network that is built.
+        width: (module, config, capacity) to the width of the network that is built.
     """
 
     config: type[ArchitectureConfig]
     module: type[Model]
     task: str = "classification"
     # mypy takes no class for hashable, which lru_cache asks for.
-    width: Callable[[type[Model], ArchitectureConfig], float] = matched_width  # type: ignore[assignment]
+    width: Callable[[type[Model], ArchitectureConfig, float], float] = matched_width  # type: ignore[assignment]
 
     @property
     def takes(self) -> str:
         """What its networks see: "vectors", "images", or "any", images where there are any."""
         return self.module.takes
+
+    @property
+    def meets_budget(self) -> bool:
+        """Whether the width is matched to a parameter budget."""
+        # mypy takes what lru_cache returns for no function.
+        return self.width is matched_width  # type: ignore[comparison-overlap]
 
 
 FAMILIES: dict[str, Family] = {
@@ -169,6 +175,7 @@ def build(
     *,
     network: Network | None = None,
     depth: int,
+    capacity: float = 1.0,
     input_shape: tuple[int, ...],
     num_classes: int,
     hyperparameters: Mapping[str, Any],
@@ -180,6 +187,7 @@ def build(
         family: a key of `FAMILIES`, or the name of `network`.
         network: where the family is a user's own: see `own.build_own`.
         depth: number of blocks or hidden layers.
+        capacity: the factor of the depth's budget that is to be met.
         input_shape: `(d,)` or `(C, H, W)`.
         num_classes: K.
         hyperparameters: values of the family's hyperparameters; those left out keep the
@@ -188,14 +196,20 @@ def build(
         generator: on the CPU, the only source of randomness; the global one is not touched.
 
     Raises:
-        ValueError: an unknown family or hyperparameter, or a value out of range.
+        ValueError: an unknown family or hyperparameter, or a value out of range, or a capacity
+            where no budget is met.
     """
+    check_real("capacity", capacity, 0.0, above=True)
     entry = family_of(family, network)
     shape = tuple(input_shape)
     if isinstance(entry, OwnFamily):
         architecture = ArchitectureConfig(depth=depth, input_shape=shape, num_classes=num_classes)
         return build_own(
-            entry, architecture=architecture, parameters=hyperparameters, generator=generator
+            entry,
+            architecture=architecture,
+            capacity=capacity,
+            parameters=hyperparameters,
+            generator=generator,
         )
     own = {k: v for k, v in hyperparameters.items() if k not in TRAINING_HYPERPARAMETERS}
     width = own.pop("width", None)
@@ -205,8 +219,10 @@ def build(
             allowed = ", ".join((*names, "width", *TRAINING_HYPERPARAMETERS))
             raise ValueError(f"{family}: unknown hyperparameter {name!r}; allowed: {allowed}")
     config = entry.config(depth=depth, input_shape=shape, num_classes=num_classes, **own)
+    if capacity != 1.0 and (width is not None or not entry.meets_budget):
+        raise ValueError(f"capacity = {capacity:g}: the width of {family} is matched to no budget")
     if width is None:
-        width = entry.width(entry.module, config)
+        width = entry.width(entry.module, config, capacity)
     else:
         check_real("width", width, 1.0)
     with torch.device("meta"):

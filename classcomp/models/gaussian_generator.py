@@ -81,6 +81,6 @@ class GaussianGenerator(Model):
         return drawn
 
 
-def any_width(module: type[Model], config: ArchitectureConfig) -> float:
+def any_width(module: type[Model], config: ArchitectureConfig, capacity: float) -> float:
     """Return 1: there is nothing to be wide."""
     return 1.0

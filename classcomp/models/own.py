@@ -65,6 +65,7 @@ def build_own(
     family: OwnFamily,
     *,
     architecture: ArchitectureConfig,
+    capacity: float = 1.0,
     parameters: Mapping[str, Any],
     generator: torch.Generator,
 ) -> Classifier:
@@ -77,17 +78,22 @@ def build_own(
     Args:
         family: the user's class.
         architecture: what it is to be built for.
+        capacity: the factor of the depth's budget that is to be met.
         parameters: of its constructor; of a torch class `TRAINING_HYPERPARAMETERS` are ignored.
         generator: on the CPU, the only source of randomness; global states are not touched.
 
     Raises:
         ValueError: a parameter is unknown, or the constructor refuses, or the inputs are no
-            images and the network takes nothing else.
+            images and the network takes nothing else, or there is a capacity and no width to match.
     """
     if family.takes == "images" and len(architecture.input_shape) != 3:
         raise ValueError(
             f"{family.name}: input_shape must be (C, H, W) for a network of images, "
             f"got {architecture.input_shape!r}"
+        )
+    if capacity != 1.0 and not has_matched_width(family, parameters):
+        raise ValueError(
+            f"capacity = {capacity:g}: the width of {family.name} is matched to no budget"
         )
     if family.kind == "sklearn":
         _check_names(family, parameters)
@@ -100,7 +106,7 @@ def build_own(
         with seeded(_FIXED_SEED):
             width = nearest_width(
                 lambda width: count_parameters(make(width=round(width))),
-                parameter_budget(architecture.depth),
+                parameter_budget(architecture.depth, capacity),
                 name=family.name,
             )
         make = partial(make, width=round(width))

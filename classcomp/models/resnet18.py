@@ -133,6 +133,6 @@ class ResNet18(FineTuned, PoolingClassifier):
         return pooled
 
 
-def own_width(module: object, config: object) -> float:
+def own_width(module: object, config: object, capacity: float) -> float:
     """Return the width of the network that goes by the name."""
     return float(WIDTH)

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from classcomp.models.architecture import ArchitectureConfig
 from classcomp.models.base import Batch, Classifier
 from classcomp.models.own import OwnFamily, build_own, has_matched_width, own_family
 from classcomp.models.pretrained_weights import fitted, read_weights
-from classcomp.models.widths import matched_width
 from classcomp.trial import Network
 from classcomp.wording import one_line
 
@@ -44,10 +44,11 @@ def main(answer: Path) -> None:
         for asked in request.get("weights", ()):
             check_weights(asked)
         sizes = [least_size(asked) for asked in request.get("sizes", ())]
+        counts = [matched_size(asked) for asked in request.get("counts", ())]
     except ValueError as error:
         _write(answer, {"error": str(error)})
     else:
-        _write(answer, {"networks": networks, "sizes": sizes})
+        _write(answer, {"networks": networks, "sizes": sizes, "counts": counts})
 
 
 def check_weights(asked: Mapping[str, Any]) -> None:
@@ -74,18 +75,32 @@ def check_weights(asked: Mapping[str, Any]) -> None:
 def least_size(asked: Mapping[str, Any]) -> tuple[int, int] | None:
     """Count the parameters of a family's smallest network, as `classcomp.checking.least_sizes`."""
     family = FAMILIES[asked["family"]]
-    # mypy takes what lru_cache returns for no function.
-    if family.width is not matched_width:  # type: ignore[comparison-overlap]
+    if not family.meets_budget:
         return None
     names = hyperparameter_names(asked["family"])
     own = {name: value for name, value in asked["hyperparameters"].items() if name in names}
-    depth, shape = asked["depth"], tuple(asked["input_shape"])
+    depth, capacity, shape = asked["depth"], asked.get("capacity", 1.0), tuple(asked["input_shape"])
     config = family.config(depth=depth, input_shape=shape, num_classes=asked["num_classes"], **own)
     with torch.device("meta"):
         smallest = family.module(config.counted, 1.0)
-    if meets_budget(smallest, depth) or count_parameters(smallest) < parameter_budget(depth):
-        return None
-    return count_parameters(smallest), parameter_budget(depth)
+    least, budget = count_parameters(smallest), parameter_budget(depth, capacity)
+    return None if meets_budget(smallest, depth, capacity) or least < budget else (least, budget)
+
+
+def matched_size(asked: Mapping[str, Any]) -> int:
+    """Count the parameters of the network that is built, as `classcomp.checking.matched_sizes`."""
+    path = asked.get("path")
+    model = build(
+        asked["family"],
+        network=None if path is None else Network(name=asked["family"], path=path),
+        depth=asked["depth"],
+        capacity=asked.get("capacity", 1.0),
+        input_shape=tuple(asked["input_shape"]),
+        num_classes=asked["num_classes"],
+        hyperparameters=asked["hyperparameters"],
+        generator=torch.Generator().manual_seed(0),
+    )
+    return count_parameters(model)
 
 
 def check_network(network: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,16 +114,17 @@ def check_network(network: Mapping[str, Any], request: Mapping[str, Any]) -> dic
     # A scikit-learn classifier has no depth: trying one is trying all.
     depths = request["depths"] if family.kind == "torch" else request["depths"][:1]
     counts: dict[str, dict[int, int]] = {}
-    for arguments in network["parameters"]:
-        for population in request["populations"]:
-            for depth in depths:
-                model = tried(family, arguments, population, depth, request["num_train"])
-                count = counts.setdefault(population["label"], {})
-                count.setdefault(depth, count_parameters(model))
+    is_matched = has_matched_width(family, network["parameters"][0])
+    capacities = request.get("capacities", [1.0]) if is_matched else [1.0]
+    places = list(product(network["parameters"], request["populations"], depths, capacities))
+    for arguments, population, depth, capacity in places:
+        model = tried(family, arguments, population, depth, capacity, request["num_train"])
+        count = counts.setdefault(population["label"], {})
+        count.setdefault(depth, count_parameters(model))
     return {
         "kind": family.kind,
         "takes": family.takes,
-        "matched": has_matched_width(family, network["parameters"][0]),
+        "matched": is_matched,
         "num_parameters": counts if family.kind == "torch" else None,
     }
 
@@ -118,11 +134,13 @@ def _try_torch(
     arguments: Mapping[str, Any],
     population: Mapping[str, Any],
     depth: int,
+    capacity: float,
     num_train: int,
 ) -> Classifier:
     """Return a network that gave logits and took a gradient."""
-    model, batch = _prepared(family, arguments, population, depth, BATCH)
-    where = f"{family.name} at depth {depth} on {population['label']}"
+    model, batch = _prepared(family, arguments, population, depth, capacity, BATCH)
+    size = f"depth {depth}" if capacity == 1.0 else f"depth {depth}, c = {capacity:g}"
+    where = f"{family.name} at {size} on {population['label']}"
     try:
         count_parameters(model)
     except ValueError:
@@ -150,10 +168,11 @@ def _try_sklearn(
     arguments: Mapping[str, Any],
     population: Mapping[str, Any],
     depth: int,
+    capacity: float,
     num_train: int,
 ) -> Classifier:
     """Return a classifier that was fitted and gave probabilities."""
-    model, batch = _prepared(family, arguments, population, depth, num_train)
+    model, batch = _prepared(family, arguments, population, depth, capacity, num_train)
     where = f"{family.name} on {population['label']}"
     try:
         model.fit_head(batch.inputs, batch.labels, torch.Generator().manual_seed(0))
@@ -170,6 +189,7 @@ def _prepared(
     arguments: Mapping[str, Any],
     population: Mapping[str, Any],
     depth: int,
+    capacity: float,
     num: int,
 ) -> tuple[Classifier, Batch]:
     """Return the network, and examples of what it would see: uniform on [0, 1], as pixels are."""
@@ -183,6 +203,7 @@ def _prepared(
     model = build_own(
         family,
         architecture=ArchitectureConfig(depth=depth, input_shape=shape, num_classes=classes),
+        capacity=capacity,
         parameters=arguments,
         generator=generator,
     )

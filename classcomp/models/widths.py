@@ -8,18 +8,22 @@ import torch
 from torch import nn
 
 from classcomp.models.architecture import ArchitectureConfig
+from search_spaces.family import BUDGET_AT_DEPTH_1
 
-PARAMETER_BUDGET_AT_DEPTH_1 = 8000
 CHANNEL_GROWTH = 1.5  # between 1 (narrow ends) and 2 (a first block of 5 channels at depth 5)
 BUDGET_TOLERANCE = 0.10
 _BISECTIONS = 12  # a relative precision of 2^-12 on the width: far below one channel
 _CLOSE_ENOUGH = 0.005  # of the budget: no need to look for a nearer width
 
 
-def parameter_budget(depth: int) -> int:
-    """Return how many parameters a network of `depth` blocks should have: it doubles."""
-    budget: int = PARAMETER_BUDGET_AT_DEPTH_1 * 2 ** (depth - 1)
-    return budget
+def parameter_budget(depth: int, capacity: float = 1.0) -> int:
+    """Return how many parameters a network of `depth` blocks should have: it doubles.
+
+    Args:
+        depth: number of blocks or hidden layers.
+        capacity: the factor of it that is asked for.
+    """
+    return round(BUDGET_AT_DEPTH_1 * 2.0 ** (depth - 1) * capacity)
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -27,9 +31,10 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def meets_budget(module: nn.Module, depth: int) -> bool:
-    """Return whether `module` is within 10% of the depth's budget."""
-    return abs(count_parameters(module) / parameter_budget(depth) - 1) <= BUDGET_TOLERANCE
+def meets_budget(module: nn.Module, depth: int, capacity: float = 1.0) -> bool:
+    """Return whether `module` is within 10% of the depth's budget, or of a factor of it."""
+    share = count_parameters(module) / parameter_budget(depth, capacity)
+    return abs(share - 1) <= BUDGET_TOLERANCE
 
 
 def encoder_channels(width: float, depth: int) -> tuple[int, ...]:
@@ -47,7 +52,9 @@ def decoder_channels(width: float, depth: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1024)
 def matched_width(
-    make: Callable[[ArchitectureConfig, float], nn.Module], config: ArchitectureConfig
+    make: Callable[[ArchitectureConfig, float], nn.Module],
+    config: ArchitectureConfig,
+    capacity: float = 1.0,
 ) -> float:
     """Return the width at which `make(config.counted, width)` comes nearest to its depth's budget.
 
@@ -56,6 +63,7 @@ def matched_width(
     Args:
         make: the family's module class; its count does not fall as the width grows.
         config: the family's configuration.
+        capacity: the factor of the budget that is to be met.
 
     Raises:
         ValueError: the number of parameters does not grow with the width.
@@ -66,7 +74,7 @@ def matched_width(
             return count_parameters(make(config.counted, width))
 
     name = getattr(make, "__name__", repr(make))
-    return nearest_width(count, parameter_budget(config.depth), name=name)
+    return nearest_width(count, parameter_budget(config.depth, capacity), name=name)
 
 
 def nearest_width(count: Callable[[float], int], budget: int, *, name: str) -> float:

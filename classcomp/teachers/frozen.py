@@ -113,6 +113,7 @@ def _built(network: Network) -> Classifier:
     model = build(
         network.family,
         depth=network.depth,
+        capacity=network.capacity,
         input_shape=shape,
         num_classes=network.num_classes,
         hyperparameters={},

@@ -19,6 +19,7 @@ class Network:
     Attributes:
         family: one of `TEACHING_FAMILIES`.
         depth: of the network; its width is the one that students get.
+        capacity: of the network; the factor of the depth's budget that it meets.
         seed: of its initial weights and, where it is trained, of its training.
         size: pixels per side of its inputs, N(0, 1) each; None where it is trained.
         trained_on: the law whose posterior it was trained to give, and whose inputs it gets;
@@ -30,6 +31,7 @@ class Network:
     seed: int
     size: int | None
     trained_on: Population | None
+    capacity: float = 1.0
 
     @property
     def takes_images(self) -> bool:

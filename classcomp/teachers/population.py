@@ -235,8 +235,10 @@ def teacher(
     return Teacher(label=label, network=network, temperature=temperature)
 
 
-def teacher_on(population: Population, *, family: str, depth: int, seed: int = 0) -> Teacher:
-    """The teacher of a family and depth, trained on a given law, its distortion included.
+def teacher_on(
+    population: Population, *, family: str, depth: int, capacity: float = 1.0, seed: int = 0
+) -> Teacher:
+    """The teacher of a family, depth and capacity, trained on a given law, its distortion included.
 
     Label noise is none of the law's. The network is trained when it is first needed, once per
     process (some seconds to a minute).
@@ -244,8 +246,14 @@ def teacher_on(population: Population, *, family: str, depth: int, seed: int = 0
     Raises:
         ValueError: the family has no teachers, or the law is unknown or out of its reach.
     """
-    network = _network(family, depth, seed, None, population)
-    parameters = {"family": family, "depth": depth, "seed": seed, "trained_on": population.label}
+    network = replace(_network(family, depth, seed, None, population), capacity=capacity)
+    parameters = {
+        "family": family,
+        "depth": depth,
+        "capacity": None if capacity == 1.0 else capacity,
+        "seed": seed,
+        "trained_on": population.label,
+    }
     return Teacher(label=canonical_label("teacher", parameters), network=network, temperature=1.0)
 
 

@@ -334,6 +334,46 @@ EARLY_STOPPING_COLUMNS = (
     Column("is_peak", "boolean", "", "both are above 0, one-sided test at 5%"),
 )
 
+FOUR = ERRORS[1:]
+"""The errors that sum to the total."""
+CAPACITY_COLUMNS = (
+    *_cell_columns("task", "level"),
+    Column("num_seeds", "Int64", COUNT, "seeds measured"),
+    Column("num_parameters", "Int64", COUNT, "trainable parameters"),
+    *_interval_columns("risk", RISK, "R_n(T), mean over seeds"),
+    *_interval_columns("converged_risk", RISK, "R_n(inf), likewise"),
+    *_interval_columns("resubstitution_risk", RISK, "L, on the own sample at R_n(inf), likewise"),
+    Column("best_in_class_risk", "Float64", RISK, "U_H; null: not looked for"),
+    Column("limit_risk", "Float64", RISK, "U_A"),
+    *(column for name in FOUR for column in _error_columns(name)),
+)
+
+PEAK_COLUMNS = (
+    *_cell_columns("task", "level", without="capacity"),
+    Column("quantity", "string", "", "risk (at T) or converged_risk"),
+    Column("num_seeds", "Int64", COUNT, "seeds measured at every capacity"),
+    Column("num_capacities", "Int64", COUNT, "capacities c of the curve"),
+    Column("smallest", "Float64", "", "of them"),
+    Column("largest", "Float64", "", "of them"),
+    Column("peak", "Float64", "", "c between these of the largest mean; of fewer than three: null"),
+    Column("peak_lo", "Float64", "", "smallest c between them that is not told apart from it"),
+    Column("peak_hi", "Float64", "", "largest such c"),
+    Column("peak_num_parameters", "Int64", COUNT, "trainable parameters there"),
+    Column("peak_risk", "Float64", RISK, "the mean there"),
+    Column("left", "Float64", "", "c of the smallest mean below the peak"),
+    *_interval_columns("rise", RISK_DIFFERENCE, "from there; Bonferroni over pairs of capacities"),
+    Column("right", "Float64", "", "c of the smallest mean above the peak"),
+    *_interval_columns("fall", RISK_DIFFERENCE, "to there; likewise"),
+    Column("is_peak", "boolean", "", "both are above zero with all of their intervals"),
+    *(
+        Column(f"{way}_{name}", "Float64", RISK_DIFFERENCE, f"what {name} adds to the {way}")
+        for way in ("rise", "fall")
+        for name in FOUR
+    ),
+    Column("carried_by", "string", "", "the error that adds most to the fall; no peak: null"),
+    Column("interpolation", "Float64", "", "smallest c of mean L at most .005; none: null"),
+)
+
 PER_CLASS_COLUMNS = (
     *_cell_columns("task", "level"),
     Column("class", "Int64", "", "the class"),

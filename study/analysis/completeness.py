@@ -1,7 +1,7 @@
 """Which rows a study's grid asks for, under which distortions a cell is shown, what is missing.
 
-A study is a product: families x depths x latent dimensions x populations x distortion levels x
-sample sizes x seeds, where a family that has no latent dimension, or none on that axis, is once.
+A study is a product: families x depths x latent dimensions x capacities x populations x distortion
+levels x sample sizes x seeds, where a family that is not on an axis is once.
 What one cell has and another lacks is missing there, and is said (after autogluon/tabarena).
 """
 
@@ -22,7 +22,7 @@ from study.analysis.table import Levels
 from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import NEUTRAL_SEVERITY
 from study.trials.tasks import task_of
-from study.trials.trial import UNDISTORTED, Cell, law_of
+from study.trials.trial import AXES, UNDISTORTED, Cell, law_of
 
 MOST_CELLS, MOST_MISSING = 2**19, 2**21
 """Of a grid: a few hundred trials, no two of which have anything in common, ask for billions."""
@@ -88,18 +88,27 @@ def study_grid(joined: Joined, levels: Levels) -> list[Cell]:
             distortion=damage.distortion,
             severity=damage.severity,
             num_train=num_train,
-            latent_dim=latent_dim,
+            **on_axes,
         )
-        for (family, latent_dim), depth, population, damage, num_train in product(*axes)
+        for (family, on_axes), depth, population, damage, num_train in product(*axes)
     ]
 
 
-def _families(held: Sequence[Cell]) -> list[tuple[str, int | None]]:
-    """The families, those that are anywhere on the axis of latent dimensions at all of these."""
-    names = {cell.family: False for cell in sorted(held)}
-    names |= {cell.family: True for cell in held if cell.latent_dim is not None}
-    dims = sorted({cell.latent_dim for cell in held if cell.latent_dim is not None})
-    return [(name, k) for name, is_on in names.items() for k in (dims if is_on else [None])]
+def _families(held: Sequence[Cell]) -> list[tuple[str, dict[str, Any]]]:
+    """The families, those that are anywhere on one of AXES at all of its values."""
+    values: dict[str, set[Any]] = {name: set() for name in AXES}
+    places: dict[str, set[str]] = {cell.family: set() for cell in sorted(held)}
+    for cell in held:
+        for name in AXES:
+            value = getattr(cell, name)
+            if value is not None:
+                values[name].add(value)
+                places[cell.family].add(name)
+    return [
+        (family, dict(zip(AXES, at, strict=True)))
+        for family, on in places.items()
+        for at in product(*(sorted(values[name]) if name in on else [None] for name in AXES))
+    ]
 
 
 def study_seeds(joined: Joined) -> list[int]:

@@ -117,13 +117,13 @@ def _shares(
     return (lo if lo > 0 else end(0.0, -1.0)), end(found, 1.0)
 
 
-def not_outdone(contrasts: Array, below: Array, parts: Sequence[Part]) -> list[int]:
-    """Places than which none is significantly further below; the furthest is one.
+def not_outdone(contrasts: Array, values: Array, parts: Sequence[Part]) -> list[int]:
+    """Places than which none is significantly higher; the highest is one.
 
     Args:
-        contrasts: (B, K) of the means, one for each place.
-        below: (B,) their values: how far below a chord, or 0.
-        parts: covariances of the means (K,), by source.
+        contrasts: (B, K) of the means.
+        values: (B,) theirs.
+        parts: covariances of the means.
     """
     num = len(contrasts)
     confidence = 1 - 2 * (1 - CONFIDENCE) / max(1, num - 1)  # one-sided, against each other one
@@ -131,6 +131,6 @@ def not_outdone(contrasts: Array, below: Array, parts: Sequence[Part]) -> list[i
         place
         for place in range(num)
         if (
-            below - below[place] <= half_widths(parts, contrasts - contrasts[place], confidence)
+            values - values[place] <= half_widths(parts, contrasts - contrasts[place], confidence)
         ).all()
     ]

@@ -23,7 +23,7 @@ from study.analysis.joined import Joined
 from study.analysis.skewness import pooled_skewness
 from study.analysis.table import Levels
 from study.trials.tasks import task_of
-from study.trials.trial import Cell, law_of
+from study.trials.trial import AXES, Cell, law_of
 
 
 def build_landscape(joined: Joined, levels: Levels) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def build_landscape(joined: Joined, levels: Levels) -> pd.DataFrame:
 
 
 def _order(row: Row) -> tuple[Any, ...]:
-    shape = (row["family"], row["depth"], row["latent_dim"] or 0)
+    shape = (row["family"], row["depth"], *(row[name] or 0 for name in AXES))
     return (row["population"], row["distortion"], row["num_train"], *shape, row["level"])
 
 

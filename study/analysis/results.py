@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from study.analysis.capacities import build_capacities
 from study.analysis.class_risks import build_class_risks
 from study.analysis.comparisons import build_comparisons
 from study.analysis.completeness import missing_rows
@@ -33,8 +34,8 @@ from study.analysis.winners import build_winners
 WRITTEN_WITH_ROWS = (
     *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
     *("cross_entropy", "ensembles", "cross_validation", "latent_planes", "latent_maps"),
-    *("latent_dims", "knees", "per_class", "class_risks", "generation", "robustness"),
-    *("traces", "early_stopping"),
+    *("latent_dims", "knees", "capacities", "peaks", "per_class", "class_risks"),
+    *("generation", "robustness", "traces", "early_stopping"),
 )
 WITHOUT_DECISIONS = (
     "There is no folder decisions/: values are as the trials table has them, and intervals that "
@@ -65,6 +66,8 @@ class Results:
     latent_maps: pd.DataFrame
     latent_dims: pd.DataFrame
     knees: pd.DataFrame
+    capacities: pd.DataFrame
+    peaks: pd.DataFrame
     per_class: pd.DataFrame
     class_risks: pd.DataFrame
     generation: pd.DataFrame
@@ -103,9 +106,10 @@ def build_results(
     joined = join(trials, decisions, first_stage=first_stage)
     traces, early_stopping = build_traces(joined, levels, curves)
     latent_dims, knees = build_latent_dims(joined, levels)
-    comparisons = build_comparisons(joined)
+    comparisons, landscape = build_comparisons(joined), build_landscape(joined, levels)
+    capacities, peaks = build_capacities(joined, levels, landscape)
     return Results(
-        landscape=build_landscape(joined, levels),
+        landscape=landscape,
         best_in_class=build_best_in_class(joined),
         winners=build_winners(joined),
         comparisons=comparisons,
@@ -119,6 +123,8 @@ def build_results(
         latent_maps=build_latent_maps(joined, maps or {}),
         latent_dims=latent_dims,
         knees=knees,
+        capacities=capacities,
+        peaks=peaks,
         per_class=build_per_class(joined, levels),
         class_risks=build_class_risks(joined, levels),
         generation=build_generation(joined, levels),

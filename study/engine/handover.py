@@ -44,6 +44,7 @@ def to_trial(spec: TrialSpec, address: str) -> Trial:
         scored_under=spec.scored_under,
         until=spec.budget.until,
         traced=spec.traced,
+        capacity=1.0 if spec.cell.capacity is None else spec.cell.capacity,
         weights=None if spec.weights is None else _on_this_node(spec.weights, address),
     )
 

@@ -3,8 +3,8 @@
 Memory is counted from shapes, without building a network: nobody learns of it otherwise before a
 worker dies. Counted are the samples that a trial has in memory at once as its family sees them,
 what making the largest of them takes, maps of `CHANNELS` channels of one batch, and a network that
-was given a width; the process itself is `PROCESS`. A study on a cluster is counted too, and told,
-but not refused: its nodes are not known before Ray is asked.
+was given a width or a capacity; the process itself is `PROCESS`. A study on a cluster is counted
+too, and told, but not refused: its nodes are not known before Ray is asked.
 
 Time is a floor: optimizer steps at `LEAST_STEP_S` each.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from classcomp.populations import Population, make
 from search_spaces import Categorical, FamilySpace
+from search_spaces.family import BUDGET_AT_DEPTH_1
 from study.planning.progress import duration
 from study.request.reading import SpecError
 from study.request.spec import StudySpec
@@ -116,15 +117,13 @@ def _needs(spec: StudySpec, data_dir: str | None) -> Iterator[Need]:
                 space = spec.space_of(family, latent_dim=latent_dim)
                 yield Need(
                     what=f"{family} on {section.label}",
-                    num_bytes=_num_bytes(spec, population, space, spec.is_fitted(family)),
+                    num_bytes=_num_bytes(spec, population, space, family),
                     seconds=_least_steps(spec, population, space) * LEAST_STEP_S,
                 )
 
 
-def _num_bytes(
-    spec: StudySpec, population: Population, space: FamilySpace, is_fitted: bool
-) -> float:
-    """Of a trial's samples, their making, one batch's maps and a network of a width."""
+def _num_bytes(spec: StudySpec, population: Population, space: FamilySpace, family: str) -> float:
+    """Of a trial's samples, their making, one batch's maps and a network of a width or budget."""
     image = None if space.takes == "vectors" else population.image_shape
     shape = population.vector_shape if image is None else image
     size, point = math.prod(shape), math.prod(population.vector_shape)
@@ -132,15 +131,19 @@ def _num_bytes(
     scored = population.num_available("test") or EVALUATED
     trained = max(spec.num_train)
     streams = max((*spec.best_in_class.num_stream, *spec.limit.num_stream))
-    drawn = max(trained, streams if is_fitted else min(streams, PASSED))
+    drawn = max(trained, streams if spec.is_fitted(family) else min(streams, PASSED))
     held = (scored + SELECTED * is_known + drawn) * 4.0 * size
     made = max(scored, drawn) * (8.0 * size + 24.0 * point)
     batch = min(max(SCORED, _batch(space)), max(scored, drawn))
-    maps = batch * 2 * 4.0 * CHANNELS * math.prod(image[1:]) if image is not None else 0.0
+    capacity = max((c for c in spec.capacities_of(family) if c is not None), default=0.0)
+    channels = CHANNELS * max(1.0, math.sqrt(capacity))  # weights grow with their square
+    maps = batch * 2 * 4.0 * channels * math.prod(image[1:]) if image is not None else 0.0
     width = float(space.defaults.get("width") or 0.0)
     weights = (
         4.0 * COPIES_OF_PARAMETERS * width * (9 * width if image is not None else size + width)
     )
+    budget = capacity * BUDGET_AT_DEPTH_1 * 2.0 ** (max(spec.depths) - 1)
+    weights += 4.0 * COPIES_OF_PARAMETERS * budget
     return PROCESS + held + made + maps + weights
 
 

@@ -23,10 +23,11 @@ def describe(
 ) -> None:
     """Prints trials by role, the examples they train on and the CPU time that is estimated to take.
 
-    The unit cost is asked for once for each family, depth, latent dimension, population and way of
-    training. Scoring and data are not in it, and a trial may settle before convergence is given up,
-    so the two columns are the time to the budget and the time if none does. Where a precision is
-    asked for, the first is of the seeds that are certain, the second of all that a cell may have.
+    The unit cost is asked for once for each family, depth, latent dimension, capacity, population
+    and way of training. Scoring and data are not in it, and a trial may settle before convergence
+    is given up, so the two columns are the time to the budget and the time if none does. Where a
+    precision is asked for, the first is of the seeds that are certain, the second of all that a
+    cell may have.
     """
     least, most = planned_trials(spec, records), planned_trials(with_most_seeds(spec), records)
     unit: dict[_Priced, float] = {}
@@ -69,6 +70,7 @@ class _Priced:
     family: str
     depth: int
     latent_dim: int | None
+    capacity: float | None
     population: str
     seeks_best_rule: bool
 
@@ -79,6 +81,7 @@ class _Priced:
             family=cell.family,
             depth=cell.depth,
             latent_dim=cell.latent_dim,
+            capacity=cell.capacity,
             population=cell.population,
             seeks_best_rule=ROLES[trial.role].seeks_best_rule,
         )

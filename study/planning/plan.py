@@ -37,7 +37,11 @@ class Place:
 def enumerate_cells(spec: StudySpec) -> list[Cell]:
     """The grid, each law once: a severity that changes nothing is the undistorted population."""
     laws = _laws(spec)
-    shapes = [(family, k) for family in spec.families for k in spec.latent_dims_of(family)]
+    shapes = [
+        (family, k, c)
+        for family in spec.families
+        for k, c in product(spec.latent_dims_of(family), spec.capacities_of(family))
+    ]
     grid = product(spec.populations, laws, spec.num_train, spec.depths, shapes)
     return [
         Cell(
@@ -47,9 +51,10 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
             distortion=distortion,
             severity=severity,
             num_train=num_train,
-            latent_dim=latent_dim,
+            latent_dim=k,
+            capacity=c,
         )
-        for population, (distortion, severity), num_train, depth, (family, latent_dim) in grid
+        for population, (distortion, severity), num_train, depth, (family, k, c) in grid
     ]
 
 

@@ -197,7 +197,7 @@ def _with_facts(spec: StudySpec, populations: Mapping[str, Population]) -> Study
 
 
 def _facts(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: found[name] for name in ("kind", "takes") if name in found}
+    return {name: found[name] for name in ("kind", "takes", "matched") if name in found}
 
 
 def _request(
@@ -213,6 +213,7 @@ def _request(
             for network in wanted
         ],
         "depths": list(spec.depths),
+        "capacities": list(spec.capacity) or [1.0],
         "populations": [
             {
                 "label": label,

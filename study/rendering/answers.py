@@ -114,7 +114,7 @@ def _answer(task: TaskRows, population: str, rows: Sequence[Row]) -> Answer:
 def _runs_of_one_verdict(
     held: Sequence[tuple[Row, Verdict]],
 ) -> list[list[tuple[Row, Verdict]]]:
-    """Put neighbouring depths, or latent dimensions of one, together that have the same verdict."""
+    """Put neighbouring depths, or places on an axis of one, together that have the same verdict."""
     runs: list[list[tuple[Row, Verdict]]] = []
     for row, found in held:
         if runs and runs[-1][-1][1] == found:
@@ -141,10 +141,13 @@ def _line(run: Sequence[tuple[Row, Verdict]], unit: Unit) -> Line:
 def _span(rows: Sequence[Row]) -> str:
     """`depth 1`, `depths 1–3`, `depth 1 k=2–100`: from the first of a run to its last."""
     first, last = rows[0], rows[-1]
-    if first["depth"] == last["depth"] and first["latent_dim"] != last["latent_dim"]:
-        return f"depth {size_words(first)}–{last['latent_dim']}"
     ends = size_words(first), size_words(last)
-    return f"depth {ends[0]}" if ends[0] == ends[1] else f"depths {ends[0]}–{ends[1]}"
+    if ends[0] == ends[1]:
+        return f"depth {ends[0]}"
+    if first["depth"] == last["depth"]:
+        on_axes = ends[1].split()[1:]
+        return f"depth {ends[0]}–{' '.join(on_axes) if len(on_axes) > 1 else on_axes[0][2:]}"
+    return f"depths {ends[0]}–{ends[1]}"
 
 
 def _fault(found: Verdict) -> str:
@@ -194,11 +197,11 @@ def _number(row: Row, error: str, unit: Unit) -> str:
 
 
 def _axis(rows: Sequence[Row]) -> str:
-    """Name what networks of a family differ in: depth, latent dimension, or both."""
+    """Name what networks of a family differ in: depth, latent dimension, capacity, or several."""
     shapes = [shape_of(row) for row in rows]
     several = [
         words
-        for words, place in (("depth", 1), ("latent dimension", 2))
+        for words, place in (("depth", 1), ("latent dimension", 2), ("capacity", 3))
         if any(a[0] == b[0] and a[place] != b[place] for a, b in pairwise(sorted(shapes)))
     ]
     return listed(several or ["depth"])
@@ -210,7 +213,8 @@ def _sentence(families: dict[str, list[Verdict]], axis: str) -> str:
     A family is with an error where its verdict is CLEAR for that error at every depth that is
     known; it changes with depth where it is CLEAR everywhere but not for the same. Where all
     depths are TIED, NONE or OPEN, that is said; where they differ, that it cannot be told at every
-    depth. The same holds of latent dimensions, where they are the `axis`.
+    depth. The same holds of latent dimensions and capacities, where they are the
+    `axis`.
     """
     by_error: dict[str, list[str]] = {name: [] for name in FAULTS}
     others: dict[str, list[str]] = {

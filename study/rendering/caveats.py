@@ -251,12 +251,14 @@ def _above_budget(trials: Sequence[Row]) -> str:
     for row in trials:
         if row["role"] != "measure" or row["num_parameters"] is None or row.get("hp_width"):
             continue
-        budget = BUDGET_AT_DEPTH_1 * 2 ** (row["depth"] - 1)
+        capacity = row["capacity"]
+        budget = round(BUDGET_AT_DEPTH_1 * 2 ** (row["depth"] - 1) * (capacity or 1.0))
         share = row["num_parameters"] / budget
         if share > 1 + BUDGET_TOLERANCE:
             latent_dim = row.get("hp_latent_dim")
             k = "" if latent_dim is None else f", k = {latent_dim}"
-            about = f"{row['family']} at depth {row['depth']}{k}: {row['num_parameters']:,}"
+            c = "" if capacity is None else f", c = {capacity:g}"
+            about = f"{row['family']} at depth {row['depth']}{k}{c}: {row['num_parameters']:,}"
             shares[row["family"]][f"{about} for {budget:,}"] = share
     if not shares:
         return ""

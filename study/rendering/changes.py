@@ -10,6 +10,8 @@ another severity is another problem, and on `bump` pictures another unit.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -22,6 +24,7 @@ from study.rendering.words import (
     TaskRows,
     damage_words,
     network_words,
+    size_words,
     split_by_task,
     told,
     words_of,
@@ -78,19 +81,21 @@ def _axes(rows: Sequence[Row], task: TaskRows) -> Iterable[_Axis]:
         yield _Axis(
             title=f"depth from {depths[0]} to {depths[-1]} ({where})",
             rows=plain,
-            shape=_without_depth,
+            shape=partial(_without, name="depth"),
             place=lambda row: row["depth"],
             shapes="families",
         )
-    dims = sorted({row["latent_dim"] for row in plain if row["latent_dim"] is not None})
-    if len(dims) > 1:
-        yield _Axis(
-            title=f"latent dimension k from {dims[0]} to {dims[-1]} ({where})",
-            rows=[row for row in plain if row["latent_dim"] is not None],
-            shape=lambda row: f"{row['family']} {row['depth']}",
-            place=lambda row: row["latent_dim"],
-            shapes="networks",
-        )
+    for name, words in (("latent_dim", "latent dimension k"), ("capacity", "capacity c")):
+        held = [row for row in plain if row[name] is not None]
+        places = sorted({row[name] for row in held})
+        if len(places) > 1:
+            yield _Axis(
+                title=f"{words} from {places[0]:g} to {places[-1]:g} ({where})",
+                rows=held,
+                shape=partial(_without, name=name),
+                place=itemgetter(name),
+                shapes="networks",
+            )
     damages: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row["num_train"] == plain[0]["num_train"] and row["distortion"] != task.task.undoes:
@@ -118,9 +123,12 @@ def _axes(rows: Sequence[Row], task: TaskRows) -> Iterable[_Axis]:
         )
 
 
-def _without_depth(row: Row) -> str:
-    k = row["latent_dim"]
-    return str(row["family"]) if k is None else f"{row['family']} k={k}"
+def _without(row: Row, *, name: str) -> str:
+    """Name a network, whatever it is in one of its sizes."""
+    if name == "depth":
+        _, _, on_axes = size_words(row).partition(" ")
+        return f"{row['family']} {on_axes}".strip()
+    return network_words({**row, name: None})
 
 
 def _axis_text(axis: _Axis, task: TaskRows) -> str:

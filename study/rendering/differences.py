@@ -7,7 +7,7 @@ import pandas as pd
 
 from study.analysis.crossovers import GROUP, over_sizes
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import is_undamaged
+from study.rendering.faults import is_undamaged, size_of
 from study.rendering.lines import Line, LineGrid, LinePanel
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, damage_words, listed, size_words, split_by_task
@@ -43,7 +43,7 @@ def difference_lines(comparisons: pd.DataFrame, crossovers: pd.DataFrame) -> lis
 
 def _grid(task: TaskRows, pairs: Sequence[Sequence[Row]]) -> LineGrid:
     first = pairs[0][0]
-    ordered = sorted(pairs, key=lambda rows: (rows[0]["depth"], rows[0]["latent_dim"] or 0))
+    ordered = sorted(pairs, key=lambda rows: size_of(rows[0]))
     panels = tuple(
         LinePanel(
             title=f"depth {size}",

@@ -359,7 +359,7 @@ def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
             populations[row["population"]].append(row)
     chosen = []
     for _, rows in sorted(populations.items()):
-        first: dict[tuple[str, int, int], Row] = {}
+        first: dict[tuple[object, ...], Row] = {}
         for row in sorted(plainest(rows), key=lambda row: (*shape_of(row), row["seed"])):
             first.setdefault(shape_of(row), row)
         chosen += list(first.values())[:MAX_PANELS]

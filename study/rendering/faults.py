@@ -148,9 +148,14 @@ def distinct_cells(rows: Sequence[Row]) -> list[Row]:
     return list(found.values())
 
 
-def shape_of(row: Row) -> tuple[str, int, int]:
-    """Return what network a row is of, in order: family, depth, and k, 0 where it is no axis."""
-    return row["family"], row["depth"], row["latent_dim"] or 0
+def shape_of(row: Row) -> tuple[str, int, int, float]:
+    """Return what network a row is of, in order: its family and its size."""
+    return row["family"], *size_of(row)
+
+
+def size_of(row: Row) -> tuple[int, int, float]:
+    """Return depth, latent dimension k and capacity c, which are 0 where they are no axis."""
+    return row["depth"], row["latent_dim"] or 0, row["capacity"] or 0.0
 
 
 def populations_of(rows: Sequence[Row]) -> list[str]:

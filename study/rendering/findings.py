@@ -6,6 +6,7 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.answers import Answer, answers
+from study.rendering.capacities import peak_lines
 from study.rendering.caveats import caveats, first_reason
 from study.rendering.changes import Changes, changes
 from study.rendering.cross_validation import cross_validation_lines
@@ -22,6 +23,7 @@ from study.rendering.words import split_by_task
 _MOST_CLAUSES = 3  # populations in a sentence of the headline
 _INDENT = "  "
 TRACES_TITLE = "Stopping early, and a second descent: the risk along training [95% interval]"
+PEAKS_TITLE = "Peaks of the risk over capacity c [95% interval over all pairs of capacities]"
 KNEES_TITLE = "Knee of the risk against the latent dimension k [95% interval]"
 CLASSES_TITLE = "Reconstruction by class: mean squared error [95% interval]"
 FOLDS_TITLE = "Cross-validation of the winners [95% interval]"
@@ -41,6 +43,7 @@ class Findings:
         stopping: what stopping at T does, a sentence for each task where it is known.
         traces: where stopping early helps, and where the risk falls twice.
         knees: of the risk against the latent dimension.
+        peaks: of the risk over capacity.
         classes: the easiest and the hardest to reconstruct.
         generated: what generated examples are like, by population.
         robustness: families beside the one named first, where training images are corrupted.
@@ -55,6 +58,7 @@ class Findings:
     stopping: tuple[str, ...]
     traces: tuple[str, ...]
     knees: tuple[str, ...]
+    peaks: tuple[str, ...]
     classes: tuple[str, ...]
     generated: tuple[str, ...]
     robustness: tuple[str, ...]
@@ -84,6 +88,7 @@ def find(study: Study, results: Results) -> Findings:
         stopping=tuple(_stopping(distinct_cells(rows))),
         traces=tuple(stop_lines(results.early_stopping)),
         knees=tuple(knee_lines(results.knees)),
+        peaks=tuple(peak_lines(results.peaks)),
         classes=tuple(class_lines(results.per_class, results.knees)),
         generated=tuple(generation_lines(results.generation)),
         robustness=tuple(robustness_lines(results.robustness)),
@@ -146,6 +151,7 @@ def findings_text(found: Findings) -> str:
     for title, texts in (
         (TRACES_TITLE, found.traces),
         (KNEES_TITLE, found.knees),
+        (PEAKS_TITLE, found.peaks),
         (CLASSES_TITLE, found.classes),
         (GENERATED_TITLE, found.generated),
         (ROBUSTNESS_TITLE, found.robustness),

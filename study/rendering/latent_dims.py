@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import plainest, shape_of
+from study.rendering.faults import plainest, shape_of, size_of
 from study.rendering.lines import Line, distinct
 from study.rendering.style import (
     STYLE,
@@ -31,6 +31,7 @@ from study.rendering.words import (
     damage_words,
     network_words,
     number_of,
+    size_words,
     split_by_task,
 )
 
@@ -49,7 +50,7 @@ class KneeMark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatentPanel:
-    """Lines of one depth, with their knees; None: no knee is told."""
+    """Lines of one depth and capacity, with their knees; None: no knee is told."""
 
     title: str
     lines: tuple[Line, ...]
@@ -68,7 +69,7 @@ class LatentGrid:
 
 
 def latent_grids(points: pd.DataFrame, knees: pd.DataFrame) -> list[LatentGrid]:
-    """Return a figure per task and population: its plainest cells, a panel per depth.
+    """Return a figure per task and population: its plainest cells, a panel per size of networks.
 
     Args:
         points: of study.analysis.latent_dims.build_latent_dims.
@@ -131,21 +132,21 @@ def _plainest_in_order(rows: Sequence[Row]) -> list[Row]:
 
 def _curve_key(row: Row) -> tuple[object, ...]:
     where = (row["population"], row["distortion"], row["level"], row["num_train"])
-    return (row["family"], row["depth"], *where)
+    return (row["family"], row["depth"], row["capacity"], *where)
 
 
 def _grid(task: TaskRows, rows: Sequence[Row], marks: dict[tuple[object, ...], Row]) -> LatentGrid:
     labels = tuple(distinct(rows, "family"))
     panels = []
-    for depth in distinct(rows, "depth"):
+    for size in dict.fromkeys(map(_size_of_curve, sorted(rows, key=size_of))):
         curves = [
             sorted(held, key=lambda row: row["latent_dim"])
             for family in labels
-            if (held := [r for r in rows if (r["depth"], r["family"]) == (depth, family)])
+            if (held := [r for r in rows if (_size_of_curve(r), r["family"]) == (size, family)])
         ]
         panels.append(
             LatentPanel(
-                title=f"depth {depth}",
+                title=f"depth {size}",
                 lines=tuple(_line(held, task.unit) for held in curves),
                 knees=tuple(_mark(marks[_curve_key(held[0])], task.unit) for held in curves),
             )
@@ -158,6 +159,10 @@ def _grid(task: TaskRows, rows: Sequence[Row], marks: dict[tuple[object, ...], R
         labels=labels,
         dims=tuple(distinct(rows, "latent_dim")),
     )
+
+
+def _size_of_curve(row: Row) -> str:
+    return size_words({**row, "latent_dim": None})
 
 
 def _line(rows: Sequence[Row], unit: Unit) -> Line:

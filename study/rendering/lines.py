@@ -63,24 +63,25 @@ class LineGrid:
 def error_lines(landscape: pd.DataFrame) -> list[LineGrid]:
     """Return the errors against severity: rows are errors, columns depths, lines families.
 
-    One figure per task, population, distortion, sample size and latent dimension, where there are
-    two levels or more.
+    One figure per task, population, distortion, sample size, latent dimension and capacity, where
+    there are two levels or more.
     """
     grids = []
     for task in split_by_task(to_rows(landscape)):
-        groups: dict[tuple[str, str, int, int], list[Row]] = defaultdict(list)
+        groups: dict[tuple[str, str, int, int, float], list[Row]] = defaultdict(list)
         for row in task.rows:
             key = (row["population"], row["distortion"], row["num_train"])
-            groups[*key, row["latent_dim"] or 0].append(row)
+            groups[*key, row["latent_dim"] or 0, row["capacity"] or 0.0].append(row)
         order = populations_of(task.rows)
         in_order = sorted(groups.items(), key=lambda held: (order.index(held[0][0]), *held[0]))
-        for (population, distortion, num_train, latent_dim), rows in in_order:
+        for (population, distortion, num_train, latent_dim, capacity), rows in in_order:
             errors = [name for name in ERRORS if any(row[name] is not None for row in rows)]
             severities = distinct(rows, "severity")
             if len(severities) < 2 or not errors:
                 continue
             damage, where = words_of(distortion), f"n = {num_train}"
             where += f", k = {latent_dim}" if latent_dim else ""
+            where += f", c = {capacity:g}" if capacity else ""
             grids.append(
                 LineGrid(
                     title=f"{task.title}{population}: errors against {damage}, {where}",

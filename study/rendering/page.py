@@ -13,6 +13,7 @@ from study.analysis.comparisons import CELL, POPULATION
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
+from study.rendering.capacities import peak_rows
 from study.rendering.exhibits import MAX_PICTURES, REFERENCES
 from study.rendering.faults import FAULTS, populations_of
 from study.rendering.findings import Findings
@@ -104,6 +105,7 @@ def render_page(
         "by_cell": split_by_task(by_cell),
         "learning_curves": _of_families(to_rows(results.learning_curves), tasks),
         "knees": knee_rows(results.knees),
+        "peaks": peak_rows(results.peaks),
         "per_class": class_tables(results.per_class),
         "class_risks": class_tables(results.class_risks),
         "robustness": robustness_tables(results.robustness),
@@ -185,6 +187,7 @@ def _sections(
         ("comparisons", "Families compared", [*lists["over_all"], *lists["by_cell"]]),
         ("sizes", "Sample size", lists["learning_curves"]),
         ("latent_dims", "Latent dimension", lists["knees"]),
+        ("capacities", "Capacity", lists["peaks"]),
         ("per_class", "By class", lists["per_class"]),
         ("class_risks", "Classes", lists["class_risks"]),
         ("robustness", "Corrupted images", lists["robustness"]),

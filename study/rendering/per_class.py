@@ -44,7 +44,7 @@ def class_tables(per_class: pd.DataFrame) -> list[ClassTable]:
     for task in split_by_task(to_rows(per_class)):
         for population in distinct(task.rows, "population"):
             rows = plainest([row for row in task.rows if row["population"] == population])
-            cells: dict[tuple[str, int, int], list[Row]] = defaultdict(list)
+            cells: dict[tuple[object, ...], list[Row]] = defaultdict(list)
             for row in sorted(rows, key=lambda row: (*shape_of(row), row["class"])):
                 cells[shape_of(row)].append(row)
             where = f"{damage_words(rows[0])}, n = {rows[0]['num_train']}"
@@ -64,20 +64,21 @@ def class_lines(per_class: pd.DataFrame, knees: pd.DataFrame) -> list[str]:
 
     Of latent dimensions the one at the knee where it is told, else the largest.
     """
-    told = {
-        (row["family"], row["depth"], row["population"]): row["knee"]
+    told: dict[tuple[object, ...], int] = {
+        (row["family"], row["depth"], row["capacity"], row["population"]): row["knee"]
         for task in knee_rows(knees)
         for row in task.rows
         if is_told(row)
     }
     lines = []
     for table in class_tables(per_class):
-        networks: dict[tuple[str, int, str], list[Sequence[Row]]] = defaultdict(list)
+        networks: dict[tuple[object, ...], list[Sequence[Row]]] = defaultdict(list)
         for cell in table.cells:
             first = cell[0]
-            networks[first["family"], first["depth"], first["population"]].append(cell)
-        for key, cells in networks.items():
-            knee = told.get(key)
+            key = (first["family"], first["depth"], first["capacity"], first["population"])
+            networks[key].append(cell)
+        for place, cells in networks.items():
+            knee = told.get(place)
             shown = next((cell for cell in cells if cell[0]["latent_dim"] == knee), cells[-1])
             lines.append(f"{network_words(shown[0])} on {table.title}: {_ends(shown)}")
     return lines

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from study.analysis.reading import Study
 from study.analysis.results import Results
+from study.rendering.capacities import CapacityGrid, capacity_grids, draw_capacity_grid
 from study.rendering.curves import CurveGrid, draw_curve_grid, learning_curves
 from study.rendering.decomposition import (
     Decomposition,
@@ -30,7 +31,7 @@ from study.rendering.traces import TraceGrid, draw_trace_grid, trace_grids
 
 HEADINGS = (
     *("faults", "damage", "heat", "lines", "curves", "sizes", "differences", "latent_dims"),
-    *("robustness", "traces", "corrupted", "exhibits"),
+    *("capacities", "robustness", "traces", "corrupted", "exhibits"),
 )
 
 
@@ -91,6 +92,10 @@ def write_pictures(
         path = folder / f"latent_dims_{number:02d}.svg"
         alt = _latent_words(latent)
         pictures["latent_dims"].append(_picture(draw_latent_grid(latent), path, alt))
+    for number, along in enumerate(capacity_grids(results.capacities, results.peaks)):
+        path = folder / f"capacities_{number:02d}.svg"
+        alt = _capacity_words(along)
+        pictures["capacities"].append(_picture(draw_capacity_grid(along), path, alt))
     for number, (kind, info) in enumerate(exhibits):
         path = folder / f"exhibit_{number:02d}_{kind.name}.svg"
         picture = _picture(kind.draw(info), path, kind.words(info))
@@ -166,6 +171,15 @@ def _line_words(info: LineGrid) -> str:
 def _size_words(info: SizeGrid) -> str:
     shown = ", ".join(info.labels)
     return f"{info.title}. Means, fitted curves and U_A dashed, a panel per depth, for {shown}."
+
+
+def _capacity_words(info: CapacityGrid) -> str:
+    told = [
+        f"{panel.title}: {' and '.join(f'peak at {x:,.0f}' for x, _ in panel.peaks) or 'none told'}"
+        for panel in info.panels
+    ]
+    lines = "Lines of risks and of the four errors over log parameters, with bands"
+    return f"{info.title}. {lines}, two panels per network. {'; '.join(told)}."
 
 
 def _latent_words(info: LatentGrid) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.frames import Row, to_rows
+from study.rendering.faults import size_of
 from study.rendering.image_sheets import Array, Held, Sheet, Sheets, same_scale
 from study.rendering.lines import Line, LineGrid, LinePanel, distinct
 from study.rendering.units import UNKNOWN, Unit, unit_of
@@ -108,7 +109,7 @@ def _change(rows: Sequence[Row], unit: Unit) -> str:
     """`on average 0.12 lower at 0 and 0.45 lower at 0.4`: over cells that have both ends."""
     cells: dict[tuple[object, ...], dict[float, float]] = defaultdict(dict)
     for row in rows:
-        cell = (row["depth"], row["latent_dim"], row["num_train"])
+        cell = (*size_of(row), row["num_train"])
         cells[cell][row["severity"]] = row["difference"]
     severities = sorted({row["severity"] for row in rows})
     ends = list(dict.fromkeys((severities[0], severities[-1])))
@@ -173,8 +174,8 @@ def _known_measures(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def _place(row: Row) -> tuple[object, ...]:
     """A cell's place in tables and figures: families beside each other."""
-    size = (row["depth"], row["latent_dim"] or 0)
-    where = (row["population"], row["distortion"], row["num_train"], *size, row["severity"])
+    held = (row["population"], row["distortion"], row["num_train"])
+    where = (*held, *size_of(row), row["severity"])
     return (*where, row["family"] != row["reference"], row["family"])
 
 

@@ -24,7 +24,7 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
     summary = [
         ("families", _listed(landscape, "family")),
         ("depths", _listed(landscape, "depth")),
-        *_latent_dims(landscape),
+        *_axes(landscape),
         ("populations", _listed(landscape, "population")),
         ("training examples n", _listed(landscape, "num_train")),
         ("distortions", _levels_text(study.levels)),
@@ -48,9 +48,12 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
     return summary
 
 
-def _latent_dims(landscape: Sequence[Row]) -> list[tuple[str, str]]:
-    known = [row for row in landscape if row["latent_dim"] is not None]
-    return [("latent dimensions k", _listed(known, "latent_dim"))] if known else []
+def _axes(landscape: Sequence[Row]) -> list[tuple[str, str]]:
+    found = []
+    for title, name in (("latent dimensions k", "latent_dim"), ("capacities c", "capacity")):
+        values = sorted({row[name] for row in landscape if row[name] is not None})
+        found += [(title, ", ".join(f"{value:g}" for value in values))] if values else []
+    return found
 
 
 def _seeds(study: Study) -> list[tuple[str, str]]:

@@ -22,6 +22,8 @@ from study.rendering.words import TaskRows, group_title, half_length, listed, ma
 WIDTH = 100
 RISK = "R_n(T)"
 NEW_LINE = "\n"
+AXES = {"latent_dim": ("k", "latent dimension"), "capacity": ("c", "capacity")}
+"""Of each what heads its column, and what that means."""
 MARKS = {  # of what stands before or after a number, where any row has it
     "≤": "at most: U_H may fall further",
     "~": "some seeds had not settled",
@@ -129,8 +131,8 @@ def _legend(rows: Sequence[Row], title: str, columns: _Columns, layout: _Layout,
     used = {mark_of(row, name) for row in rows for name in ERRORS}
     used |= {"*" for row in rows if row["num_missing"]}
     used |= {UNKNOWN for row in rows if any(row[name] is None for name in columns.errors)}
-    k = ["k: latent dimension"] if _knows_k(rows) else []
-    told = [f"{title} [95% interval]", "d: depth", *k, "sev.: severity"]
+    axes = [": ".join(AXES[name]) for name in _axes(rows)]
+    told = [f"{title} [95% interval]", "d: depth", *axes, "sev.: severity"]
     if _knows_slack(rows):
         sign = "(number)" if layout.is_stacked else "slack"
         told.append(f"{sign}: as much of approximation may be the search’s for U_H")
@@ -163,13 +165,13 @@ def _table(rows: Sequence[Row], columns: _Columns, layout: _Layout) -> Table:
     risk = [RISK] * columns.has_risk
     if _knows_slack(rows) and not layout.is_stacked:
         names.insert(names.index("approximation") + 1, "slack")
-    has_k = _knows_k(rows)
-    for name in ("d", *["k"] * has_k, "sev.", *risk, *names):
+    axes = _axes(rows)
+    for name in ("d", *(AXES[axis][0] for axis in axes), "sev.", *risk, *names):
         head = SHORT.get(name, name) if layout.is_stacked else name
         table.add_column(head, justify="right", overflow="fold")
     shape: tuple[str, ...] | None = None
     for row in rows:
-        named = (row["family"], *_sizes(row, has_k=has_k))
+        named = (row["family"], str(row["depth"]), *(_place(row[name]) for name in axes))
         shown = ("",) * len(named) if named == shape else named
         shape = named
         severity = f"{row['severity']:g}{'*' if row['num_missing'] else ''}"
@@ -179,13 +181,13 @@ def _table(rows: Sequence[Row], columns: _Columns, layout: _Layout) -> Table:
     return table
 
 
-def _sizes(row: Row, *, has_k: bool) -> tuple[str, ...]:
-    k = UNKNOWN if row["latent_dim"] is None else str(row["latent_dim"])
-    return (str(row["depth"]), k) if has_k else (str(row["depth"]),)
+def _axes(rows: Sequence[Row]) -> list[str]:
+    """Return the axes that any row is on."""
+    return [name for name in AXES if any(row[name] is not None for row in rows)]
 
 
-def _knows_k(rows: Sequence[Row]) -> bool:
-    return any(row["latent_dim"] is not None for row in rows)
+def _place(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:g}"
 
 
 def _number(row: Row, name: str, unit: Unit, layout: _Layout) -> str:

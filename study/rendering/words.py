@@ -132,13 +132,14 @@ def words_of(name: str) -> str:
 
 
 def size_words(row: Row) -> str:
-    """Return a row's depth, and its latent dimension k where that is an axis: `2`, `2 k=10`."""
+    """Return a row's depth, and its k and c where they are axes: `2`, `2 k=10`, `2 c=0.25`."""
     latent = "" if row["latent_dim"] is None else f" k={row['latent_dim']}"
-    return f"{row['depth']}{latent}"
+    capacity = "" if row["capacity"] is None else f" c={row['capacity']:g}"
+    return f"{row['depth']}{latent}{capacity}"
 
 
 def network_words(row: Row) -> str:
-    """Return a row's family, depth and latent dimension: `vgg 2`, `autoencoder 2 k=10`."""
+    """Return a row's family and size: `vgg 2`, `autoencoder 2 k=10`."""
     return f"{row['family']} {size_words(row)}"
 
 

@@ -56,7 +56,7 @@ class PopulationSection(BaseModel):
 class NetworkSection(Section):
     """A network of the user's own: a torch module's class, or a scikit-learn classifier's.
 
-    `kind` and `takes` are found when the network is built before anything starts
+    `kind`, `takes` and `matched` are found when the network is built before anything starts
     (`study.planning.preflight`), and written into the study's own file.
     """
 
@@ -66,6 +66,7 @@ class NetworkSection(Section):
     space: dict[str, Any] = Field(default_factory=dict)
     kind: Literal["torch", "sklearn"] | None = None
     takes: Literal["vectors", "images", "any"] | None = None
+    matched: bool | None = None
 
     @field_validator("name")
     @classmethod
@@ -97,6 +98,8 @@ class NetworkSection(Section):
             searched=read_space(self.name, self.parameters, self.space),
             kind=self.kind,
             takes=self.takes or "any",
+            # As long as nobody knows, it may.
+            meets_budget=self.matched is not False and self.kind != "sklearn",
         )
 
 

@@ -49,7 +49,7 @@ def extend(
     found = [
         *_settings(asked, there),
         *_seeds(asked, there),
-        *_latent_dims(asked, there),
+        *_axes(asked, there),
         *_networks(asked, records),
         *_variants(asked, there),
         *_hyperparameters(asked, there),
@@ -198,17 +198,19 @@ def _seeds(asked: StudySpec, there: StudySpec) -> list[str]:
     return [f"seeds = {asked.seeds} (there: {there.seeds}; they are the first stage of precision)"]
 
 
-def _latent_dims(asked: StudySpec, there: StudySpec) -> list[str]:
+def _axes(asked: StudySpec, there: StudySpec) -> list[str]:
     """More of an axis is more cells; with and without it a family's cells are others."""
-    has_it = {
-        family
-        for family in set(asked.families) & set(there.families)
-        if asked.latent_dims_of(family) != (None,) or there.latent_dims_of(family) != (None,)
-    }
-    if not has_it or bool(asked.latent_dims) == bool(there.latent_dims):
-        return []
-    new, old = (_said(list(spec.latent_dims) or None) for spec in (asked, there))
-    return [f"latent_dims = {new} (there: {old})"]
+    shared = set(asked.families) & set(there.families)
+    found = []
+    for key, places in (
+        ("latent_dims", StudySpec.latent_dims_of),
+        ("capacity", StudySpec.capacities_of),
+    ):
+        has_it = any(places(spec, name) != (None,) for spec in (asked, there) for name in shared)
+        new, old = (list(getattr(spec, key)) for spec in (asked, there))
+        if has_it and bool(new) != bool(old):
+            found.append(f"{key} = {_said(new or None)} (there: {_said(old or None)})")
+    return found
 
 
 def _said(value: Any) -> str:
@@ -292,6 +294,7 @@ def _is_within(asked: StudySpec, there: StudySpec) -> bool:
         set(asked.families) <= set(there.families)
         and set(asked.depths) <= set(there.depths)
         and set(asked.latent_dims) <= set(there.latent_dims)
+        and set(asked.capacity) <= set(there.capacity)
         and set(asked.num_train) <= set(there.num_train)
         and _labels(asked.populations) <= _labels(there.populations)
         and all(

@@ -39,6 +39,7 @@ from study.trials.trial import Cell, UserNetwork
 
 Number = Annotated[int, Field(ge=8, le=LARGEST, strict=True)]
 Depth = Annotated[int, Field(ge=1, le=8, strict=True)]
+Capacity = Annotated[float, Field(ge=2**-10, le=2**10, strict=True)]
 LATENT_DIM = "latent_dim"
 FEWEST_FIRST = 5
 """Seeds from which a spread may be judged that decides how many more there are."""
@@ -51,6 +52,7 @@ class StudySpec(Section):
     families: Annotated[tuple[str, ...], Field(min_length=1)]
     depths: Annotated[tuple[Depth, ...], Field(min_length=1)]
     latent_dims: tuple[PositiveInt, ...] = ()
+    capacity: tuple[Capacity, ...] = ()
     seeds: PositiveInt = 10
     precision: Annotated[float, Field(gt=0)] | None = None
     max_seeds: PositiveInt | None = None
@@ -73,7 +75,9 @@ class StudySpec(Section):
     cross_validation: CrossValidationSection = CrossValidationSection()
     resources: ResourcesSection = ResourcesSection()
 
-    _no_value_twice = field_validator("families", "depths", "latent_dims", "num_train")(unique)
+    _no_value_twice = field_validator(
+        *("families", "depths", "latent_dims", "capacity", "num_train")
+    )(unique)
 
     @field_validator("networks", "variants")
     @classmethod
@@ -183,6 +187,20 @@ class StudySpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _capacity_is_of_a_family(self) -> "StudySpec":
+        if not self.capacity:
+            return self
+        wanted = f"capacity = {list(self.capacity)}"
+        if not self.match_parameters:
+            raise ValueError(f"{wanted}: allowed with match_parameters = true only")
+        if not any(self.space_of(name).has_matched_width for name in self.families):
+            raise ValueError(
+                f"{wanted}: no width of families = {shown(self.families)} is matched to a budget; "
+                "allowed with a family of which no width is given, and which has one"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _populations_can_be_distorted(self) -> "StudySpec":
         labels = [p.label for p in self.populations]
         if len(set(labels)) != len(labels):
@@ -268,6 +286,11 @@ class StudySpec(Section):
         """Where a family stands on the axis: everywhere, or once where it has no such dimension."""
         has_it = LATENT_DIM in self.space_of(family).defaults
         return self.latent_dims if self.latent_dims and has_it else (None,)
+
+    def capacities_of(self, family: str) -> tuple[float | None, ...]:
+        """Where a family stands on that axis: everywhere, or once where it meets no budget."""
+        has_it = self.capacity and self.space_of(family).has_matched_width
+        return self.capacity if has_it else (None,)
 
     def space_at(self, cell: Cell) -> FamilySpace:
         """What is searched in a cell and what is fixed: what an axis says of it is."""

@@ -74,6 +74,7 @@ IDENTITY_COLUMNS = (
     Column("severity", "Float64", "of the distortion", "strength of the distortion"),
     Column("num_train", "Int64", "examples", "training examples; on a fresh stream its length m"),
     Column("latent_dim", "Int64", COUNT, "k, where it is an axis of the study; else null"),
+    Column("capacity", "Float64", "", "c, factor of the budget, where it is an axis; else null"),
     Column("seed", "Int64", "", "of the cell: search, seed, restart or crossing number"),
     Column("budget_epochs", "Int64", "epochs", "T, the training budget; null: it is in steps"),
     Column("max_epochs", "Int64", "epochs", "where convergence was given up; null: it is in steps"),

@@ -33,7 +33,8 @@ class Cell:
 
     `distortion` is "none" where the severity changes nothing. For a trial on a stream `num_train`
     is the stream's length m. `latent_dim` is None where it is no axis of the study, or the family
-    has none: it may be among the hyperparameters then, like any other.
+    has none: it may be among the hyperparameters then, like any other. `capacity`, the factor of
+    the depth's parameter budget, is None where it is no axis, or the family meets no budget.
     """
 
     family: str
@@ -43,6 +44,7 @@ class Cell:
     severity: float
     num_train: int
     latent_dim: int | None = None
+    capacity: float | None = None
 
     def __lt__(self, other: "Cell") -> bool:
         return self._place < other._place
@@ -64,10 +66,12 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """`vgg d2 xor(sigma=0.5) label_noise=0.2 n=256`; `autoencoder d2 k=10 digits n=256`."""
+        """`vgg d2 xor(sigma=0.5) label_noise=0.2 n=256`; `autoencoder d2 k=10 c=4 digits n=256`."""
         damage = "" if self.is_undistorted else f" {self.distortion}={self.severity:g}"
-        latent = "" if self.latent_dim is None else f" k={self.latent_dim}"
-        return f"{self.family} d{self.depth}{latent} {self.population}{damage} n={self.num_train}"
+        size = f"d{self.depth}"
+        size += "" if self.latent_dim is None else f" k={self.latent_dim}"
+        size += "" if self.capacity is None else f" c={self.capacity:g}"
+        return f"{self.family} {size} {self.population}{damage} n={self.num_train}"
 
 
 CELL_NAMES = tuple(f.name for f in fields(Cell))

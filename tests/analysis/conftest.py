@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.trials.trial import IDENTITY_VERSION
+from study.trials.trial import AXES, IDENTITY_VERSION
 
 Record = dict[str, Any]
 
@@ -32,6 +32,7 @@ def make_record(role: str = "measure", status: str = "done", **changes: Any) -> 
         "severity": 0.0,
         "num_train": 256,
         "latent_dim": None,
+        "capacity": None,
         "seed": 0,
         "budget_epochs": 10,
         "max_epochs": 100,
@@ -46,7 +47,7 @@ def make_record(role: str = "measure", status: str = "done", **changes: Any) -> 
     record |= {name: value for name, value in changes.items() if name in record}
     held = record["hyperparameters"]
     named = [role, *(record[name] for name in NAMES), held, record["source"]]
-    named += [] if record["latent_dim"] is None else [record["latent_dim"]]
+    named += [record[name] for name in AXES if record[name] is not None]
     digest = hashlib.sha256(repr(named).encode()).hexdigest()[:16]
     record["trial_id"] = changes.get("trial_id", digest)
     known = {*record, "metrics"}

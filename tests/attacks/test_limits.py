@@ -154,6 +154,16 @@ COSTS: Mapping[str, tuple[Callable[[], Any], float, str]] = {
         16 * GIB,
         "linear on xor",
     ),
+    "a thousand times the budget of depth 8": (
+        lambda: spec_of({"name": "xor"}, depths=[8], capacity=[1.0, 1024.0]),
+        16 * GIB,
+        "on xor",
+    ),
+    "four times the budget of depth 2": (
+        lambda: spec_of({"name": "xor"}, capacity=[0.25, 4.0]),
+        2 * GIB,
+        "",
+    ),
     "a billion examples": (lambda: spec_of({"name": "xor"}, num_train=[10**10]), 16 * GIB, "xor"),
     "a budget of years": (lambda: spec_of({"name": "xor"}, **LONG), 16 * GIB, "takes "),
     "a small machine": (lambda: spec_of({"name": "xor"}), 2**20, "this machine has"),

@@ -126,3 +126,35 @@ def test_budget_doubles():
 def test_channels_grow_and_are_rounded_two_ways():
     assert encoder_channels(5.5, 3) == (6, 8, 12)
     assert decoder_channels(5.5, 3) == (5, 8, 12)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_capacity_is_a_factor_of_the_budget_or_refused(family):
+    """Whether a family has a width that a budget chooses the driver knows without building one."""
+    assert SPACES[family].has_matched_width == FAMILIES[family].meets_budget
+    # Of 64 coordinates some linear families have no network of half the budget.
+    shape = (1, 8, 8) if FAMILIES[family].takes == "images" else (2,)
+    asked = {"depth": 2, "input_shape": shape, "num_classes": 2}
+    if not FAMILIES[family].meets_budget:
+        with pytest.raises(ValueError, match=rf"^capacity = 4: the width of {family}"):
+            build(family, **asked, capacity=4.0, hyperparameters={}, generator=torch.Generator())
+        return
+    for capacity in (0.5, 4.0):
+        built = build(
+            family, **asked, capacity=capacity, hyperparameters={}, generator=torch.Generator()
+        )
+        assert abs(count_parameters(built) / (16_000 * capacity) - 1) <= 0.10
+        assert meets_budget(built, 2, capacity)
+
+
+def test_a_capacity_beside_a_width_is_one_line():
+    with pytest.raises(ValueError, match=r"^capacity = 0.5: the width of vgg is matched to no"):
+        build(
+            "vgg",
+            depth=1,
+            capacity=0.5,
+            input_shape=(1, 8, 8),
+            num_classes=2,
+            hyperparameters={"width": 4},
+            generator=torch.Generator(),
+        )

@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+from study.engine.handover import to_trial
 from study.planning.plan import enumerate_cells, next_trials
-from study.trials.trial import cell_of
+from study.trials.trial import cell_of, trial_from_json, trial_to_json
 from tests.planning.studies import MakeSpec, run_to_end
 
 AXIS: dict[str, Any] = {"families": ["linear", "vae_svm"], "latent_dims": [2, 8]}
@@ -49,6 +50,59 @@ def test_without_an_axis_a_trial_is_what_it_was(make_spec: MakeSpec) -> None:
     assert cell_of(axis.identity) == axis.cell
     assert cell_of(before.identity) == before.cell
     assert axis.streams == before.streams
+
+
+CAPACITIES: dict[str, Any] = {
+    "families": ["linear", "vgg", "resnet18"],
+    "capacity": [0.25, 1, 4.0],
+    "search": {"trials": 0},
+}
+
+
+def test_capacities_are_of_the_families_whose_width_a_budget_chooses(make_spec: MakeSpec) -> None:
+    """One with a width of its own, or one that was given, is in the grid once."""
+    fixed = {"hyperparameters": {"linear": {"width": 5}}}
+    held = {name: Counter[Any]() for name in CAPACITIES["families"]}
+    for cell in enumerate_cells(make_spec(**CAPACITIES, **fixed)):
+        held[cell.family][cell.capacity] += 1
+    num = len(enumerate_cells(make_spec(families=["linear"])))
+    assert held["vgg"] == {0.25: num, 1.0: num, 4.0: num}
+    assert held["linear"] == held["resnet18"] == {None: num}
+
+
+def test_a_capacity_is_part_of_what_a_trial_is_and_searches_nothing(make_spec: MakeSpec) -> None:
+    """Without the axis an identity is what it was; with it even c = 1 is another cell's."""
+    plain = make_spec(families=["vgg"], search={"trials": 0})
+    (before, *_) = next_trials(plain, [])
+    assert "capacity" not in before.identity
+    one = replace(before, cell=replace(before.cell, capacity=1.0))
+    assert one.identity == {**before.identity, "capacity": 1.0}
+    assert cell_of(one.identity) == one.cell
+    assert one.streams == before.streams
+    assert one.trial_id != before.trial_id
+    assert trial_from_json(trial_to_json(one)) == one
+    assert to_trial(one, "/nowhere").capacity == to_trial(before, "/nowhere").capacity == 1.0
+    assert to_trial(replace(one, cell=replace(one.cell, capacity=0.5)), "/nowhere").capacity == 0.5
+    for trial in next_trials(make_spec(**CAPACITIES), []):
+        assert trial.hyperparameters == plain.space_of(trial.cell.family).defaults
+
+
+def test_every_capacity_has_a_limit_and_a_best_rule_of_its_own(make_spec: MakeSpec) -> None:
+    trials = next_trials(make_spec(**{**CAPACITIES, "families": ["vgg"]}), [])
+    for role in ("limit", "best_in_class"):
+        assert {t.cell.capacity for t in trials if t.role == role} == {0.25, 1.0, 4.0}
+
+
+def test_both_axes_make_a_product(make_spec: MakeSpec) -> None:
+    spec = make_spec(**{**CAPACITIES, **AXIS})
+    held = {(c.latent_dim, c.capacity) for c in enumerate_cells(spec) if c.family == "vae_svm"}
+    assert held == {(k, c) for k in (2, 8) for c in (0.25, 1.0, 4.0)}
+    (cell,) = {
+        replace(c, depth=1, num_train=64)
+        for c in enumerate_cells(spec)
+        if (c.latent_dim, c.capacity, c.is_undistorted) == (2, 0.25, True)
+    }
+    assert cell.title == "vae_svm d1 k=2 c=0.25 xor(sigma=0.5) n=64"
 
 
 def test_cells_are_in_order_whether_or_not_they_are_on_an_axis(make_spec: MakeSpec) -> None:

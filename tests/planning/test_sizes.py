@@ -44,6 +44,18 @@ def test_the_worst_case_of_a_family_is_one_line(make_spec: MakeSpec) -> None:
     assert size_lines(make_spec(**asked, match_parameters=False), None) == []
 
 
+@pytest.mark.slow
+def test_capacities_that_are_too_small_or_one_network_are_told(make_spec: MakeSpec) -> None:
+    """Of width 1 vgg has 56 parameters: a convolution of 9 + 2, and classes of 2 x 1 + 2 ..."""
+    asked = {"families": ["vgg", "linear"], "depths": [1, 2], "distortions": {}}
+    exceeding, same = size_lines(make_spec(**asked, capacity=[0.002, 0.004, 1.0]), None)
+    assert exceeding.startswith("vgg at depth 1, c = 0.002: ")
+    assert "parameters where the budget is 16: no smaller network of this family" in exceeding
+    assert same.startswith("vgg at depth 1: one and the same network of ")
+    assert same.endswith("parameters at capacity = 0.002, 0.004 (and 1 more of its cases)")
+    assert size_lines(make_spec(**asked, capacity=[0.25, 1.0, 4.0]), None) == []
+
+
 def test_where_nothing_can_exceed_a_budget_nothing_is_built(
     make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from scipy.special import expit
 from scipy.stats import multivariate_normal, norm
 
 from classcomp.distortions import DISTORTIONS, NEUTRAL, distort
-from classcomp.models import build
+from classcomp.models import build, count_parameters
 from classcomp.populations import make
 from classcomp.teachers import frozen, teacher_on
 from classcomp.teachers.population import TEACHING_FAMILIES, Teacher
@@ -233,6 +233,17 @@ def test_a_teacher_on_a_law_is_near_its_posterior_and_draws_its_inputs() -> None
     ).mean() < -0.1  # what there was to learn
     assert taught.bayes_risk().value == pytest.approx(distorted.bayes_risk().value, abs=0.02)
     np.testing.assert_array_equal(taught.log_density(x), distorted.log_density(x))
+
+
+def test_a_teacher_has_the_capacity_of_its_students() -> None:
+    """And is what it was where none is asked for, its label included."""
+    law = make(**IMAGES)
+    plain, small = (teacher_on(law, family="vgg", depth=2, capacity=c) for c in (1.0, 0.25))
+    assert plain == teacher_on(law, family="vgg", depth=2)
+    assert "capacity" not in plain.label
+    assert "capacity=0.25" in small.label
+    sizes = [count_parameters(frozen._built(taught.network)) for taught in (plain, small)]
+    assert sizes == [pytest.approx(16_000, rel=0.1), pytest.approx(4_000, rel=0.1)]
 
 
 @pytest.mark.parametrize(

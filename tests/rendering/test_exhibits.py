@@ -120,7 +120,7 @@ def test_of_many_pairs_the_words_name_the_extremes() -> None:
 
 def _row(**changes: Any) -> Record:
     row = {"family": "vgg", "depth": 1, "population": "xor", "distortion": "none", "level": 0}
-    row |= {"latent_dim": None}
+    row |= {"latent_dim": None, "capacity": None}
     row |= {"severity": 0.0, "num_train": 64, "seed": 0, "status": "done"} | changes
     return row | {"trial_id": "-".join(str(value) for value in row.values())}
 

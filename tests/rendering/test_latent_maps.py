@@ -139,7 +139,10 @@ def test_class_names_are_of_their_population_and_short() -> None:
     assert found.keys() == {"a"}
     assert found["a"][0] == "Bag"
     assert len(found["a"][1]) <= 40
-    row = make_record(family="autoencoder", population="a", level=0) | {"latent_dim": None}
+    row = make_record(family="autoencoder", population="a", level=0) | {
+        "latent_dim": None,
+        "capacity": None,
+    }
     shown = shown_exhibits([row], {row["trial_id"]: held()}, class_names=found)
     (info,) = [info for kind, info in shown if kind.name == "latent_map"]
     assert info.names[0] == "Bag"

@@ -17,6 +17,7 @@ OTHERWISE: dict[str, Any] = {
     "families": ["linear", "vgg", "resnet", "unet"],
     "depths": [1, 2, 3],
     "latent_dims": [2, 5],
+    "capacity": [0.5, 2.0],
     "seeds": 9,
     "precision": 0.01,
     "max_seeds": 20,
@@ -67,7 +68,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
 
 
 REFUSED = (
-    *("match_parameters", "hyperparameters"),
+    *("capacity", "match_parameters", "hyperparameters"),
     *("search.trials", "search.repeats", "search.validation_size", "search.sampler"),
     *("search.grace_share", "search.reduction_factor", "search.parallel"),
     *("training.budget_epochs", "training.max_epochs"),

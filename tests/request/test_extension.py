@@ -149,6 +149,34 @@ def test_an_axis_may_come_with_the_first_family_that_has_it(
     assert extend(asked, records, tmp_path, "here") == asked
 
 
+CAPACITIES: dict[str, Any] = {"capacity": [0.5, 2.0], "search": {**TABLE["search"], "trials": 0}}
+
+
+def test_a_further_capacity_keeps_all_that_is_finished(make_spec: Make, tmp_path: Path) -> None:
+    there, asked = make_spec(**CAPACITIES), make_spec(**{**CAPACITIES, "capacity": [0.5, 1.0, 2.0]})
+    records = begun(there, tmp_path)
+    assert extend(asked, records, tmp_path, "here") == asked
+    assert {trial.cell.capacity for trial in next_trials(asked, records)} == {1.0}
+    less = make_spec(**{**CAPACITIES, "capacity": [2.0]})
+    assert extend(less, records, tmp_path, "here") == there
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "said"),
+    [
+        ([], [0.5, 2.0], "capacity = not set (there: [0.5, 2.0])"),
+        ([0.5, 2.0], [], "capacity = [0.5, 2.0] (there: not set)"),
+    ],
+)
+def test_capacity_is_there_from_the_beginning_or_not_at_all(
+    new: list[float], old: list[float], said: str, make_spec: Make, tmp_path: Path
+) -> None:
+    records = begun(make_spec(**{**CAPACITIES, "capacity": old}), tmp_path)
+    with pytest.raises(SpecError) as refused:
+        extend(make_spec(**{**CAPACITIES, "capacity": new}), records, tmp_path, "here")
+    assert said in str(refused.value)
+
+
 @pytest.mark.parametrize("case", SMALLER)
 def test_less_leaves_what_is_written_down(case: str, make_spec: Make, tmp_path: Path) -> None:
     records = begun(make_spec(), tmp_path)

@@ -131,6 +131,29 @@ def test_a_parameter_is_fixed_in_one_place(tmp_path: Path) -> None:
     assert spec.space_of("forest").defaults == {"n_estimators": 100, "min_samples_leaf": 2}
 
 
+@pytest.mark.parametrize(
+    ("facts", "is_on"),
+    [
+        ({}, True),  # nobody has tried it out yet
+        ({"kind": "torch", "matched": True}, True),
+        ({"kind": "torch", "matched": False}, False),
+        ({"kind": "torch", "matched": True, "parameters": {"width": 8}}, False),
+        ({"kind": "sklearn"}, False),
+    ],
+)
+def test_a_network_is_on_the_axis_of_capacities_where_a_budget_chooses_its_width(
+    facts: dict[str, Any], is_on: bool, tmp_path: Path
+) -> None:
+    network = {"name": "mynet", "path": "net.py:Net", **facts}
+    table = own_table(tmp_path, networks=[network], capacity=[0.5, 2.0])
+    spec = parse_spec(table, "test", tmp_path)
+    assert spec.capacities_of("mynet") == ((0.5, 2.0) if is_on else (None,))
+    assert spec.capacities_of("linear") == (0.5, 2.0)
+    if not is_on:
+        with pytest.raises(SpecError, match="no width of families"):
+            parse_spec({**table, "families": ["mynet"]}, "test", tmp_path)
+
+
 @pytest.mark.parametrize("where", ["parameters", "space"])
 def test_numbers_are_finite(where: str, tmp_path: Path) -> None:
     network = {"name": "mynet", "path": "net.py:Net", where: {"clip": [float("nan"), 1.0]}}
