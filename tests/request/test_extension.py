@@ -354,12 +354,13 @@ def traced_record(record: dict[str, Any], risk: float | None) -> dict[str, Any]:
 def test_a_trace_is_asked_for_later_and_told_to_be_missing_of_what_is_finished(
     make_spec: Make, tmp_path: Path
 ) -> None:
-    there = make_spec()
-    asked = make_spec(training={**TABLE["training"], "traced": 20})
+    there = make_spec(search={"trials": 0})
+    asked = make_spec(search={"trials": 0}, training={**TABLE["training"], "traced": 20})
     bare = [traced_record(record, None) for record in begun(there, tmp_path)]
     assert extend(asked, bare, tmp_path, "here").training.traced == 20
     assert not next_trials(asked, bare)  # the same trials, under the same ids
     num = sum(record["role"] == "measure" for record in bare)
+    assert num > 0
     (line,) = untraced_lines(asked, bare)
     assert f"training.traced = 20 is new here: {num} finished trials" in line
     assert not untraced_lines(there, bare)
