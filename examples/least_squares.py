@@ -3,7 +3,7 @@
 `python -m study.run examples/least_squares.toml`. Of all weights that come nearest to the labels -1
 and 1 the shortest, without a constant term: with as many inputs as examples, or more, it
 interpolates. On two Gaussians its expected risk is known for every number of examples
-(tests/statistical/test_second_descent.py; docs/regimes.md).
+(tests/statistical/test_least_squares_classifier.py; docs/regimes.md).
 """
 
 from typing import Self

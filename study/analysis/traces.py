@@ -28,8 +28,8 @@ from study.analysis.joined import Joined
 from study.analysis.knee import not_outdone
 from study.analysis.latent_dims import resampled_parts
 from study.analysis.moments import Part, half_widths
-from study.analysis.peaks import find_peak
 from study.analysis.resampling import resampled_factor
+from study.analysis.second_descent import find_second_descent
 from study.analysis.table import Levels
 from study.trials.schema import CURVE_COLUMNS
 
@@ -253,7 +253,7 @@ def _gains(traces: _Traces) -> Row:
 
 
 def _second_descent(traces: _Traces) -> Row:
-    found = find_peak(traces.risks, noise=traces.noise, factor=traces.factor)
+    found = find_second_descent(traces.risks, noise=traces.noise, factor=traces.factor)
     if found is None:
         return {}
     places = {"valley": found.before, "peak": found.place, "second": found.after}

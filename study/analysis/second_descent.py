@@ -11,6 +11,9 @@ one-sided test at 5%. Without a peak one of the two chosen contrasts is 0 or bel
 chosen, the smaller of both on average too, and the longer interval of the two bounds its spread:
 one is told in at most 5%. The mean of each division's smaller number, not the smaller of two means:
 divisions might find a rise in one place and a fall in another, of a valley.
+
+A trace has dozens of points, so that intervals over all pairs of them, which a peak over a few
+capacities has (study.analysis.peak), would be of no use.
 """
 
 from collections.abc import Callable
@@ -29,7 +32,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Peak:
+class SecondDescent:
     """The highest peak of a curve, places among its points.
 
     Attributes:
@@ -48,9 +51,9 @@ class Peak:
     is_peak: bool
 
 
-def find_peak(
+def find_second_descent(
     values: Array, *, noise: Array | None = None, factor: Callable[[int], float] = one_over
-) -> Peak | None:
+) -> SecondDescent | None:
     """The highest peak; None where there are fewer than three points or seeds.
 
     Args:
@@ -65,7 +68,7 @@ def find_peak(
     height, one_sided = judged.means.min(axis=1).mean(), 1 - 2 * (1 - CONFIDENCE)
     before, place, after = _highest(values.mean(axis=0))
     rise, fall = judged.estimates
-    return Peak(
+    return SecondDescent(
         before=before,
         place=place,
         after=after,

@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 
 from study.analysis.cross_fitting import cross_fit, divisions
-from study.analysis.peaks import find_peak
+from study.analysis.second_descent import find_second_descent
 
 POINTS = 24
 STUDIES = 300
@@ -50,7 +50,8 @@ def test_where_there_is_no_peak_one_is_told_in_at_most_5_percent(shape: str, noi
     for num_seeds in (3, 6):
         rng = np.random.default_rng([num_seeds, *map(ord, shape + noise)])
         found = [
-            find_peak(WITHOUT[shape] + NOISES[noise](rng, num_seeds)) for _ in range(STUDIES // 3)
+            find_second_descent(WITHOUT[shape] + NOISES[noise](rng, num_seeds))
+            for _ in range(STUDIES // 3)
         ]
         assert np.mean([peak.is_peak for peak in found if peak]) <= 0.05
 
@@ -60,7 +61,7 @@ def test_judged_by_those_who_chose_it_every_other_flat_curve_would_have_one() ->
     rng, flattered = np.random.default_rng(3), 0
     for _ in range(STUDIES):
         values = apart(rng, 6)
-        found = find_peak(values)
+        found = find_second_descent(values)
         assert found is not None
         pairs = [(found.place, found.before), (found.place, found.after)]
         tests = [
@@ -80,7 +81,7 @@ def test_a_peak_is_found_where_it_is_and_its_intervals_hold_its_height(noise: st
     rise, fall = PEAK[place] - PEAK[valley], PEAK[place] - PEAK[-1]
     told, held = [], []
     for _ in range(STUDIES):
-        found = find_peak(PEAK + 0.15 * NOISES[noise](rng, 5))
+        found = find_second_descent(PEAK + 0.15 * NOISES[noise](rng, 5))
         assert found is not None
         told.append(found.is_peak and abs(found.place - place) <= 2)
         held += [e.lo <= truth <= e.hi for e, truth in ((found.rise, rise), (found.fall, fall))]
@@ -95,7 +96,7 @@ def test_noise_that_all_seeds_share_is_told_by_nobody_but_counted(own: float) ->
     for _ in range(STUDIES):
         values = own * apart(rng, 5) + apart(rng, 1)
         for noise in (None, np.ones(POINTS)):
-            found = find_peak(values, noise=noise)
+            found = find_second_descent(values, noise=noise)
             assert found is not None
             alone += noise is None and found.is_peak
             counted += noise is not None and found.is_peak
@@ -106,7 +107,7 @@ def test_noise_that_all_seeds_share_is_told_by_nobody_but_counted(own: float) ->
 def test_a_peak_by_hand() -> None:
     """Seeds that agree: nothing is left to chance."""
     curve = np.array([5.0, 3.0, 2.0, 4.0, 6.0, 5.0, 1.0, 2.0])
-    found = find_peak(np.tile(curve, (3, 1)))
+    found = find_second_descent(np.tile(curve, (3, 1)))
     assert found is not None
     assert (found.before, found.place, found.after, found.is_peak) == (2, 4, 6, True)
     assert (found.rise.value, found.rise.lo, found.rise.hi) == (4.0, 4.0, 4.0)
@@ -114,8 +115,8 @@ def test_a_peak_by_hand() -> None:
 
 
 def test_of_two_seeds_or_two_points_nothing_is_known() -> None:
-    assert find_peak(np.zeros((2, POINTS))) is None
-    assert find_peak(np.zeros((5, 2))) is None
+    assert find_second_descent(np.zeros((2, POINTS))) is None
+    assert find_second_descent(np.zeros((5, 2))) is None
 
 
 def test_choosers_and_judges_share_no_seed() -> None:
