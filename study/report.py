@@ -30,7 +30,7 @@ from study.analysis.frames import Row, TableError
 from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
 from study.analysis.results import build_results, write_results
-from study.rendering.exhibits import Kind, shown_exhibits, shown_trials
+from study.rendering.exhibits import Kind
 from study.rendering.findings import find, findings_text
 from study.rendering.latent_maps import names_of_classes
 from study.rendering.names import (
@@ -42,6 +42,7 @@ from study.rendering.names import (
 )
 from study.rendering.page import render_page
 from study.rendering.pictures import write_pictures
+from study.rendering.shown import shown_exhibits, shown_trials
 from study.rendering.terminal import render_landscape_text, wrap_findings
 from study.storage.opening import is_address, store_at
 from study.storage.store import KEPT_WITH_TRIALS, StorageError

@@ -1,7 +1,7 @@
 """Which exhibits a page shows, and how each kind of them is drawn and told in words."""
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from study.rendering.decision_maps import (
     decision_words,
     draw_decision_maps,
 )
-from study.rendering.faults import plainest, shape_of
 from study.rendering.feature_spaces import (
     FeatureSpaces,
     Similarities,
@@ -60,12 +59,8 @@ from study.rendering.samples import (
 )
 from study.rendering.scenes import Scenes
 from study.rendering.units import UNKNOWN
-from study.rendering.words import damage_words, network_words, size_words
-from study.trials.exhibits import corruption_exhibit, law_exhibit, samples_exhibit
-from study.trials.trial import CORRUPTIONS, cell_of
+from study.rendering.words import network_words, size_words
 
-MAX_PICTURES = 24
-MAX_PANELS = 24
 REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 
 
@@ -341,81 +336,3 @@ KINDS = (
         words=point_words,
     ),
 )
-
-
-def shown_trials(measured: Iterable[Row], present: Container[str]) -> list[Row]:
-    """Choose whose exhibits are shown, MAX_PANELS of a population at most.
-
-    Of every population the least distorted cells at the largest n, and of every family, depth
-    and k the first seed.
-
-    Args:
-        measured: rows of the measuring trials.
-        present: the trials that have exhibits.
-    """
-    populations: dict[str, list[Row]] = defaultdict(list)
-    for row in measured:
-        if row["status"] == "done" and row["trial_id"] in present:
-            populations[row["population"]].append(row)
-    chosen = []
-    for _, rows in sorted(populations.items()):
-        first: dict[tuple[object, ...], Row] = {}
-        for row in sorted(plainest(rows), key=lambda row: (*shape_of(row), row["seed"])):
-            first.setdefault(shape_of(row), row)
-        chosen += list(first.values())[:MAX_PANELS]
-    return chosen
-
-
-def _shown(
-    row: Row,
-    exhibits: Held,
-    laws: Held,
-    class_names: Mapping[int, str],
-    bayes: Mapping[str, Array],
-) -> Shown:
-    cell = cell_of(row)
-    names = {kind: corruption_exhibit(cell, kind) for kind in sorted(CORRUPTIONS)}
-    return Shown(
-        row=row,
-        arrays=exhibits[row["trial_id"]],
-        law=laws.get(law_exhibit(cell), {}),
-        corrupted={kind: laws[name] for kind, name in names.items() if name in laws},
-        class_names=class_names,
-        bayes=bayes.get(law_exhibit(cell)),
-        samples=laws.get(samples_exhibit(cell), {}),
-    )
-
-
-def shown_exhibits(
-    trials: Iterable[Row],
-    exhibits: Mapping[str, Arrays],
-    laws: Mapping[str, Arrays] | None = None,
-    class_names: Mapping[str, Mapping[int, str]] | None = None,
-    bayes: Mapping[str, Array] | None = None,
-) -> list[tuple[Kind, Any]]:
-    """Return what to draw: each kind with its info, by population, MAX_PICTURES at most.
-
-    Args:
-        trials: of `shown_trials`.
-        exhibits: by trial.
-        laws: the exhibits of laws by name.
-        class_names: those of classes that have one, by population and class.
-        bayes: what the Bayes rules decide, as of `bayes_confusion`, by the exhibit of their law.
-    """
-    populations: dict[str, list[Shown]] = defaultdict(list)
-    for row in trials:
-        if row["trial_id"] in exhibits:
-            names = (class_names or {}).get(row["population"], {})
-            populations[row["population"]].append(
-                _shown(row, exhibits, laws or {}, names, bayes or {})
-            )
-    found = []
-    for population, shown in populations.items():
-        where = f"{damage_words(shown[0].row)}, n = {shown[0].row['num_train']}"
-        for kind in KINDS:
-            able = [one for one in shown if all(one.holds(key) for key in kind.needs)]
-            title = f"{population}: {kind.what}" + (f", {where}" if kind.needs else "")
-            info = kind.info(title, able) if able else None
-            if info is not None:
-                found.append((kind, info))
-    return found[:MAX_PICTURES]

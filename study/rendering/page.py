@@ -14,7 +14,7 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.capacities import peak_rows
-from study.rendering.exhibits import MAX_PICTURES, REFERENCES
+from study.rendering.exhibits import REFERENCES
 from study.rendering.faults import FAULTS, populations_of
 from study.rendering.findings import Findings
 from study.rendering.generation import GENERATION_UNIT, generation_number, generation_rows
@@ -24,6 +24,7 @@ from study.rendering.latent_maps import LAYOUT_WORDS
 from study.rendering.per_class import class_tables
 from study.rendering.pictures import Picture
 from study.rendering.robustness import measure_title, robustness_tables
+from study.rendering.shown import MAX_PICTURES
 from study.rendering.style import ERROR_COLOURS
 from study.rendering.summary import flatten, summarise
 from study.rendering.terminal import known_errors

@@ -7,9 +7,9 @@ import pandas as pd
 
 from study.analysis.class_risks import build_class_risks
 from study.rendering.confusion import confusion_words, confusions, draw_confusions
-from study.rendering.exhibits import shown_exhibits
 from study.rendering.per_class import class_tables
 from study.rendering.samples import fitted_sheets
+from study.rendering.shown import shown_exhibits
 from study.trials.exhibits import law_exhibit, samples_exhibit
 from study.trials.trial import cell_of
 from tests.analysis.conftest import make_record

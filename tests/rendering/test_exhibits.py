@@ -10,7 +10,7 @@ from study.analysis.exhibits import Arrays, cka_matrix
 from study.analysis.frames import Row
 from study.rendering.confusion import confusion_words, confusions, draw_confusions
 from study.rendering.decision_maps import decision_maps, decision_words, draw_decision_maps
-from study.rendering.exhibits import KINDS, MAX_PICTURES, shown_exhibits, shown_trials
+from study.rendering.exhibits import KINDS
 from study.rendering.feature_spaces import (
     draw_feature_spaces,
     draw_similarities,
@@ -19,6 +19,7 @@ from study.rendering.feature_spaces import (
     similarities,
     similarity_words,
 )
+from study.rendering.shown import MAX_PICTURES, shown_exhibits, shown_trials
 from study.rendering.style import write_figure
 from study.report import write_report
 from study.trials.exhibits import corruption_exhibit, samples_exhibit
@@ -140,6 +141,26 @@ def test_the_first_seed_of_the_plainest_cell_is_shown() -> None:
     without = _row(seed=0)  # has no exhibits
     chosen = shown_trials([without, *rows], {row["trial_id"] for row in rows})
     assert chosen == [rows[8], rows[6], rows[0], rows[5]]
+
+
+def test_where_most_is_hidden_what_was_seen_is_shown_too() -> None:
+    gaps = {"distortion": "missing_pixels", "population": "digits"}
+    rows = [
+        _row(population="digits"),
+        _row(seed=1, level=1, severity=0.5, **gaps),
+        _row(seed=2, level=2, severity=0.9, **gaps),
+        _row(seed=1, level=2, severity=0.9, **gaps),
+    ]
+    chosen = shown_trials(rows, {row["trial_id"] for row in rows})
+    assert chosen == [rows[0], rows[3]]
+    full = make_exhibits(0, 2, is_planar=True, is_coder=True)
+    seen = {"reconstructions/seen": full["reconstructions/originals"] / 2}
+    exhibits = {rows[0]["trial_id"]: full, rows[3]["trial_id"]: full | seen}
+    found = [info.title for _, info in shown_exhibits(chosen, exhibits)]
+    (last,) = [title for title in found if "missing pixels" in title]
+    assert last == found[-1] == "digits: reconstructions, missing pixels 0.9, n = 64"
+    blind = {rows[0]["trial_id"]: full, rows[3]["trial_id"]: full}
+    assert [info.title for _, info in shown_exhibits(chosen, blind)] == found[:-1]
 
 
 def _images_by_law(rows: list[Row]) -> dict[str, Arrays]:

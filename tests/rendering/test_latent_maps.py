@@ -11,7 +11,6 @@ import pytest
 from study.analysis.columns import PER_CLASS_COLUMNS
 from study.analysis.frames import typed_frame
 from study.rendering import scenes
-from study.rendering.exhibits import shown_exhibits
 from study.rendering.latent_maps import (
     MOST_MAPPED,
     draw_latent_maps,
@@ -22,6 +21,7 @@ from study.rendering.latent_maps import (
 )
 from study.rendering.page import TEMPLATES
 from study.rendering.scenes import MOST_NAMED, in_ball, marker_path, marks_of, scene, seen
+from study.rendering.shown import shown_exhibits
 from study.rendering.style import MARKERS, write_figure
 from study.report import write_report
 from tests.analysis.conftest import make_record
