@@ -133,7 +133,7 @@ def peak_words(row: Row) -> str:
     )
     carried = "" if row["carried_by"] is None else f", carried by {row['carried_by']}"
     first = row["interpolation"]
-    interpolates = "" if first is None else f"; L is 0 from c = {first:g} on"
+    interpolates = "" if first is None else f"; L is at most .005 at c = {first:g}"
     return (
         f"{RISKS[row['quantity']]} has a peak at c = {row['peak']:g}{parameters}: {rise} "
         f"{unit.short} above c = {row['left']:g}, {fall} above c = {row['right']:g}"
@@ -198,7 +198,7 @@ def _line(rows: Sequence[Row], name: str, label: str, unit: Unit) -> Line:
 
 
 def draw_capacity_grid(info: CapacityGrid) -> Figure:
-    """Draw risks and errors over log parameters; a ring is a peak, a dotted line where L is 0."""
+    """Draw risks and errors over log parameters; a ring is a peak, a dotted line where L is small."""
     num_rows, width = len(info.panels), 9.0
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, 1.6 + 2.7 * num_rows)
@@ -251,7 +251,7 @@ def _handles(info: CapacityGrid) -> dict[str, Line2D]:
         if label in drawn
     }
     if any(panel.threshold is not None for panel in info.panels):
-        found["L is 0 from here"] = Line2D([], [], color="#777777", linestyle=":")
+        found["L is at most .005"] = Line2D([], [], color="#777777", linestyle=":")
     if any(panel.peaks for panel in info.panels):
         found["peak"] = Line2D([], [], color="#555555", mfc="none", marker="o", ms=9, lw=0)
     return found

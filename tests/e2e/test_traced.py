@@ -34,7 +34,7 @@ restarts = 0
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_traced_study_from_its_file_to_its_findings(
     finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:

@@ -69,7 +69,7 @@ def test_the_figure_has_what_its_legend_says(
     told = [text.get_text() for text in legend.get_texts()]
     assert told[:5] == list(RISKS.values())
     assert told[5:9] == ["approximation", "objective", "estimation", "optimization"]
-    assert told[-2:] == ["L is 0 from here", "peak"]
+    assert told[-2:] == ["L is at most .005", "peak"]
     assert write_figure(figure, tmp_path / "figure.svg").stat().st_size > 10_000
 
 
@@ -83,7 +83,7 @@ def test_findings_say_where_how_high_and_what_carries_it(
     assert " at c = 1 (8,000 parameters): +" in noisy
     assert "points above c = 0.5, +" in noisy
     assert noisy.count("[") == 2
-    assert noisy.endswith("; L is 0 from c = 1 on")
+    assert noisy.endswith("; L is at most .005 at c = 1")
     undistorted = next(line for line in lines if "undistorted" in line)
     assert ", carried by estimation; " in undistorted
 

@@ -5,7 +5,7 @@ squares fits of labels -1, 1. Each example times its label is m + z, z ~ N(0, I)
 are 1: the matrix of examples is u v' + Z, u = 1/sqrt(n), v = sqrt(n) m + g, g ~ N(0, I), and Z, of
 rank n - 1 and orthogonal to u, is independent of v. Then
 
-    p <= n: w is along (Z'Z)^-1 v;   p > n: w is along the projection of v on the null space of Z,
+    p < n: w is along (Z'Z)^-1 v;   p >= n: w is along the projection of v on the null space of Z,
 
 either way at an angle a to v and otherwise in a uniform direction, with cos^2 a of the law
 Beta((|n - p| + 1)/2, (min(n, p) - 1)/2) (the regression of noise on noise; the share of a
