@@ -27,7 +27,7 @@ from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations.base import Population
 from classcomp.populations.damage import noised, to_floats
-from classcomp.populations.fitted_images import FittedImages
+from classcomp.populations.image_mixtures import FittedImages
 from classcomp.populations.named import NamedSource
 from classcomp.populations.real import RealData
 

@@ -177,7 +177,7 @@ class Driven(Classifier):
 
 @pytest.fixture
 def driven(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    entry = Family(config=Config, module=Driven, width=lambda module, config: 1.0)
+    entry = Family(config=Config, module=Driven, width=lambda module, config, capacity: 1.0)
     monkeypatch.setitem(models.FAMILIES, "driven", entry)
 
     def run(*, slope: float) -> Outcome:

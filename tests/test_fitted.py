@@ -47,7 +47,7 @@ class NearestMean(Classifier):
 
 @pytest.fixture(autouse=True)
 def family(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = Family(config=Config, module=NearestMean, width=lambda module, config: 1.0)
+    entry = Family(config=Config, module=NearestMean, width=lambda module, config, capacity: 1.0)
     monkeypatch.setitem(models.FAMILIES, "nearest_mean", entry)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from classcomp.populations.base import SPLITS, BayesRisk, Population, Sample
-from classcomp.populations.fitted_images import FittedImages, fitted_images
+from classcomp.populations.fitted_images import fitted_images
 from classcomp.populations.gaussian_images import GaussianImages, gaussian_images
 from classcomp.populations.gaussian_mixture import (
     GaussianMixture,
@@ -17,6 +17,7 @@ from classcomp.populations.gaussian_mixture import (
     two_gaussians,
     xor,
 )
+from classcomp.populations.image_mixtures import FittedImages
 from classcomp.populations.named import cifar10, digits, fashion_mnist, mnist, other_classes
 from classcomp.populations.own import Carried, arrays, carried, image_folder
 from classcomp.populations.real import RealData, resplit

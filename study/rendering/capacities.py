@@ -198,7 +198,7 @@ def _line(rows: Sequence[Row], name: str, label: str, unit: Unit) -> Line:
 
 
 def draw_capacity_grid(info: CapacityGrid) -> Figure:
-    """Draw risks and errors over log parameters; a ring is a peak, a dotted line where L is small."""
+    """Draw risks and errors over log parameters; a ring is a peak, dotted is where L is small."""
     num_rows, width = len(info.panels), 9.0
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, 1.6 + 2.7 * num_rows)

@@ -90,7 +90,17 @@ def test_the_best_of_a_cell_only_falls_and_unknown_stays_unsaid(
     metrics = Metrics(make_spec(), num_slots=2)
     for known in (records[:1], records[:2], records, records):
         metrics.update(watched(known))
-    label = ("small", "classification", "linear", "1", "xor(sigma=0.5)", "none", "0", "64", "")
+    label = (
+        "small",
+        "classification",
+        "linear",
+        "1",
+        "xor(sigma=0.5)",
+        "none",
+        "0",
+        "64",
+        *2 * ("",),
+    )
     # Again at every update: Ray forgets a gauge that is not set.
     assert recorded["classcomp_best_validation_risk"].values == {label: [0.3, 0.2, 0.2, 0.2]}
     assert recorded["classcomp_best_excess_risk"].values == {label: [0.05, 0.05, 0.05]}

@@ -21,6 +21,7 @@ SHIPPED_FITS = {
     "fashion_mnist-2.4-d50-k8.npz": "23d746f56e32",
     "fashion_mnist-0.6-d10-k8.npz": "43bfc0a450de",
     "fashion_mnist-0.1.2.3.4.5.6.7.8.9-d10-k8.npz": "00c25abb9848",
+    "digits-0.1.2.3.4.5.6.7.8.9-d8-k4.npz": "7ba8da8f3931",
 }
 
 
@@ -62,7 +63,8 @@ def test_shipped_fits_are_small_and_say_where_they_are_from() -> None:
         found[name] = fit.fingerprint
         facts = json.loads(fit.facts)
         assert facts["command"] == wanted.command
-        assert facts["data"].startswith(f"{dataset}: {6_000 * len(wanted.classes)} training")
+        images = {"fashion_mnist": 6_000 * len(wanted.classes), "digits": 1_198}[dataset]
+        assert facts["data"].startswith(f"{dataset}: {images} training")
         assert set(facts["versions"]) == {"scikit-learn", "numpy"}
         assert len(facts["sha256"]) == 64
         np.testing.assert_allclose(fit.axes @ fit.axes.T, np.eye(wanted.dims), atol=1e-14)

@@ -1,5 +1,6 @@
 """A user's own data: arrays in an .npz file, images in folders."""
 
+import itertools
 import os
 import pickle
 import re
@@ -106,12 +107,29 @@ def test_a_test_part_that_is_given_is_the_test_part(tmp_path):
     assert population.num_available("whole_train") == NUM
 
 
+def assert_shifts_are_of_images(population, clean):
+    """Each is moved around the edges by one pixel at most, and by more than one kind of step."""
+    if clean.x.ndim == 2:
+        with pytest.raises(ValueError, match="shift"):
+            distort(population, "shift", 1)
+        return
+    damaged = everything(distort(population, "shift", 1), "train")
+    ways = list(itertools.product((-1, 0, 1), repeat=2))
+    moved = np.stack([np.roll(clean.x, by, axis=(-2, -1)) for by in ways])
+    taken = np.isclose(moved, damaged.x[None]).all(axis=(2, 3, 4))
+    assert taken.any(axis=0).all()
+    assert taken.any(axis=1).sum() > 4
+
+
 @pytest.mark.parametrize("distortion", DISTORTIONS)
 @pytest.mark.parametrize("x", [points(), pixels()], ids=["points", "pixels"])
 def test_distortions_apply_as_to_the_named_sets(tmp_path, distortion, x):
     population = make("arrays", path=write(tmp_path / "mine.npz", x=x, y=labels(num_classes=2)))
     assert distort(population, distortion, NEUTRAL[distortion]) is population
     clean = everything(population, "train")
+    if distortion == "shift":
+        assert_shifts_are_of_images(population, clean)
+        return
     damaged = everything(distort(population, distortion, 0.2), "train")
     assert damaged.x.dtype == clean.x.dtype
     if distortion == "label_noise":

@@ -9,7 +9,7 @@ from scipy.stats import chisquare, multivariate_normal
 
 from classcomp.distortions import distort
 from classcomp.populations import FittedImages, make
-from classcomp.populations.shifted_images import ShiftedImages
+from classcomp.populations.image_mixtures import ShiftedImages
 from classcomp.tasks.discrepancy import yardstick
 from tests.populations.fitted import COATS, DIGITS, drawn, fitted
 from tests.small_trial import experiment_of, finish

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.rendering.exhibits import KINDS, REFERENCES, shown_exhibits
+from study.rendering.exhibits import KINDS, REFERENCES
 from study.rendering.image_sheets import Sheet, draw_sheets, sheet_words
 from study.rendering.inference import draw_searches, search_words, searches
 from study.rendering.latents import (
@@ -21,6 +21,7 @@ from study.rendering.latents import (
     response_sheets,
     traversal_sheets,
 )
+from study.rendering.shown import shown_exhibits
 from study.rendering.style import write_figure
 from study.report import write_report
 from study.trials.exhibits import law_exhibit
