@@ -213,8 +213,7 @@ def _sentence(families: dict[str, list[Verdict]], axis: str) -> str:
     A family is with an error where its verdict is CLEAR for that error at every depth that is
     known; it changes with depth where it is CLEAR everywhere but not for the same. Where all
     depths are TIED, NONE or OPEN, that is said; where they differ, that it cannot be told at every
-    depth. The same holds of latent dimensions and capacities, where they are the
-    `axis`.
+    depth. The same holds of latent dimensions and capacities, where they are the `axis`.
     """
     by_error: dict[str, list[str]] = {name: [] for name in FAULTS}
     others: dict[str, list[str]] = {
