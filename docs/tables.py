@@ -9,7 +9,7 @@ study/analysis/columns.py have it.
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.analysis import columns
+from study.analysis import columns, curve_columns
 from study.trials import schema
 from study.trials.schema import Column
 
@@ -21,10 +21,10 @@ TABLES = {
     "best_in_class": ("one row per law, family, depth and m", columns.BEST_IN_CLASS_COLUMNS),
     "comparisons": ("one row per pair of families", columns.COMPARISON_COLUMNS),
     "robustness": ("one row per cell, family and measure", columns.ROBUSTNESS_COLUMNS),
-    "traces": ("one row per cell and point along training", columns.TRACE_COLUMNS),
+    "traces": ("one row per cell and point along training", curve_columns.TRACE_COLUMNS),
     "early_stopping": (
         "one row per traced cell: where to stop, and a second descent",
-        columns.EARLY_STOPPING_COLUMNS,
+        curve_columns.EARLY_STOPPING_COLUMNS,
     ),
     "crossovers": ("one row per pair of families, over n", columns.CROSSOVER_COLUMNS),
     "learning_curves": ("one row per law, family and depth", columns.LEARNING_CURVE_COLUMNS),
@@ -38,8 +38,11 @@ TABLES = {
     "latent_maps": ("one row per cell and layout of its latents", columns.LATENT_MAP_COLUMNS),
     "latent_dims": ("one row per point of a curve over k", columns.LATENT_DIM_COLUMNS),
     "knees": ("one row per curve over the latent dimension k", columns.KNEE_COLUMNS),
-    "capacities": ("one row per cell on the axis of capacities", columns.CAPACITY_COLUMNS),
-    "peaks": ("one row per curve over capacity c, at T and at convergence", columns.PEAK_COLUMNS),
+    "capacities": ("one row per cell on the axis of capacities", curve_columns.CAPACITY_COLUMNS),
+    "peaks": (
+        "one row per curve over capacity c, at T and at convergence",
+        curve_columns.PEAK_COLUMNS,
+    ),
     "per_class": ("one row per cell and class: squared errors", columns.PER_CLASS_COLUMNS),
     "class_risks": ("one row per cell of classifiers and class", columns.CLASS_RISK_COLUMNS),
     "generation": ("one row per cell that generates", columns.GENERATION_COLUMNS),

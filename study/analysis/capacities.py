@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.columns import CAPACITY_COLUMNS, FOUR, PEAK_COLUMNS
 from study.analysis.completeness import shown_as
+from study.analysis.curve_columns import CAPACITY_COLUMNS, FOUR, PEAK_COLUMNS
 from study.analysis.decisions import BUDGET, CONVERGED
 from study.analysis.frames import Row, to_rows, typed_frame
 from study.analysis.intervals import CONFIDENCE, Estimate, mean

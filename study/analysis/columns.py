@@ -16,7 +16,7 @@ ERRORS = ("total", "approximation", "objective", "estimation", "optimization")
 NOMINAL_ERRORS = ("nominal_approximation", "nominal_estimation")
 
 
-def _cell_columns(*more: str, without: str = "") -> tuple[Column, ...]:
+def cell_columns(*more: str, without: str = "") -> tuple[Column, ...]:
     """The columns that name a row's cell, with more of the trials table's identity or less."""
     names = {*CELL_NAMES, *more} - {without}
     return tuple(column for column in IDENTITY_COLUMNS if column.name in names)
@@ -24,7 +24,7 @@ def _cell_columns(*more: str, without: str = "") -> tuple[Column, ...]:
 
 SEED_ERROR_COLUMNS = (
     Column("trial_id", "string", "", "the measuring trial"),
-    *_cell_columns(),
+    *cell_columns(),
     Column("seed", "Int64", "", "the seed"),
     Column("risk", "Float64", RISK, "R_n(T)"),
     Column("converged_risk", "Float64", RISK, "R_n(inf)"),
@@ -38,7 +38,7 @@ SEED_ERROR_COLUMNS = (
 )
 
 BEST_IN_CLASS_COLUMNS = (
-    *_cell_columns("task", without="num_train"),
+    *cell_columns("task", without="num_train"),
     Column("role", "string", "", "best_in_class: U_H at this m; limit: U_A at this m"),
     Column("num_stream", "Int64", "examples", "m, fresh examples the restarts trained on"),
     Column("restarts", "Int64", COUNT, "finished restarts"),
@@ -62,7 +62,8 @@ _ERROR_MEANINGS = {
 }
 
 
-def _error_columns(name: str) -> tuple[Column, ...]:
+def error_columns(name: str) -> tuple[Column, ...]:
+    """An error of the decomposition with its interval."""
     return (
         Column(name, "Float64", RISK_DIFFERENCE, _ERROR_MEANINGS[name]),
         Column(f"{name}_lo", "Float64", RISK_DIFFERENCE, f"lower end, 95% interval of {name}"),
@@ -71,7 +72,7 @@ def _error_columns(name: str) -> tuple[Column, ...]:
 
 
 LANDSCAPE_COLUMNS = (
-    *_cell_columns("task", "level"),
+    *cell_columns("task", "level"),
     Column("num_parameters", "Int64", COUNT, "trainable parameters"),
     Column("num_seeds", "Int64", COUNT, "seeds measured to the end"),
     Column("num_missing", "Int64", COUNT, "seeds measured elsewhere in the study but not here"),
@@ -94,11 +95,12 @@ LANDSCAPE_COLUMNS = (
     Column("limit_restarts", "Int64", COUNT, "finished restarts in it"),
     Column("resubstitution_risk", "Float64", RISK, "L, on the seed's own training sample"),
     Column("ideal_risk", "Float64", RISK, "R_ideal(T), mean over seeds; null: not asked"),
-    *(column for name in ERRORS + NOMINAL_ERRORS for column in _error_columns(name)),
+    *(column for name in ERRORS + NOMINAL_ERRORS for column in error_columns(name)),
 )
 
 
-def _interval_columns(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
+def interval_columns(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
+    """A value with its 95% interval."""
     ends = (("lo", "lower"), ("hi", "upper"))
     return (
         Column(name, "Float64", unit, meaning),
@@ -108,17 +110,17 @@ def _interval_columns(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
 
 COMPARISON_COLUMNS = (
     Column("scope", "string", "", "cell; or population: mean over all cells that both are in"),
-    *_cell_columns("task", without="family"),
+    *cell_columns("task", without="family"),
     Column("first", "string", "", "a family"),
     Column("second", "string", "", "another family of the same task, in the same cells"),
     Column("num_cells", "Int64", COUNT, "cells in the mean; the columns of one are null for many"),
     Column("num_pairs", "Int64", COUNT, "seeds that both have in all of these cells"),
-    *_interval_columns("difference", RISK_DIFFERENCE, "R_n(T) of first minus second, paired"),
+    *interval_columns("difference", RISK_DIFFERENCE, "R_n(T) of first minus second, paired"),
     Column(
         "standard_error", "Float64", STANDARD_ERROR, "of it, over seeds and examples; moderated"
     ),
     Column("degrees_of_freedom", "Float64", "", "of that, Satterthwaite's; Smyth's prior included"),
-    *_interval_columns("probability_first_better", PROBABILITY, "by share of seeds, a tie half"),
+    *interval_columns("probability_first_better", PROBABILITY, "by share of seeds, a tie half"),
     Column("agreement", "Float64", PROBABILITY, "share of examples both decide alike"),
     Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided; cell: moderated t"),
     Column("p_holm", "Float64", PROBABILITY, "corrected for all rows of task and scope (Holm)"),
@@ -126,7 +128,7 @@ COMPARISON_COLUMNS = (
 )
 
 ROBUSTNESS_COLUMNS = (
-    *_cell_columns("task", "level"),
+    *cell_columns("task", "level"),
     Column("reference", "string", "", "the family of the task that the study names first"),
     Column(
         "measure",
@@ -136,9 +138,9 @@ ROBUSTNESS_COLUMNS = (
         "restored_mse, of what is then given back, against the clean; knn_accuracy",
     ),
     Column("num_seeds", "Int64", COUNT, "seeds in the value"),
-    *_interval_columns("value", "of the measure", "at T, mean over seeds"),
+    *interval_columns("value", "of the measure", "at T, mean over seeds"),
     Column("num_pairs", "Int64", COUNT, "seeds that family and reference have"),
-    *_interval_columns(
+    *interval_columns(
         "difference", "of the measure", "family minus reference, paired by seed; its own: null"
     ),
     Column("p_value", "Float64", PROBABILITY, "of no difference, two-sided; moderated t"),
@@ -147,7 +149,7 @@ ROBUSTNESS_COLUMNS = (
 )
 
 CROSSOVER_COLUMNS = (
-    *(column for column in _cell_columns("task", without="family") if column.name != "num_train"),
+    *(column for column in cell_columns("task", without="family") if column.name != "num_train"),
     Column("first", "string", "", "a family"),
     Column("second", "string", "", "another family of the same task, in the same cells"),
     Column("num_sizes", "Int64", COUNT, "sample sizes n at which the two are compared"),
@@ -159,20 +161,20 @@ CROSSOVER_COLUMNS = (
 )
 
 LEARNING_CURVE_COLUMNS = (
-    *_cell_columns("task", "level", without="num_train"),
+    *cell_columns("task", "level", without="num_train"),
     Column("num_sizes", "Int64", COUNT, "sample sizes n in the fits"),
     Column("num_seeds", "Int64", COUNT, "seeds measured at each of them"),
     Column("bayes_risk", "Float64", RISK, "R*, which c is no less than; null: unknown"),
     Column("limit_risk", "Float64", RISK, "U_A"),
-    *_interval_columns("c", RISK, "asymptote of R_n(inf) = c + a n^-b; five sizes or more"),
+    *interval_columns("c", RISK, "asymptote of R_n(inf) = c + a n^-b; five sizes or more"),
     Column("a", "Float64", RISK_DIFFERENCE, "scale, at n = 1"),
-    *_interval_columns("b", "", "rate of learning; an end at the range's: none was found"),
+    *interval_columns("b", "", "rate of learning; an end at the range's: none was found"),
     Column("boundary", "string", "", "c or b, where the fit ends at a bound of theirs"),
     Column("lack_of_fit_p", "Float64", PROBABILITY, "of the law, by F against the seeds' noise"),
-    *_interval_columns("c_minus_limit", RISK_DIFFERENCE, "c - U_A"),
+    *interval_columns("c_minus_limit", RISK_DIFFERENCE, "c - U_A"),
     Column("margin", "Float64", RISK_DIFFERENCE, "c - U_A below it is called none; null: no such"),
     Column("equivalent", "boolean", "", "|c - U_A| < margin, two one-sided tests at 0.05"),
-    *_interval_columns("rate", "", "b where U_A, as it is known, stands at n = infinity"),
+    *interval_columns("rate", "", "b where U_A, as it is known, stands at n = infinity"),
     Column("rate_c", "Float64", RISK, "c of that fit, close to U_A"),
     Column("rate_a", "Float64", RISK_DIFFERENCE, "scale of that fit, at n = 1"),
     Column("rate_boundary", "string", "", "b, where that fit ends at a bound"),
@@ -180,14 +182,14 @@ LEARNING_CURVE_COLUMNS = (
 )
 
 CROSS_ENTROPY_COLUMNS = (
-    *_cell_columns("task"),
+    *cell_columns("task"),
     Column("num_seeds", "Int64", COUNT, "seeds in the means"),
     Column("num_restarts", "Int64", COUNT, "restarts in the limit"),
     Column("num_examples", "Int64", COUNT, "evaluation examples with kept predictions"),
-    *_interval_columns("total", "nats", "E KL(posterior || prediction) at T: the other three"),
-    *_interval_columns("limit", "nats", "of U_A: approximation and objective together"),
-    *_interval_columns("estimation", "nats", "at convergence, minus the limit"),
-    *_interval_columns("optimization", "nats", "at T, minus at convergence"),
+    *interval_columns("total", "nats", "E KL(posterior || prediction) at T: the other three"),
+    *interval_columns("limit", "nats", "of U_A: approximation and objective together"),
+    *interval_columns("estimation", "nats", "at convergence, minus the limit"),
+    *interval_columns("optimization", "nats", "at T, minus at convergence"),
     Column("bias", "Float64", "nats", "E KL(posterior || seeds' geometric mean), by jackknife"),
     Column("variance", "Float64", "nats", "E KL(seeds' geometric mean || prediction), the same"),
     Column("converged_bias", "Float64", "nats", "bias at convergence"),
@@ -195,18 +197,18 @@ CROSS_ENTROPY_COLUMNS = (
 )
 
 ENSEMBLE_COLUMNS = (
-    *_cell_columns("task"),
+    *cell_columns("task"),
     Column("num_seeds", "Int64", COUNT, "seeds in the vote"),
     Column("bayes_risk", "Float64", RISK, "R*; null on real data"),
     Column("mean_risk", "Float64", RISK, "R_n(T), mean over seeds"),
     Column("ensemble_risk", "Float64", RISK, "of the seeds' majority; ties shared"),
     Column("bias", "Float64", RISK_DIFFERENCE, "ensemble_risk - R*; null where R* is unknown"),
-    *_interval_columns("net_variance", RISK_DIFFERENCE, "mean_risk - ensemble_risk, by examples"),
+    *interval_columns("net_variance", RISK_DIFFERENCE, "mean_risk - ensemble_risk, by examples"),
     Column("disagreement", "Float64", PROBABILITY, "share of decisions not the majority's"),
 )
 
 VARIANCE_COLUMNS = (
-    *_cell_columns("task"),
+    *cell_columns("task"),
     Column("quantity", "string", "", "risk (at T) or converged_risk"),
     Column("component", "string", "", "data, init, order, their interactions, or total"),
     Column("num_levels", "Int64", COUNT, "k: seeds of each factor, k^3 trials"),
@@ -217,24 +219,24 @@ VARIANCE_COLUMNS = (
 )
 
 CROSS_VALIDATION_COLUMNS = (
-    *_cell_columns("task"),
+    *cell_columns("task"),
     Column("num_folds", "Int64", COUNT, "k: parts of the sample of the first measured seed"),
-    *_interval_columns("cross_validation_risk", RISK, "mean over folds of what each left"),
+    *interval_columns("cross_validation_risk", RISK, "mean over folds of what each left"),
     Column("folds_sd", "Float64", RISK_DIFFERENCE, "standard deviation of the folds' risks"),
     Column("evaluation_risk", "Float64", RISK, "of the same rules there, labels as noisy; mean"),
-    *_interval_columns("error", RISK_DIFFERENCE, "of what was left out: minus evaluation_risk"),
+    *interval_columns("error", RISK_DIFFERENCE, "of what was left out: minus evaluation_risk"),
 )
 
 PLANE_NUMBERS = ("knn_accuracy", "trustworthiness", "continuity")
 LATENT_PLANE_COLUMNS = (
-    *_cell_columns(),
+    *cell_columns(),
     Column(
         "layout", "string", "", "latents: two of a model; pca, tsne: of the examples themselves"
     ),
     Column("num_seeds", "Int64", COUNT, "seeds in the means; pca, tsne: null"),
-    *_interval_columns("knn_accuracy", PROBABILITY, "of 15 neighbours in the plane; over seeds"),
-    *_interval_columns("trustworthiness", PROBABILITY, "those near in the plane were near before"),
-    *_interval_columns("continuity", PROBABILITY, "those near before are near in the plane"),
+    *interval_columns("knn_accuracy", PROBABILITY, "of 15 neighbours in the plane; over seeds"),
+    *interval_columns("trustworthiness", PROBABILITY, "those near in the plane were near before"),
+    *interval_columns("continuity", PROBABILITY, "those near before are near in the plane"),
 )
 
 MAP_LAYOUTS = ("latents", "unit_latents", "mds", "unit_mds", "tsne")
@@ -243,7 +245,7 @@ side of the wall may not import; a contract test holds the two together."""
 MAP_NUMBERS = ("silhouette", "knn_accuracy", "stress")
 """Its columns."""
 LATENT_MAP_COLUMNS = (
-    *_cell_columns(),
+    *cell_columns(),
     Column(
         "layout",
         "string",
@@ -252,30 +254,30 @@ LATENT_MAP_COLUMNS = (
         "dimensions; tsne: the latents in the plane",
     ),
     Column("num_seeds", "Int64", COUNT, "seeds in the means"),
-    *_interval_columns("silhouette", "", "mean of (b - a) / max(a, b), by class; over seeds"),
-    *_interval_columns("knn_accuracy", PROBABILITY, "of 15 neighbours among 256, in the layout"),
-    *_interval_columns("stress", "", "stress-1 of mds and unit_mds; others null"),
+    *interval_columns("silhouette", "", "mean of (b - a) / max(a, b), by class; over seeds"),
+    *interval_columns("knn_accuracy", PROBABILITY, "of 15 neighbours among 256, in the layout"),
+    *interval_columns("stress", "", "stress-1 of mds and unit_mds; others null"),
 )
 
 GENERATION_NUMBERS = ("mmd2", "frechet_distance", "precision", "recall")
 GENERATION_COLUMNS = (
-    *_cell_columns("task", "level"),
+    *cell_columns("task", "level"),
     Column("num_seeds", "Int64", COUNT, "seeds in the means"),
-    *_interval_columns("mmd2", "squared MMD", "of generated examples to the law; over seeds"),
-    *_interval_columns("frechet_distance", "squared feature", "generated to real images"),
+    *interval_columns("mmd2", "squared MMD", "of generated examples to the law; over seeds"),
+    *interval_columns("frechet_distance", "squared feature", "generated to real images"),
     Column("frechet_distance_real", "Float64", "squared feature", "of as many real ones to them"),
-    *_interval_columns("precision", PROBABILITY, "generated images near real ones, by features"),
-    *_interval_columns("recall", PROBABILITY, "real images near generated ones, by features"),
+    *interval_columns("precision", PROBABILITY, "generated images near real ones, by features"),
+    *interval_columns("recall", PROBABILITY, "real images near generated ones, by features"),
 )
 
 LATENT_DIM_COLUMNS = (
-    *_cell_columns("task", "level"),
+    *cell_columns("task", "level"),
     Column("num_seeds", "Int64", COUNT, "seeds measured at every latent dimension of the curve"),
-    *_interval_columns("risk", RISK, "R_n(T), mean over these seeds"),
+    *interval_columns("risk", RISK, "R_n(T), mean over these seeds"),
 )
 
 KNEE_COLUMNS = (
-    *_cell_columns("task", "level", without="latent_dim"),
+    *cell_columns("task", "level", without="latent_dim"),
     Column("num_seeds", "Int64", COUNT, "seeds measured at every latent dimension"),
     Column("num_dims", "Int64", COUNT, "latent dimensions k of the curve"),
     Column("smallest", "Int64", COUNT, "of them: where the chord begins"),
@@ -284,126 +286,39 @@ KNEE_COLUMNS = (
     Column("knee_lo", "Int64", COUNT, "lower end, 95% interval"),
     Column("knee_hi", "Int64", COUNT, "upper end, 95% interval"),
     Column("knee_risk", "Float64", RISK, "R_n(T) there"),
-    *_interval_columns("sharpness", "", "how far below, in ranges of the risks; Bonferroni over k"),
-)
-
-TRACE_COLUMNS = (
-    *_cell_columns("task", "level"),
-    Column("num_seeds", "Int64", COUNT, "traced seeds"),
-    Column("step", "Int64", COUNT, "optimizer steps up to there; null: of each seed others"),
-    Column("epoch", "Float64", "epochs", "passes over the sample; null: of each seed others"),
-    Column("num_running", "Int64", COUNT, "seeds not yet settled; others keep their last risk"),
-    *_interval_columns("risk", RISK, "mean over seeds, at constant rate"),
-    Column("train_risk", "Float64", RISK, "on the training sample, mean over seeds"),
-)
-
-EARLY_STOPPING_COLUMNS = (
-    *_cell_columns("task", "level"),
-    Column("num_seeds", "Int64", COUNT, "traced seeds"),
-    Column("num_points", "Int64", COUNT, "of the trace"),
-    Column("budget_step", "Int64", COUNT, "T in steps; null: of each seed others"),
-    Column("budget_epoch", "Float64", "epochs", "the same in epochs"),
-    Column("budget_risk", "Float64", RISK, "R_n(T), mean over traced seeds"),
-    Column("end_step", "Int64", COUNT, "the trunk's end, of who was trained longest"),
-    Column("end_epoch", "Float64", "epochs", "the same in epochs"),
-    Column("converged_risk", "Float64", RISK, "R_n(inf), mean over traced seeds"),
-    Column("best_step", "Int64", COUNT, "of the smallest mean risk"),
-    Column("best_step_lo", "Int64", COUNT, "first step not told apart from it, 95%"),
-    Column("best_step_hi", "Int64", COUNT, "last step not told apart from it, 95%"),
-    Column("best_epoch", "Float64", "epochs", "of the smallest mean risk"),
-    Column("best_epoch_lo", "Float64", "epochs", "first not told apart from it, 95%"),
-    Column("best_epoch_hi", "Float64", "epochs", "last not told apart from it, 95%"),
-    Column("num_candidates", "Int64", COUNT, "points not told apart from the best"),
-    Column("best_risk", "Float64", RISK, "smallest mean risk; too small by the luck of its choice"),
-    *_interval_columns(
-        "gain_over_budget", RISK_DIFFERENCE, "R_n(T) less the risk at a step that others chose"
-    ),
-    *_interval_columns("gain_over_converged", RISK_DIFFERENCE, "the same of R_n(inf)"),
-    *_interval_columns("gain_over_end", RISK_DIFFERENCE, "the same of the trunk's end"),
-    *(
-        Column(f"{name}_{axis}", dtype, unit, f"{where}, in {axis}s")
-        for name, where in (
-            ("valley", "smallest risk before the peak"),
-            ("peak", "highest between two lower ones"),
-            ("second", "smallest risk after it"),
-        )
-        for axis, dtype, unit in (("step", "Int64", COUNT), ("epoch", "Float64", "epochs"))
-    ),
-    *_interval_columns("rise", RISK_DIFFERENCE, "from valley to peak, as others chose them"),
-    *_interval_columns("fall", RISK_DIFFERENCE, "from peak to second, as others chose them"),
-    Column("is_peak", "boolean", "", "both are above 0, one-sided test at 5%"),
-)
-
-FOUR = ERRORS[1:]
-"""The errors that sum to the total."""
-CAPACITY_COLUMNS = (
-    *_cell_columns("task", "level"),
-    Column("num_seeds", "Int64", COUNT, "seeds measured"),
-    Column("num_parameters", "Int64", COUNT, "trainable parameters"),
-    *_interval_columns("risk", RISK, "R_n(T), mean over seeds"),
-    *_interval_columns("converged_risk", RISK, "R_n(inf), likewise"),
-    *_interval_columns("resubstitution_risk", RISK, "L, on the own sample at R_n(inf), likewise"),
-    Column("best_in_class_risk", "Float64", RISK, "U_H; null: not looked for"),
-    Column("limit_risk", "Float64", RISK, "U_A"),
-    *(column for name in FOUR for column in _error_columns(name)),
-)
-
-PEAK_COLUMNS = (
-    *_cell_columns("task", "level", without="capacity"),
-    Column("quantity", "string", "", "risk (at T) or converged_risk"),
-    Column("num_seeds", "Int64", COUNT, "seeds measured at every capacity"),
-    Column("num_capacities", "Int64", COUNT, "capacities c of the curve"),
-    Column("smallest", "Float64", "", "of them"),
-    Column("largest", "Float64", "", "of them"),
-    Column("peak", "Float64", "", "c between these of the largest mean; of fewer than three: null"),
-    Column("peak_lo", "Float64", "", "smallest c between them that is not told apart from it"),
-    Column("peak_hi", "Float64", "", "largest such c"),
-    Column("peak_num_parameters", "Int64", COUNT, "trainable parameters there"),
-    Column("peak_risk", "Float64", RISK, "the mean there"),
-    Column("left", "Float64", "", "c of the smallest mean below the peak"),
-    *_interval_columns("rise", RISK_DIFFERENCE, "from there; Bonferroni over pairs of capacities"),
-    Column("right", "Float64", "", "c of the smallest mean above the peak"),
-    *_interval_columns("fall", RISK_DIFFERENCE, "to there; likewise"),
-    Column("is_peak", "boolean", "", "both are above zero with all of their intervals"),
-    *(
-        Column(f"{way}_{name}", "Float64", RISK_DIFFERENCE, f"what {name} adds to the {way}")
-        for way in ("rise", "fall")
-        for name in FOUR
-    ),
-    Column("carried_by", "string", "", "the error that adds most to the fall; no peak: null"),
-    Column("interpolation", "Float64", "", "smallest c of mean L at most .005; none: null"),
+    *interval_columns("sharpness", "", "how far below, in ranges of the risks; Bonferroni over k"),
 )
 
 PER_CLASS_COLUMNS = (
-    *_cell_columns("task", "level"),
+    *cell_columns("task", "level"),
     Column("class", "Int64", "", "the class"),
     Column("class_name", "string", "", "its name; of one that has none its number"),
     Column("rank", "Int64", COUNT, "1: the easiest, of the smallest mse"),
     Column("num_seeds", "Int64", COUNT, "seeds in the means"),
     Column("num_examples", "Int64", COUNT, "evaluation examples of the class"),
-    *_interval_columns("mse", "squared input", "R_n(T) on examples of the class"),
-    *_interval_columns("psnr_db", "dB", "-10 log10 mse, of images in [0, 1]; others null"),
-    *_interval_columns("above_easiest", "squared input", "mse less the easiest's, paired by seed"),
+    *interval_columns("mse", "squared input", "R_n(T) on examples of the class"),
+    *interval_columns("psnr_db", "dB", "-10 log10 mse, of images in [0, 1]; others null"),
+    *interval_columns("above_easiest", "squared input", "mse less the easiest's, paired by seed"),
 )
 
 CLASS_RISK_COLUMNS = (
-    *_cell_columns("task", "level"),
+    *cell_columns("task", "level"),
     Column("class", "Int64", "", "the class, k"),
     Column("class_name", "string", "", "its name; of one that has none its number"),
     Column("num_seeds", "Int64", COUNT, "seeds in the means"),
     Column("prior", "Float64", PROBABILITY, "the class's share of the evaluation sample, p_k"),
     Column("bayes_risk", "Float64", RISK, "R_k of the Bayes rule; null: unknown"),
-    *_interval_columns("risk", RISK, "R_n(T) on the class, R_k"),
-    *_interval_columns("total", RISK_DIFFERENCE, "R_k less the Bayes rule's"),
-    *_interval_columns("approximation", RISK_DIFFERENCE, "of it, as of the cell's"),
-    *_interval_columns("objective", RISK_DIFFERENCE, "of it, as of the cell's"),
-    *_interval_columns("estimation", RISK_DIFFERENCE, "of it, as of the cell's"),
-    *_interval_columns("optimization", RISK_DIFFERENCE, "of it, as of the cell's"),
+    *interval_columns("risk", RISK, "R_n(T) on the class, R_k"),
+    *interval_columns("total", RISK_DIFFERENCE, "R_k less the Bayes rule's"),
+    *interval_columns("approximation", RISK_DIFFERENCE, "of it, as of the cell's"),
+    *interval_columns("objective", RISK_DIFFERENCE, "of it, as of the cell's"),
+    *interval_columns("estimation", RISK_DIFFERENCE, "of it, as of the cell's"),
+    *interval_columns("optimization", RISK_DIFFERENCE, "of it, as of the cell's"),
 )
 
 # hp_<name> columns, as the trials table has them, come after these.
 WINNER_COLUMNS = (
-    *_cell_columns("task"),
+    *cell_columns("task"),
     Column("repeat", "Int64", "", "number of the independent search; seed s takes s mod repeats"),
     Column("is_searched", "boolean", "", "a search found them; false: the family's defaults"),
     Column("num_proposals", "Int64", COUNT, "trials of this search, whatever came of them"),
@@ -415,7 +330,7 @@ WINNER_COLUMNS = (
 
 MISSING_COLUMNS = (
     Column("role", "string", "", "the role of the missing row"),
-    *_cell_columns(),
+    *cell_columns(),
     Column("seed", "Int64", "", "the missing seed; null: all of them"),
     Column("why", "string", "", "absent, failed, stopped or without a risk"),
 )

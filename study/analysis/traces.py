@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.columns import EARLY_STOPPING_COLUMNS, TRACE_COLUMNS
 from study.analysis.completeness import shown_as
 from study.analysis.cross_fitting import MIN_SEEDS, cross_fit, one_over
+from study.analysis.curve_columns import EARLY_STOPPING_COLUMNS, TRACE_COLUMNS
 from study.analysis.frames import Row, to_rows, typed_frame
 from study.analysis.intervals import CONFIDENCE, Estimate
 from study.analysis.joined import Joined

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from study.analysis.columns import FOUR
+from study.analysis.curve_columns import FOUR
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import distinct_cells, is_undamaged, shape_of
 from study.rendering.lines import Line

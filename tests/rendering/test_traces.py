@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from study.analysis.columns import EARLY_STOPPING_COLUMNS, TRACE_COLUMNS
+from study.analysis.curve_columns import EARLY_STOPPING_COLUMNS, TRACE_COLUMNS
 from study.analysis.frames import Row, typed_frame
 from study.rendering.style import write_figure
 from study.rendering.traces import draw_trace_grid, stop_lines, stop_tables, trace_grids
