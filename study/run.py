@@ -105,8 +105,8 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     from study.engine.timing import timer
 
     _tell_beforehand(spec, place.options)
-    unseen = (*unscored_lines(spec, records, place.directory), *untraced_lines(spec, records))
-    for line in unseen:
+    held = (spec, records, place.directory)
+    for line in (*unscored_lines(*held), *untraced_lines(*held)):
         print(cli.printable(line))
     describe(spec, records, timer(place.store.address, place.options.data_dir), Console())
     return cli.OK
@@ -153,8 +153,8 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
         cli.warn("study.run", line)
     if not is_over:
         _check_cost(spec, place.options)
-    unseen = (*unscored_lines(whole, records, directory), *untraced_lines(whole, records))
-    for line in unseen:
+    held = (whole, records, directory)
+    for line in (*unscored_lines(*held), *untraced_lines(*held)):
         print(cli.printable(line))
     write_spec(whole, directory / "study.toml")
     store.publish(directory, "study.toml")

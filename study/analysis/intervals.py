@@ -34,6 +34,11 @@ class Estimate:
 UNKNOWN = Estimate(None)
 
 
+def named_ends(name: str, found: Estimate) -> dict[str, float | None]:
+    """A row's columns of an estimate: its name, and that with _lo and _hi."""
+    return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi}
+
+
 def clopper_pearson(errors: float, num: float, confidence: float = CONFIDENCE) -> Interval:
     """The interval of an error probability that no probability leaves uncovered.
 

@@ -12,6 +12,12 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from study.analysis.frames import Row
+from study.analysis.resampling import resampled_factor
+
+MIN_SEEDS = 3
+"""Seeds from which a curve's knee or peak is told: two say next to nothing of how they spread."""
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -69,6 +75,21 @@ def crossed_parts(groups: Sequence[Array]) -> list[Part] | None:
         parts.append(Part(covariance=covariance, degrees_of_freedom=k - 1))
         first = last
     return [*parts, Part(covariance=examples, degrees_of_freedom=num - 1)]
+
+
+def resampled_parts(values: Array, row: Row) -> list[Part] | None:
+    """The covariance of means (M, k) over seeds that divide one set anew; None: of one seed.
+
+    Args:
+        values: by seed.
+        row: of one of them, which says how large the parts are.
+    """
+    num = values.shape[1]
+    if num < 2:
+        return None
+    factor = resampled_factor(num, num_train=row["num_available"], num_test=row["num_test"])
+    covariance = factor * np.atleast_2d(np.cov(values, ddof=1))
+    return [Part(covariance=covariance, degrees_of_freedom=num - 1)]
 
 
 def _interaction(terms: Array) -> Array:

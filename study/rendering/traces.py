@@ -158,7 +158,7 @@ def _words(row: Row, unit: Unit) -> str:
             f"the risk is smallest after {stop_words(row)}; a stop that other seeds chose is "
             f"{' and '.join(gains)}"
         )
-    if row["is_peak"]:
+    if row["is_second_descent"]:
         parts.append(
             f"the risk falls twice, with a peak{_place_words(row, 'peak')}: it rises by "
             f"{value_of(row, 'rise', unit)} {interval_of(row, 'rise', unit)} and falls by "
