@@ -224,7 +224,9 @@ def _sweep(
                 progress.close(session.records.values())
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
-    return list(session.records.values()), session.ending
+    if isinstance(session.ending, LedgerError):
+        return list(session.records.values()), session.ending
+    return place.ledger.read()[0], session.ending  # the session keeps no curves
 
 
 def _tell_that_ray_ended(why: str) -> None:
