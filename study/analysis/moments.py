@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
+
+from study.analysis import special
 
 from study.analysis.frames import Row
 from study.analysis.resampling import resampled_factor
@@ -42,9 +43,10 @@ def half_widths(parts: Sequence[Part], contrasts: Array, confidence: float) -> A
     below = np.sum([v**2 / d for v, d in zip(variances, freedoms, strict=True)], axis=0)
     pooled = np.where(below > 0, total**2 / np.where(below > 0, below, 1.0), np.inf)
     apart = np.sum(
-        [v * stdtrit(d, level) ** 2 for v, d in zip(variances, freedoms, strict=True)], axis=0
+        [v * special.stdtrit(d, level) ** 2 for v, d in zip(variances, freedoms, strict=True)],
+        axis=0,
     )
-    widths: Array = np.sqrt((total * stdtrit(pooled, level) ** 2 + apart) / 2)
+    widths: Array = np.sqrt((total * special.stdtrit(pooled, level) ** 2 + apart) / 2)
     return widths
 
 

@@ -3,16 +3,14 @@
 Inert numbers first, then their renderer.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import matplotlib
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from study.analysis.capacities import INTERPOLATES
 from study.analysis.curve_columns import FOUR
@@ -32,6 +30,11 @@ from study.rendering.words import (
     split_by_task,
     value_of,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 RISKS = {
     "risk": "R_n(T)",
@@ -204,6 +207,9 @@ def _line(rows: Sequence[Row], name: str, label: str, unit: Unit) -> Line:
 
 def draw_capacity_grid(info: CapacityGrid) -> Figure:
     """Draw risks and errors over log parameters; a ring is a peak, dotted is where L is small."""
+    import matplotlib
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
     num_rows, width = len(info.panels), 9.0
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, 1.6 + 2.7 * num_rows)
@@ -247,6 +253,8 @@ def _draw(axes: Axes, lines: Sequence[Line], colours: Mapping[str, str]) -> None
 
 def _handles(info: CapacityGrid) -> dict[str, Line2D]:
     """What the legend shows of the lines, rings and thresholds that any panel has."""
+    from matplotlib.lines import Line2D
+
     drawn = {
         line.label for panel in info.panels for line in (*panel.risks, *panel.errors) if line.x
     }
