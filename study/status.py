@@ -113,7 +113,7 @@ def _clock(
         parts.append("time left unknown")
     elif left:
         parts.append(f"about {duration(left)} left" + (" once resumed" if began is None else ""))
-    parts.append(f"last trial finished {duration(max(0.0, now - last))} ago")
+    parts.append(f"last trial {duration(max(0.0, now - last))} ago")
     return " · ".join(parts)
 
 

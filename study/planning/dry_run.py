@@ -156,9 +156,10 @@ def _groups(
     fewest = _by_group(planned_trials(spec, records))
     most = _by_group(planned_trials(with_most_seeds(spec), records))
     costs: dict[Kind, Costs] = {}
-    for (role, cell), trials in most.items():
+    # A search's trials score nothing: where there are others, these are timed.
+    for (role, cell), trials in sorted(most.items(), key=lambda g: ROLES[g[0][0]].is_searched):
         kind = Kind.of(ROLES[role], cell)
-        if kind not in costs and not ROLES[role].is_searched:  # a search's trials score nothing
+        if kind not in costs:
             costs[kind] = costs_of(trials[0])
     groups = {}
     for (role, cell), trials in most.items():

@@ -291,12 +291,12 @@ def _paid(record: Record, work: Work) -> Iterator[tuple[str, Paid]]:
     """What a trial of one branch took, by part: up to its curve's first pass it also started, and
     what comes after the last is scoring."""
     metrics, curves = record["metrics"], record.get("curves") or ()
-    wall_s, seen = float(metrics["wall_s"]), float(metrics.get("examples_seen") or 0)
+    wall_s, seen = float(metrics["wall_s"]), float(metrics.get("examples_seen") or work.likely)
     clocks = [float(point["wall_s"]) for point in curves if point.get("wall_s") is not None]
     examples = seen + len(curves) * work.tracked * LOOKING
-    if examples and len(clocks) < 2:
+    if len(clocks) < 2:
         yield "learning", Paid(wall_s, examples)
-    elif examples:
+    else:
         learning_s, num = clocks[-1] - clocks[0], len(clocks) - 1
         yield "learning", Paid(learning_s, examples * num / len(clocks))
         yield "start", Paid(max(0.0, clocks[0] - learning_s / num), 1)
