@@ -17,9 +17,9 @@ from rich.console import Console
 from classcomp.costs import Costs
 from search_spaces import SPACES
 from study.planning.dry_run import describe
+from study.planning.forecast import Forecast
 from study.planning.plan import next_trials, planned_trials, seeds_by_cell, total_by_role
 from study.planning.precision import first_totals, seeds_asked
-from study.planning.forecast import Forecast
 from study.planning.progress import describe_progress
 from study.request.reading import SpecError
 from study.request.spec import StudySpec
