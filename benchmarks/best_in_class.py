@@ -8,10 +8,9 @@
 
 `slack`: excess risk of one restart each, in points, and CPU seconds, on one teacher: the search,
 plain training on the same posteriors, and `linear`. `xor`: the search's risk against the closed
-form. `images`: its excess over R*. `until`: the stream is doubled until a restart's risk is within the
-tolerance of the best,
-the search against the first protocol's way (drawn labels); CPU seconds of that last run. All of it
-in one process on one thread, so that seconds compare within a run.
+form. `images`: its excess over R*. `until`: the stream is doubled until a restart's risk is within
+the tolerance of the best, the search against the first protocol's way (drawn labels); CPU seconds
+of that last run. All of it in one process on one thread, so that seconds compare within a run.
 """
 
 import argparse

@@ -120,8 +120,8 @@ def schedule(model: Rule, num_examples: int) -> tuple[SearchPhase, ...]:
     examples and not of a batch (Wu and Johnson 2021), whose moving average can end on a bad one:
     after 32,000 examples of Gaussian images it left 1.3 points of `unet`, where .1 is left so.
     `linear` has no features to find, and from random weights the 0-1 risk itself leads it nowhere
-    where classes are many or images noisy (in ten classes like Fashion-MNIST's, 16,000 examples
-    left 56 points of excess, where 20 are left so). Half in small batches of cross-entropy, which
+    where classes are many or images noisy (`benchmarks/README.md`: 16,000 examples of ten classes
+    left 44 and 33 points, where 20 are left so). Half in small batches of cross-entropy, which
     is convex, gets near, and half in large ones moves the boundary.
     """
     finding, deciding = model.search_losses
