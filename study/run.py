@@ -15,13 +15,11 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from study import cli
-from study.analysis.files import Stopping, write_table
-from study.analysis.frames import TableError
-from study.analysis.table import build_curves, build_trials, levels_of
 from study.engine import signals
 from study.engine.carrying import carry
 from study.engine.code import fingerprint
@@ -43,6 +41,10 @@ from study.storage.opening import open_ledger, open_store
 from study.storage.provenance import read_provenance, write_provenance
 from study.storage.store import KEPT_WITH_TRIALS, NO_ROOM, StorageError, Store, first_line
 
+if TYPE_CHECKING:
+    from study.analysis.files import Stopping
+    from study.tables import Tables
+
 FAILED_TRIALS, INTERRUPTED = 3, signals.INTERRUPTED
 
 
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with signals.raised():
             return _run(options)
-    except (SpecError, LedgerError, TableError, StorageError) as error:
+    except (SpecError, LedgerError, StorageError) as error:
         return cli.complain("study.run", str(error))
     except OSError as error:
         remedy = "make room" if error.errno in NO_ROOM else "mend that"
@@ -67,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, SystemExit):  # the second is Ray's answer to SIGTERM
         print(f"interrupted: every finished trial is kept\nto go on: {_same_command()}")
         return INTERRUPTED
+    except _table_error() as error:
+        return cli.complain("study.run", str(error))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,16 +195,16 @@ def _sweep(
     try:
         with (
             cluster.connected(
-                cluster=options.cluster, address=options.address, dashboard=options.dashboard
-            ) as dashboard,
+                cluster=options.cluster,
+                address=options.address,
+                tell_dashboard=_tell_dashboard if options.dashboard else None,
+            ),
             signals.raised(),  # connecting put Ray's own handlers in their place
             nullcontext() if options.cluster else watching.watched(_tell_that_ray_ended),
         ):
             slots = cluster.num_slots(spec)
             cluster.check_visible(place.store)
             cluster.stage_data(spec.populations, options.data_dir, place.store)
-            if options.dashboard:
-                print(cluster.dashboard_line(dashboard), file=sys.stderr)
             progress = ProgressLine(spec, slots, Console(stderr=True))
             session = Session(
                 spec=spec,
@@ -224,9 +228,17 @@ def _sweep(
                 progress.close(session.records.values())
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
-    if isinstance(session.ending, LedgerError):
-        return list(session.records.values()), session.ending
+    if isinstance(session.ending, OSError | LedgerError):
+        return [], session.ending
     return place.ledger.read()[0], session.ending  # the session keeps no curves
+
+
+def _tell_dashboard(place: str) -> None:
+    from study.engine.cluster import dashboard_line
+
+    begin = "\r\x1b[2K" if sys.stderr.isatty() else ""  # in place of the progress bar, for a moment
+    sys.stderr.write(f"{begin}{dashboard_line(place)}\n")
+    sys.stderr.flush()
 
 
 def _tell_that_ray_ended(why: str) -> None:

@@ -40,7 +40,8 @@ class EndWatch(ray.tune.Callback):
         self._session.look_after_ledger()
         if self._session.ending is not None:
             raise SweepEnded
-        release_finished(self._scheduler.controller)
+        if self._scheduler.controller is not None:
+            release_finished(self._scheduler.controller)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Leaves it where nothing is left: Tune's own end waits for actors, and reads its files."""

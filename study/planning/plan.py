@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from study.planning.precision import first_totals, seeds_asked
 from study.request.entries import PopulationSection
 from study.request.spec import StudySpec
 from study.storage.ledger import Record
@@ -266,6 +265,8 @@ class State:
         first, spec = first_seeds(role, place, self.spec), self.spec
         if not role.is_measured or spec.precision is None or spec.max_seeds is None:
             return first
+        from study.planning.precision import first_totals, seeds_asked  # and SciPy's statistics
+
         chosen = self.choices(place.served_by)
         seen = []
         for seed in first:

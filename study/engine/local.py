@@ -1,0 +1,74 @@
+"""The Ray of a local study: what a study needs of it starts at once, the rest does not hold it up.
+
+As it comes, Ray's start waits for its dashboard, a dozen processes, before it starts a worker. Here
+the dashboard starts beside the study, of low priority, and is told of when it is there. Left out are
+the autoscaler, of which one machine has no use, and the monitor of logs, whose lines would go to a
+driver that does not ask for them.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import ray
+from ray._private.node import Node
+
+NICE = 10
+"""Added to the dashboard's niceness: where trials use the processors up, it has a tenth of one."""
+PRELOADED = ("torch", "study.engine.worker", "classcomp.experiment")
+"""What a worker imports before anybody asks for it, while the driver still plans."""
+
+
+class LocalNode(Node):
+    """Ray's head node, without what a study does not wait for."""
+
+    def start_head_processes(self) -> None:
+        """Starts the control service alone."""
+        self.start_gcs_server()
+        self._write_cluster_info_to_kv()
+
+    def start_log_monitor(self) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def started_lightly() -> Iterator[None]:
+    """Lets `ray.init` start a `LocalNode`."""
+    before = ray._private.node.Node
+    ray._private.node.Node = LocalNode
+    try:
+        yield
+    finally:
+        ray._private.node.Node = before
+
+
+@contextmanager
+def dashboard_beside(tell: Callable[[str], None]) -> Iterator[None]:
+    """Starts the dashboard of the local Ray, on the next free port, and goes on.
+
+    Args:
+        tell: is given its HOST:PORT once it is there, empty if it cannot be had; from a thread.
+    """
+    node: Any = ray._private.worker._global_node
+    over = threading.Event()
+
+    def start() -> None:
+        # What the system knows as this thread's priority, the processes that it starts inherit.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.nice(0) + NICE)
+        thread = threading.get_ident()
+        logging.getLogger("ray._private.services").addFilter(lambda line: line.thread != thread)
+        node._webui_url = None
+        with suppress(Exception):  # the study goes on without
+            node.start_api_server(include_dashboard=None, raise_on_failure=False)
+        if not over.is_set():
+            tell(node._webui_url or "")
+        over.wait()  # the dashboard would end with the thread that started it
+
+    threading.Thread(target=start, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
