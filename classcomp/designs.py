@@ -9,7 +9,6 @@ sample without one part of it and is scored on that part too.
 """
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -21,14 +20,18 @@ from classcomp.distortions import distort
 from classcomp.draws import Draws, Examples, Renewal
 from classcomp.populations import Population, make, resplit
 from classcomp.teachers import teacher_on
-from classcomp.training.phases import Phase, Schedule, stream_phases, trained_phases
+from classcomp.training.phases import (
+    Phase,
+    Schedule,
+    schedule_in,
+    stream_phases,
+    trained_phases,
+)
 from classcomp.training.sources import FreshStream, Sample, Source
 from classcomp.trial import Trial
 
 HEAD_EXAMPLES = 4_096
 """Examples of a stream that a family's classifier on top of its features is fitted on."""
-NUM_REPORTS = 20
-"""Passes that a budget in steps is cut into."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,20 +121,13 @@ def design(trial: Trial, draws: Draws, training: Training) -> Design:
 
 
 def schedule_of(trial: Trial, batch_size: int) -> Schedule:
-    """A trial's budget in steps.
-
-    An epoch is as many whole batches as come nearest to the sample, one at least; no batch is
-    larger than the sample.
-    """
-    batch_size = min(batch_size, trial.num_train)
-    if trial.unit == "epochs":
-        pass_steps = max(1, round(trial.num_train / batch_size))
-        budget, most = trial.budget * pass_steps, trial.most * pass_steps
-    else:
-        pass_steps = math.ceil(trial.budget / NUM_REPORTS)
-        budget, most = trial.budget, trial.most
-    return Schedule(
-        budget_steps=budget, most_steps=most, pass_steps=pass_steps, batch_size=batch_size
+    """A trial's budget in steps."""
+    return schedule_in(
+        trial.unit,
+        budget=trial.budget,
+        most=trial.most,
+        num_train=trial.num_train,
+        batch_size=batch_size,
     )
 
 

@@ -167,6 +167,13 @@ class Experiment:
         """Images of a law that was fitted to a set, by class, and maybe of the set; maybe none."""
         return fitted_arrays(self.population, seed=self.trial.streams["evaluation"])
 
+    def seconds_per_scoring(self) -> float:
+        """Times one scoring of the rule as it is, by all scores there are."""
+        begin = time.perf_counter()
+        self._fit_head()
+        self._scorer.at_budget()
+        return time.perf_counter() - begin
+
     def seconds_per_example(self) -> float:
         """Times a few optimizer steps, or one fit; the trial is not fit for use afterwards."""
         if self._trainer is None:
@@ -376,11 +383,3 @@ def run(
         if report is not None:
             report(progress)
     return experiment.outcome
-
-
-def seconds_per_example(trial: Trial, *, data_dir: str | None = None) -> float:
-    """Seconds of computation for one training example: forward and backward, or fitting.
-
-    The dry run's unit of cost, from a few steps of any trial of a family, depth and population.
-    """
-    return Experiment(trial, data_dir=data_dir, is_pretrained=False).seconds_per_example()

@@ -109,11 +109,18 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     from study.engine.timing import timer
 
     _tell_beforehand(spec, place.options)
-    unseen = (*unscored_lines(spec, records, place.directory), *untraced_lines(spec, records))
-    for line in unseen:
+    held = (spec, records, place.directory)
+    for line in (*unscored_lines(*held), *untraced_lines(*held)):
         print(cli.printable(line))
-    describe(spec, records, timer(place.store.address, place.options.data_dir), Console())
+    costs_of = timer(place.store.address, place.options.data_dir)
+    side_by_side = None if place.options.cluster else _side_by_side(spec)
+    describe(spec, records, costs_of, Console(), side_by_side)
     return cli.OK
+
+
+def _side_by_side(spec: StudySpec) -> int:
+    """Trials at once on this machine."""
+    return max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial))
 
 
 def _check_cost(spec: StudySpec, options: argparse.Namespace) -> None:
@@ -124,7 +131,7 @@ def _check_cost(spec: StudySpec, options: argparse.Namespace) -> None:
         spec,
         options.data_dir,
         memory=memory_here(),
-        side_by_side=max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial)),
+        side_by_side=_side_by_side(spec),
         insists=options.force or options.cluster,
     )
     for line in lines:
@@ -136,9 +143,11 @@ def _tell_beforehand(spec: StudySpec, options: argparse.Namespace) -> None:
     from study.planning.preflight import lines_without_effect
     from study.planning.samples import sample_lines
     from study.planning.sizes import size_lines
+    from study.planning.work import settling_lines
 
     overlaps, exceeding = (tell(spec, options.data_dir) for tell in (sample_lines, size_lines))
-    for line in (*overlaps, *lines_without_effect(spec), *exceeding):
+    unsettled = settling_lines(spec)
+    for line in (*overlaps, *lines_without_effect(spec), *unsettled, *exceeding):
         print(cli.printable(line))
 
 
@@ -157,8 +166,8 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
         cli.warn("study.run", line)
     if not is_over:
         _check_cost(spec, place.options)
-    unseen = (*unscored_lines(whole, records, directory), *untraced_lines(whole, records))
-    for line in unseen:
+    held = (whole, records, directory)
+    for line in (*unscored_lines(*held), *untraced_lines(*held)):
         print(cli.printable(line))
     write_spec(whole, directory / "study.toml")
     store.publish(directory, "study.toml")

@@ -9,12 +9,12 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from study import cli
-from study.planning.plan import enumerate_cells, is_complete, seeds_by_cell, total_by_role
-from study.planning.progress import duration, seconds_left
+from study.planning.forecast import Forecast, Outlook
+from study.planning.plan import enumerate_cells, is_complete, seeds_by_cell
+from study.planning.progress import duration
+from study.planning.stretch import last_stretch, spans_of
 from study.rendering.units import UNKNOWN, unit_of
 from study.request.extension import check_protocol
 from study.request.reading import SpecError, read_spec
@@ -26,25 +26,8 @@ from study.trials.roles import ROLES
 from study.trials.schema import STATUSES
 from study.trials.trial import Cell, cell_of, trial_title
 
-PAUSE_S = 60.0
-"""Idle seconds after which work counts as interrupted."""
 MAX_MESSAGES = 4
 MIN_CELLS = 5
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stretch:
-    """Work without a pause.
-
-    Attributes:
-        num_trials: that finished in it.
-        seconds: from the start of its first trial to the end of its last, or to now.
-        parallel: trials side by side, on average.
-    """
-
-    num_trials: int
-    seconds: float
-    parallel: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +76,8 @@ def describe(
         now: seconds since 1970.
         rows: of the screen; cells that do not fit are only counted.
     """
-    totals = total_by_role(spec, records)
+    outlook = Forecast(spec).look(records, None, None if began is None else now)
+    totals = outlook.totals
     is_over = began is None and is_complete(spec, records)
     state = (
         "a driver is at work" if began is not None else "finished" if is_over else "nobody at work"
@@ -101,41 +85,20 @@ def describe(
     lines = [f"{spec.name} · {state} · {len(records)} of {sum(totals.values())} trials finished"]
     if is_over and any(_count(records, role) < total for role, total in totals.items()):
         lines.append("the others cannot start: every proposal of their search failed")
-    lines.append(_clock({} if is_over else totals, records, began, now))
+    lines.append(_clock(None if is_over else outlook, records, began, now))
     lines += [f"warning: {warning}" for warning in warnings]
     lines += ["", *_roles(totals, records), *_failures(records), ""]
     lines += _cells(spec, records, max(MIN_CELLS, rows - len(lines) - 4))
     return "\n".join(cli.printable(line) for line in lines)
 
 
-def last_stretch(records: Sequence[Record], until: float | None) -> Stretch | None:
-    """The latest stretch of work in which no pause was longer than a minute.
-
-    Args:
-        records: what is finished.
-        until: now, while a driver is at work; None: the stretch ends with its last trial.
-    """
-    spans = sorted((_finished(r), _seconds(r)) for r in records if r.get("finished_at"))
-    if not spans:
-        return None
-    begin, count, work = spans[-1][0], 0, 0.0
-    for finished, seconds in reversed(spans):
-        if finished < begin - PAUSE_S:
-            break
-        begin = min(begin, finished - seconds)
-        count += 1
-        work += seconds
-    end = max(spans[-1][0], until or 0.0)
-    lasted = max(end - begin, 1.0)
-    return Stretch(num_trials=count, seconds=lasted, parallel=max(work / lasted, 0.01))
-
-
 def _clock(
-    totals: Mapping[str, int], records: Sequence[Record], began: float | None, now: float
+    outlook: Outlook | None, records: Sequence[Record], began: float | None, now: float
 ) -> str:
-    last = max((_finished(record) for record in records if record.get("finished_at")), default=0.0)
+    spans = spans_of(records)
+    last = spans[-1].finished if spans else 0.0
     is_new = began is not None and last < began  # the pause before its first trial is no work
-    stretch = last_stretch(records, None if began is None or is_new else now)
+    stretch = last_stretch(spans, None if began is None or is_new else now)
     if stretch is None:
         return "no trial has finished yet"
     parts = [
@@ -145,12 +108,12 @@ def _clock(
     ]
     if not is_new:
         parts.append(f"{60 * stretch.num_trials / stretch.seconds:.1f} trials a minute")
-    left = seconds_left(totals, records, stretch.parallel)
+    left = 0.0 if outlook is None else outlook.seconds_left
     if left is None:
         parts.append("time left unknown")
     elif left:
         parts.append(f"about {duration(left)} left" + (" once resumed" if began is None else ""))
-    parts.append(f"last trial finished {duration(max(0.0, now - last))} ago")
+    parts.append(f"last trial {duration(max(0.0, now - last))} ago")
     return " · ".join(parts)
 
 
@@ -234,14 +197,6 @@ def _best(records: Sequence[Record], name: str) -> str:
 
 def _count(records: Sequence[Record], role: str) -> int:
     return sum(record["role"] == role for record in records)
-
-
-def _finished(record: Record) -> float:
-    return datetime.fromisoformat(record["finished_at"]).timestamp()
-
-
-def _seconds(record: Record) -> float:
-    return float(record["metrics"].get("wall_s") or 0.0)
 
 
 def _cut(text: str, width: int) -> str:

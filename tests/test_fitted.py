@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from classcomp import models
-from classcomp.experiment import Experiment, Outcome, run, seconds_per_example
+from classcomp.costs import costs_of
+from classcomp.experiment import Experiment, Outcome, run
 from classcomp.models import Family
 from classcomp.models.architecture import ArchitectureConfig
 from classcomp.models.base import Classifier, Objective
@@ -144,4 +145,7 @@ def test_a_pause_before_the_fit_changes_nothing() -> None:
 
 
 def test_its_cost_can_be_estimated() -> None:
-    assert 0 < seconds_per_example(trial("measure")) < 1e-3
+    costs = costs_of(trial("measure"))
+    assert 0 < costs.example_s < 1e-3
+    assert costs.start_s > 0
+    assert costs.scoring_s > 0

@@ -9,6 +9,7 @@ import torch
 import torchvision
 
 from classcomp import experiment, pretraining, sources
+from classcomp.costs import costs_of
 from classcomp.experiment import Experiment
 from classcomp.models import build
 from classcomp.populations import digits, make
@@ -181,7 +182,7 @@ def test_its_cost_is_a_column_and_not_the_trial_s(monkeypatch):
 
 def test_timing_a_step_makes_nothing(monkeypatch):
     monkeypatch.setattr(pretraining, "_learned", None)
-    assert experiment.seconds_per_example(TRIAL) > 0
+    assert costs_of(TRIAL).example_s > 0
 
 
 def test_the_best_rule_is_sought_from_random_weights():

@@ -17,6 +17,8 @@ import numpy as np
 
 COOLDOWN_SHARE = 0.2
 """Of the budget T: the length of every cooldown, in whole passes."""
+NUM_REPORTS = 20
+"""Passes that a budget in steps is cut into."""
 CHUNK_STEPS = 64
 """Between two reports of a trial on a stream."""
 TRUNK = ("budget", "settle")
@@ -86,6 +88,30 @@ class Schedule:
         return min(self.budget_steps, int(cooling) * self.pass_steps)
 
 
+def schedule_in(unit: str, *, budget: int, most: int, num_train: int, batch_size: int) -> Schedule:
+    """A budget in steps.
+
+    An epoch is as many whole batches as come nearest to the sample, one at least; no batch is
+    larger than the sample.
+
+    Args:
+        unit: "epochs" or "steps".
+        budget: T, in that unit.
+        most: where convergence is given up, likewise.
+        num_train: examples of the sample.
+        batch_size: that is asked for.
+    """
+    batch_size = min(batch_size, num_train)
+    if unit == "epochs":
+        pass_steps = max(1, round(num_train / batch_size))
+        budget, most = budget * pass_steps, most * pass_steps
+    else:
+        pass_steps = -(-budget // NUM_REPORTS)
+    return Schedule(
+        budget_steps=budget, most_steps=most, pass_steps=pass_steps, batch_size=batch_size
+    )
+
+
 def trained_phases(num_stages: int, schedule: Schedule) -> tuple[Phase, ...]:
     """The phases of a model that is trained on a sample."""
     last, cooling = num_stages - 1, schedule.cooldown_steps
@@ -122,7 +148,7 @@ def traced_steps(phases: Sequence[Phase], num_points: int) -> frozenset[int]:
         phases: of a trial; of one without a trunk there are none.
         num_points: at most, but for the branch's; 0: none.
     """
-    ends, fork = _trunk_ends(phases)
+    ends, fork = trunk_ends(phases)
     if not ends or not num_points:
         return frozenset()
     places = np.log(ends)
@@ -131,7 +157,7 @@ def traced_steps(phases: Sequence[Phase], num_points: int) -> frozenset[int]:
     return frozenset(ends[place] for place in nearest) | ({fork} if fork else set())
 
 
-def _trunk_ends(phases: Sequence[Phase]) -> tuple[list[int], int]:
+def trunk_ends(phases: Sequence[Phase]) -> tuple[list[int], int]:
     """Steps of the trunk at the ends of its passes, and where it is left for the first time."""
     ends, begin, fork = [], 0, 0
     for phase in phases:

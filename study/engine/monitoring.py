@@ -16,7 +16,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.util.metrics import Counter as MetricCounter
 from ray.util.metrics import Gauge, Histogram
 
-from study.planning.progress import Totals, seconds_left
+from study.planning.forecast import Forecast
 from study.request.spec import StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES
@@ -60,7 +60,7 @@ class Metrics:
     def __init__(self, spec: StudySpec, num_slots: int) -> None:
         """Registers the metrics; needs a connected Ray."""
         self._study = {"study": spec.name}
-        self._totals = Totals(spec)
+        self._forecast = Forecast(spec)
         self._num_slots = num_slots
         self._seen = 0
         self._is_ours = False  # what is there at the first update, an earlier driver finished
@@ -103,17 +103,17 @@ class Metrics:
             tags = dict(zip(_RISK_LABELS, cell, strict=True))
             self._risks[name].set(risk, {**self._study, **tags})
         flying = Counter(trial.role for trial in watched.in_flight.values())
-        totals = self._totals.given(list(watched.records.values()))
-        for role, planned in totals.items():
+        records = list(watched.records.values())
+        outlook = self._forecast.look(records, self._num_slots, time.time())
+        for role, planned in outlook.totals.items():
             tags = {**self._study, "role": role}
             self._planned.set(planned, tags)
             self._flying.set(flying[role], tags)
         self._waiting.set(watched.num_waiting, self._study)
         self._slots.set(self._num_slots, self._study)
         self._deaths.set(watched.num_deaths, self._study)
-        left = seconds_left(totals, watched.records.values(), self._num_slots)
-        if left is not None:
-            self._left.set(left, self._study)
+        if outlook.seconds_left is not None:
+            self._left.set(outlook.seconds_left, self._study)
 
     def _add(self, record: Record) -> None:
         role, status = record["role"], record["status"]

@@ -9,7 +9,8 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from study.engine.searcher import PlanSearcher
 from study.engine.session import Session
-from study.trials.roles import ROLES
+from study.request.sections import SearchSection
+from study.trials.roles import ROLES, Budget
 from study.trials.selection import Search, search_of
 
 
@@ -63,14 +64,7 @@ class CellScheduler(FIFOScheduler):
 
     def _replayed(self, search: Search) -> ASHAScheduler:
         section, budget = self._session.spec.search, self._session.spec.training.budget
-        asha = ASHAScheduler(
-            time_attr="report",
-            metric="validation_risk",
-            mode="min",
-            max_t=budget.num_reports,
-            grace_period=section.grace_reports(budget),
-            reduction_factor=section.reduction_factor,
-        )
+        asha = new_asha(section, budget)
         for record in sorted(self._session.searched[search], key=lambda r: int(r["seed"])):
             past = SimpleNamespace(trial_id=record["trial_id"])
             asha.on_trial_add(None, past)
@@ -79,6 +73,18 @@ class CellScheduler(FIFOScheduler):
             for report, risk in enumerate(risks, start=1):
                 asha.on_trial_result(None, past, {"report": report, "validation_risk": risk})
         return asha
+
+
+def new_asha(section: SearchSection, budget: Budget) -> ASHAScheduler:
+    """The upstream ASHA of one search, its rungs empty."""
+    return ASHAScheduler(
+        time_attr="report",
+        metric="validation_risk",
+        mode="min",
+        max_t=budget.num_reports,
+        grace_period=section.grace_reports(budget),
+        reduction_factor=section.reduction_factor,
+    )
 
 
 def _last_words(trial: TuneTrial) -> str:

@@ -1,13 +1,17 @@
-"""What training costs on this machine, for the dry run."""
+"""What trials cost on this machine, for the dry run."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from study.engine.handover import to_trial
 from study.trials.trial import TrialSpec
 
+if TYPE_CHECKING:
+    from classcomp.costs import Costs
 
-def timer(address: str, data_dir: str | None) -> Callable[[TrialSpec], float]:
-    """Seconds of computation for one training example of a trial, measured when it is asked for.
+
+def timer(address: str, data_dir: str | None) -> Callable[[TrialSpec], "Costs"]:
+    """What the parts of a trial cost, measured when it is asked for.
 
     Args:
         address: of the study's place.
@@ -15,7 +19,7 @@ def timer(address: str, data_dir: str | None) -> Callable[[TrialSpec], float]:
     """
     import torch
 
-    from classcomp.experiment import seconds_per_example
+    from classcomp.costs import costs_of
 
     torch.set_num_threads(1)  # as a worker of one CPU
-    return lambda trial: seconds_per_example(to_trial(trial, address), data_dir=data_dir)
+    return lambda trial: costs_of(to_trial(trial, address), data_dir=data_dir)

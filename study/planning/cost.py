@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from classcomp.populations import Population, make
-from search_spaces import Categorical, FamilySpace
+from search_spaces import FamilySpace
 from search_spaces.family import BUDGET_AT_DEPTH_1
 from study.planning.progress import duration
+from study.planning.work import largest_batch
 from study.request.reading import SpecError
 from study.request.spec import StudySpec
 
@@ -134,7 +135,7 @@ def _num_bytes(spec: StudySpec, population: Population, space: FamilySpace, fami
     drawn = max(trained, streams if spec.is_fitted(family) else min(streams, PASSED))
     held = (scored + SELECTED * is_known + drawn) * 4.0 * size
     made = max(scored, drawn) * (8.0 * size + 24.0 * point)
-    batch = min(max(SCORED, _batch(space)), max(scored, drawn))
+    batch = min(max(SCORED, largest_batch(space) or 1), max(scored, drawn))
     capacity = max((c for c in spec.capacities_of(family) if c is not None), default=0.0)
     channels = CHANNELS * max(1.0, math.sqrt(capacity))  # weights grow with their square
     maps = batch * 2 * 4.0 * channels * math.prod(image[1:]) if image is not None else 0.0
@@ -149,22 +150,14 @@ def _num_bytes(spec: StudySpec, population: Population, space: FamilySpace, fami
 
 def _least_steps(spec: StudySpec, population: Population, space: FamilySpace) -> float:
     """Optimizer steps of the longest trial up to its budget, with the largest batch searched."""
-    if "batch_size" not in space.defaults:
+    batch, budget, num = largest_batch(space), spec.training.budget, max(spec.num_train)
+    if batch is None:
         return 0.0
-    batch, budget, num = _batch(space), spec.training.budget, max(spec.num_train)
     steps = budget.to_budget
     if budget.unit == "epochs":
         steps *= max(1, round(num / min(batch, num)))
     streams = (*spec.best_in_class.num_stream, *spec.limit.num_stream)
     return float(max(steps, max(streams) / batch))
-
-
-def _batch(space: FamilySpace) -> int:
-    """Examples a step, the most that are searched."""
-    domain = space.space.get("batch_size")
-    choices = domain.choices if isinstance(domain, Categorical) else ()
-    most = getattr(domain, "high", 0)
-    return max(map(int, (*choices, most, space.defaults.get("batch_size") or 1)))
 
 
 def _size(num_bytes: float) -> str:

@@ -1,15 +1,15 @@
 """How far a study is, and how long it will take."""
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Column
 
-from study.planning.plan import total_by_role
+from study.planning.forecast import Forecast, Outlook
 from study.request.spec import StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES
@@ -20,32 +20,12 @@ LONGEST_S = 100 * 31_557_600.0
 """That is said to the second."""
 
 
-class Totals:
-    """Trials of the whole study by role, as far as what is finished tells."""
-
-    def __init__(self, spec: StudySpec) -> None:
-        """Counts what is certain."""
-        self._spec = spec
-        self._totals = total_by_role(spec)
-        self._num_known, self._counted, self._took_s = 0, float("-inf"), 0.0
-
-    def given(self, records: Sequence[Record]) -> Counter[str]:
-        """The totals; counted anew where a precision is asked for, a twentieth of the time."""
-        begin = time.monotonic()
-        is_due = begin - self._counted > 20 * self._took_s
-        if self._spec.precision is not None and len(records) != self._num_known and is_due:
-            self._totals = total_by_role(self._spec, records)
-            self._num_known, self._counted = len(records), time.monotonic()
-            self._took_s = self._counted - begin
-        return self._totals
-
-
 class ProgressLine:
     """Counts by role and time left: a bar on a terminal, a line now and then in a log."""
 
     def __init__(self, spec: StudySpec, num_slots: int, console: Console) -> None:
         """Starts the clock."""
-        self._totals = Totals(spec)
+        self._forecast = Forecast(spec)
         self._num_slots = num_slots
         self._console = console
         self._started = time.monotonic()
@@ -75,8 +55,8 @@ class ProgressLine:
             return
         self._shown = now
         held = list(records)
-        totals = self._totals.given(held)
-        line = describe_progress(totals, held, self._num_slots)
+        outlook = self._forecast.look(held, self._num_slots, time.time())
+        line = describe_progress(outlook, held)
         if not self._console.is_terminal:
             self._write(line)
             return
@@ -85,7 +65,7 @@ class ProgressLine:
         # What a narrow terminal cuts off is the end: the time left comes first.
         counts, _, left = line.partition(" · about ")
         described = f"{left} · {counts}" if left else counts
-        total = sum(totals.values())
+        total = sum(outlook.totals.values())
         self._bar.update(
             self._task, total=total, completed=len(held), description=described, refresh=True
         )
@@ -94,7 +74,7 @@ class ProgressLine:
         """Takes the bar away and writes the last line."""
         self._bar.stop()
         held = list(records)
-        line = describe_progress(self._totals.given(held), held, self._num_slots)
+        line = describe_progress(self._forecast.look(held, self._num_slots, time.time()), held)
         elapsed = duration(time.monotonic() - self._started)
         self._write(f"{line.split(' · about')[0]} · took {elapsed}")
 
@@ -103,42 +83,18 @@ class ProgressLine:
         self._console.file.flush()
 
 
-def describe_progress(
-    totals: Mapping[str, int], records: Iterable[Mapping[str, Any]], num_slots: int
-) -> str:
+def describe_progress(outlook: Outlook, records: Iterable[Mapping[str, Any]]) -> str:
     """`search 3/8 · measure 10/40 · ... · stopped 1 · failed 0 · about 1:20 left`."""
-    records = list(records)
+    records, totals = list(records), outlook.totals
     done = Counter(record["role"] for record in records)
     statuses = Counter(record["status"] for record in records)
     parts = [
         f"{role} {done[role]}/{max(done[role], totals[role])}" for role in ROLES if totals.get(role)
     ]
     parts += [f"{status} {statuses[status]}" for status in ("stopped", "failed")]
-    left = seconds_left(totals, records, num_slots)
-    if left:
-        parts.append(f"about {duration(left)} left")
+    if outlook.seconds_left:
+        parts.append(f"about {duration(outlook.seconds_left)} left")
     return " · ".join(parts)
-
-
-def seconds_left(
-    totals: Mapping[str, int], records: Iterable[Mapping[str, Any]], num_slots: float
-) -> float | None:
-    """Mean seconds of the finished trials of each role times those left, over those side by side.
-
-    None before a trial of every role that is left has finished.
-    """
-    done: Counter[str] = Counter()
-    seconds: dict[str, list[float]] = defaultdict(list)
-    for record in records:
-        done[record["role"]] += 1
-        wall_s = record["metrics"].get("wall_s")
-        if wall_s is not None:
-            seconds[record["role"]].append(wall_s)
-    left = {role: totals[role] - done[role] for role in totals if totals[role] > done[role]}
-    if not all(seconds[role] for role in left):
-        return None
-    work = sum(n * sum(seconds[role]) / len(seconds[role]) for role, n in left.items())
-    return work / num_slots
 
 
 def duration(seconds: float) -> str:

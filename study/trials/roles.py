@@ -34,8 +34,8 @@ class Scope(Enum):
 NUM_REPORTS = 20
 """Passes that a budget in steps is cut into; in epochs there is one report after each.
 
-Repeated from classcomp.designs, which this side of the wall may not import; a test holds the two
-together.
+Repeated from classcomp.training.phases, which this side of the wall may not import; a test holds
+the two together.
 """
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classcomp import designs
+from classcomp.training import phases
 from search_spaces import SPACES
 from study.planning.plan import enumerate_cells, next_trials, planned_trials, total_by_role
 from study.request.reading import SpecError, parse_spec
@@ -291,7 +291,7 @@ def test_a_new_role_is_planned_as_it_is_counted(
 
 
 def test_reports_are_cut_alike_on_both_sides_of_the_wall() -> None:
-    assert roles.NUM_REPORTS == designs.NUM_REPORTS
+    assert roles.NUM_REPORTS == phases.NUM_REPORTS
 
 
 def test_folds_are_one_winner_s_on_the_first_measured_sample(make_spec: MakeSpec) -> None:

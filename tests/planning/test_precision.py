@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from classcomp.costs import Costs
 from search_spaces import SPACES
 from study.planning.dry_run import describe
+from study.planning.forecast import Forecast
 from study.planning.plan import next_trials, planned_trials, seeds_by_cell, total_by_role
 from study.planning.precision import first_totals, seeds_asked
-from study.planning.progress import Totals, describe_progress
+from study.planning.progress import describe_progress
 from study.request.reading import SpecError
 from study.request.spec import StudySpec
 from study.trials.trial import TrialSpec
@@ -26,6 +28,7 @@ from tests.small_study import record_of
 
 MakeSpec = Callable[..., StudySpec]
 FIRST, MOST = 5, 40
+MILLISECOND = Costs(start_s=0.0, example_s=0.001, scoring_s=0.0)
 
 
 def half_length(num: int, spread: float, error: float, num_first: int) -> float:
@@ -164,22 +167,23 @@ def test_totals_grow_as_first_stages_end(spec: StudySpec) -> None:
     records = first_stage(spec, ["linear", "vgg"])
     more = len(seeds_of(next_trials(spec, records), "vgg"))
     assert total_by_role(spec, records)["measure"] == 2 * FIRST + more > 2 * FIRST
-    counted = Totals(spec)
-    assert counted.given([])["measure"] == 2 * FIRST
-    assert f"measure 10/{10 + more} ·" in describe_progress(counted.given(records), records, 1)
+    assert Forecast(spec).look([], 1, None).totals["measure"] == 2 * FIRST
+    outlook = Forecast(spec).look(records, 1, None)
+    assert f"measure 10/{10 + more} ·" in describe_progress(outlook, records)
 
 
 def test_the_dry_run_tells_the_least_and_the_most(spec: StudySpec) -> None:
     console = Console(file=io.StringIO(), width=120)
-    describe(spec, [], lambda trial: 0.001, console)
+    describe(spec, [], lambda trial: MILLISECOND, console, 2)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     counts = Counter(t.role for t in planned_trials(spec))
     others = sum(counts.values()) - counts["measure"]
     (row,) = [line for line in printed.splitlines() if " measure " in line]
     assert f"{2 * FIRST}–{2 * MOST}" in row
     assert f"{2 * FIRST * 64 * 4:,}" in row  # seeds, examples, epochs
-    assert "0:03" in row  # to the budget: 2,560 examples at a millisecond
-    assert "2:34" in row  # at most: 80 seeds, 64 examples, 30 epochs
+    # A trunk of 58 steps and two cooldowns of 2, of 32 examples; 6.6 looks at 64, each a third.
+    assert "0:21" in row  # least: 10 seeds that cannot settle within 30 epochs
+    assert "2:50" in row  # at most: 80
     assert f"{others + 2 * FIRST}–{others + 2 * MOST} trials to run" in printed
     assert "precision = 0.01: 5 seeds of each cell tell how many it needs, 40 at most." in printed
 
@@ -190,7 +194,7 @@ def test_steps_cost_their_batches(make_spec: MakeSpec) -> None:
         families=["linear"], depths=[1], num_train=[64], distortions={}, training=training
     )
     console = Console(file=io.StringIO(), width=120)
-    describe(spec, [], lambda trial: 0.0, console)
+    describe(spec, [], lambda trial: MILLISECOND, console, None)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     (row,) = [line for line in printed.splitlines() if " measure " in line]
     assert f"{3 * 50 * 32:,}" in row  # seeds, steps, examples a step

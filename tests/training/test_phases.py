@@ -2,8 +2,14 @@
 
 import pytest
 
-from classcomp.designs import NUM_REPORTS, schedule_of
-from classcomp.training.phases import MIN_SETTLING_STEPS, Phase, Schedule, trained_phases
+from classcomp.designs import schedule_of
+from classcomp.training.phases import (
+    MIN_SETTLING_STEPS,
+    NUM_REPORTS,
+    Phase,
+    Schedule,
+    trained_phases,
+)
 from tests.small_trial import trial_of
 
 SCHEDULE = Schedule(budget_steps=30, most_steps=200, pass_steps=3, batch_size=8)

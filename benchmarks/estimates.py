@@ -1,0 +1,88 @@
+"""How far a study's estimates of its time left are from the truth, on the way.
+
+Replays finished studies from their ledgers: at a tenth, a quarter, ... of a study's time it looks
+at the trials that had finished by then, and holds what `study.status` would have said against when
+the last trial did end. Beside it the mean seconds of a role times those that are left of it, which
+says nothing until every role has been seen. Without a folder it runs a study first.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from study.planning.forecast import Forecast
+from study.planning.plan import total_by_role
+from study.planning.progress import duration
+from study.planning.stretch import last_stretch, spans_of
+from study.request.reading import read_spec
+from study.request.spec import StudySpec
+from study.storage.ledger import Ledger, Record
+
+SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
+"""Of a study's time, from the start of its first trial to the end of its last."""
+
+
+def by_role(spec: StudySpec, records: Sequence[Record], num_slots: int) -> float | None:
+    """Mean seconds of each role times its trials that are left; None where a role is unseen."""
+    totals, seconds = total_by_role(spec, records), defaultdict(list)
+    done = Counter(record["role"] for record in records)
+    for record in records:
+        if record["metrics"].get("wall_s") is not None:
+            seconds[record["role"]].append(record["metrics"]["wall_s"])
+    left = {role: totals[role] - done[role] for role in totals if totals[role] > done[role]}
+    if any(role not in seconds for role in left):
+        return None
+    return sum(n * sum(seconds[r]) / len(seconds[r]) for r, n in left.items()) / num_slots
+
+
+def replay(folder: Path, num_slots: int | None) -> None:
+    """Prints a line for each share of a finished study's time."""
+    spec = read_spec(str(folder / "study.toml"))
+    records, _ = Ledger(folder / "ledger").read()
+    spans = spans_of(records)
+    stretch = last_stretch(spans)
+    assert stretch is not None
+    slots = num_slots or stretch.num_slots
+    end = spans[-1].finished
+    begin = min(span.finished - span.seconds for span in spans)
+    print(f"{spec.name}: {len(records)} trials in {duration(end - begin)}, {slots} side by side")
+    print(f"{'at':>5} {'trials':>7} {'true':>7} {'forecast':>9} {'ratio':>6} {'by role':>9}")
+    for share in SHARES:
+        now = begin + share * (end - begin)
+        known = [r for r in records if (held := spans_of([r])) and held[0].finished <= now]
+        told = Forecast(spec).look(known, slots, now).seconds_left
+        roughly = by_role(spec, known, slots)
+        print(
+            f"{share:>5.0%} {len(known):>7} {duration(end - now):>7} "
+            + " ".join(
+                "unknown" if said is None else f"{duration(said):>9} {said / (end - now):>6.2f}"
+                for said in (told, roughly)
+            )
+        )
+
+
+def main() -> None:
+    """Prints a table for each study."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path, help="of finished studies, with ledgers")
+    parser.add_argument("--run", default="quickstart", help="recipe or study file without a folder")
+    parser.add_argument("--set", action="append", default=[], metavar="key=value")
+    parser.add_argument("--slots", type=int, help="trials side by side; default: as it looks")
+    options = parser.parse_args()
+    for folder in options.folders:
+        replay(folder, options.slots)
+    if not options.folders:
+        with tempfile.TemporaryDirectory() as results:
+            command = [sys.executable, "-m", "study.run", options.run, "--results", results]
+            command += [word for setting in options.set for word in ("--set", setting)]
+            subprocess.run([*command, "--no-dashboard"], check=True, capture_output=True)
+            (folder,) = Path(results).iterdir()
+            replay(folder, options.slots)
+
+
+if __name__ == "__main__":
+    main()
