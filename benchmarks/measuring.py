@@ -1,4 +1,4 @@
-"""A command watched from outside: seconds, processor time, and memory of it and of all it starts."""
+"""A command watched from outside: its seconds, its processor time, its memory, its children's."""
 
 import os
 import subprocess

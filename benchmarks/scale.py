@@ -1,10 +1,10 @@
-"""What the driver costs where trials cost next to nothing: time and memory a trial, by their number.
+"""What the driver costs where trials cost next to nothing: time and memory, by their number.
 
     python benchmarks/scale.py 1000 10000           # local studies of so many trials
     python benchmarks/scale.py 1000 --nodes 4       # on as many nodes of one CPU, on loopback
 
-A trial fits a classifier that learns nothing to 16 of 64 points, some 5 ms in its worker; all the rest
-is what is measured. Then the finished study is resumed, and `study.status` asked.
+A trial fits a classifier that learns nothing to 16 of 64 points, some 5 ms in its worker; all the
+rest is what is measured. Then the finished study is resumed, and `study.status` asked.
 """
 
 import argparse

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,6 @@ from study.storage.provenance import read_provenance, write_provenance
 from study.storage.store import KEPT_WITH_TRIALS, NO_ROOM, StorageError, Store, first_line
 
 if TYPE_CHECKING:
-    from study.analysis.files import Stopping
     from study.tables import Tables
 
 FAILED_TRIALS, INTERRUPTED = 3, signals.INTERRUPTED
@@ -158,7 +158,7 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
         cli.warn("study.run", warning)
     check_protocol(records, store.shown)
     whole = extend(spec, records, directory, store.shown)
-    build_trials(records, levels_of(whole.distortions, records))  # what no table takes ends here
+    tables = _build_tables(whole, records) if records else None  # what no table takes ends here
     earlier = read_provenance(directory)
     spec, whole = (carry(asked, store, directory) for asked in (spec, whole))
     code, is_over = fingerprint(), not next_trials(spec, records)
@@ -175,21 +175,24 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     ending: Exception | None = None
     if not is_over:
         _tell_beforehand(spec, place.options)
-        records, ending = _sweep(spec, whole, records, code, place)
+        tables, ending = _sweep(spec, whole, records, code, place)
     else:
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
     if isinstance(ending, OSError | LedgerError):
         raise ending
+    tables = tables or _build_tables(whole, records)
     place.ledger.check_there()  # tables of what is in no ledger would pretend that it is kept
-    write_provenance(directory, spec.name, records, earlier, wall_s=time.monotonic() - begin)
-    status = _conclude(whole, records, place, ending)
+    wall_s = time.monotonic() - begin
+    write_provenance(directory, spec.name, tables.records, earlier, wall_s=wall_s)
+    status = _conclude(whole, tables, place, ending)
     store.publish(directory)
     return status
 
 
 def _sweep(
     spec: StudySpec, whole: StudySpec, records: Sequence[Record], code: str, place: _Workplace
-) -> tuple[list[Record], Exception | None]:
+) -> tuple["Tables | None", Exception | None]:
+    """Runs what is left; returns the tables of all there is, and why it ended early, if it did."""
     from study.engine import environment
 
     environment.prepare()  # before Ray is imported
@@ -201,8 +204,10 @@ def _sweep(
     options = place.options
     quieten()
     check_search(whole, records)
+    tables: Future[Tables] | None = None
     try:
         with (
+            ThreadPoolExecutor(1) as pool,
             cluster.connected(
                 cluster=options.cluster,
                 address=options.address,
@@ -235,11 +240,12 @@ def _sweep(
                     sweep.launch_sweep(session, options.data_dir)
             finally:
                 progress.close(session.records.values())
+            if not isinstance(session.ending, OSError | LedgerError):
+                # While Ray ends: the session keeps no curves, the ledger does.
+                tables = pool.submit(lambda: _build_tables(whole, place.ledger.read()[0]))
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
-    if isinstance(session.ending, OSError | LedgerError):
-        return [], session.ending
-    return place.ledger.read()[0], session.ending  # the session keeps no curves
+    return None if tables is None else tables.result(), session.ending
 
 
 def _tell_dashboard(place: str) -> None:
@@ -255,22 +261,14 @@ def _tell_that_ray_ended(why: str) -> None:
 
 
 def _conclude(
-    spec: StudySpec, records: Sequence[Record], place: _Workplace, ending: Exception | None
+    spec: StudySpec, tables: "Tables", place: _Workplace, ending: Exception | None
 ) -> int:
     from study.engine.ending import Interrupted, TooManyFailed
+    from study.tables import write_tables
 
     write_report, terminal_text = _import_report()
-    store, directory = place.store, place.directory
-    levels = levels_of(spec.distortions, records)
-    trials = build_trials(records, levels)
-    write_table(
-        trials,
-        directory / "trials",
-        levels=levels,
-        stopping=_stopping(spec),
-        families=spec.families,
-    )
-    write_table(build_curves(records), directory / "curves")
+    store, directory, records = place.store, place.directory, tables.records
+    write_tables(tables, spec, directory)
     if isinstance(ending, Interrupted):
         print(f"interrupted: {len(records)} finished trials are kept in {store.shown}")
         print(f"to go on: {_same_command()}")
@@ -288,10 +286,16 @@ def _conclude(
     return FAILED_TRIALS if num_failed else cli.OK
 
 
-def _stopping(spec: StudySpec) -> Stopping | None:
-    if spec.precision is None or spec.max_seeds is None:
-        return None
-    return Stopping(precision=spec.precision, first_seeds=spec.seeds, max_seeds=spec.max_seeds)
+def _build_tables(spec: StudySpec, records: Sequence[Record]) -> "Tables":
+    from study.tables import build_tables  # pandas: a study can start without
+
+    return build_tables(spec, records)
+
+
+def _table_error() -> type[Exception]:
+    from study.analysis.frames import TableError
+
+    return TableError
 
 
 def _import_report() -> tuple[Callable[[Path], Path], Callable[..., str]]:

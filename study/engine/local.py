@@ -1,9 +1,9 @@
 """The Ray of a local study: what a study needs of it starts at once, the rest does not hold it up.
 
 As it comes, Ray's start waits for its dashboard, a dozen processes, before it starts a worker. Here
-the dashboard starts beside the study, of low priority, and is told of when it is there. Left out are
-the autoscaler, of which one machine has no use, and the monitor of logs, whose lines would go to a
-driver that does not ask for them.
+the dashboard starts beside the study, of low priority, and is told of when it is there. Left out
+are the autoscaler, of which one machine has no use, and the monitor of logs, whose lines would go
+to a driver that does not ask for them.
 """
 
 import logging

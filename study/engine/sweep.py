@@ -70,9 +70,7 @@ def launch_sweep(session: Session, data_dir: str | None) -> None:
                 raise
 
 
-def _tuner(
-    session: Session, searcher: PlanSearcher, metrics: MetricsCallback, place: str
-) -> Tuner:
+def _tuner(session: Session, searcher: PlanSearcher, metrics: MetricsCallback, place: str) -> Tuner:
     resources = session.spec.resources
     scheduler = CellScheduler(session, searcher)
     return Tuner(
