@@ -26,7 +26,7 @@ import study
 from classcomp.populations import make
 from study.engine.handover import parameters_on_this_node
 from study.engine.limits import check_limits
-from study.engine.local import PRELOADED, dashboard_beside, started_lightly
+from study.engine.local import SETTINGS, actors_at_once, dashboard_beside, started_lightly
 from study.engine.private import private_folder, secure_token, sweep
 from study.request.entries import PopulationSection
 from study.request.spec import StudySpec
@@ -59,9 +59,11 @@ def connected(
     Raises:
         ClusterError: a local Ray does not start, or no cluster answers.
     """
+    actors: AbstractContextManager[None] = nullcontext()
     beside: AbstractContextManager[None] = nullcontext()
     if not cluster:
         _start_local()
+        actors = actors_at_once()
         if tell_dashboard is not None:
             beside = dashboard_beside(tell_dashboard)
     else:
@@ -70,7 +72,7 @@ def connected(
             tell_dashboard(str(context.dashboard_url or ""))
     session = Path(ray._private.worker._global_node.get_session_dir_path())
     try:
-        with beside:
+        with actors, beside:
             yield
     finally:
         ray.shutdown()
@@ -85,7 +87,7 @@ def _start_local() -> None:
                 address="local",
                 include_dashboard=False,
                 _temp_dir=str(_prepared_place()),
-                _system_config={"preload_python_modules": list(PRELOADED)},
+                _system_config=SETTINGS,
                 **QUIET,
             )
         except Exception as error:  # Ray raises no narrower one

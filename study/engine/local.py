@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import Any
 
 import ray
@@ -18,8 +19,12 @@ from ray._private.node import Node
 
 NICE = 10
 """Added to the dashboard's niceness: where trials use the processors up, it has a tenth of one."""
-PRELOADED = ("torch", "study.engine.worker", "classcomp.experiment")
-"""What a worker imports before anybody asks for it, while the driver still plans."""
+SETTINGS = {
+    "preload_python_modules": ["torch", "study.engine.worker", "classcomp.experiment"],
+    "idle_worker_killing_time_threshold_ms": 600_000,
+}
+"""Of Ray's own: one worker a processor starts at once and imports what it will need while the driver
+still plans. After a second without work, as it comes, Ray would end it and start another one later."""
 
 
 class LocalNode(Node):
@@ -34,15 +39,46 @@ class LocalNode(Node):
         """Nothing."""
 
 
+class PlainActors:
+    """Tune's cache of actor classes, without an environment of their own for its actors.
+
+    Tune gives each a copy of some of the driver's variables, which the workers of a local Ray have
+    anyway; for an environment of its own an actor waits until another worker has started.
+    """
+
+    def __init__(self) -> None:
+        """Has none yet."""
+        self._cache: dict[type, Any] = {}
+
+    def get(self, trainable_cls: type) -> Any:
+        """The class as an actor's."""
+        return self._cache.setdefault(trainable_cls, ray.remote(trainable_cls))
+
+
 @contextmanager
 def started_lightly() -> Iterator[None]:
-    """Lets `ray.init` start a `LocalNode`."""
-    before = ray._private.node.Node
-    ray._private.node.Node = LocalNode
+    """Lets `ray.init` start a `LocalNode`, whose workers start at once."""
+    with _replaced(ray._private.node, "Node", LocalNode):
+        yield
+
+
+@contextmanager
+def actors_at_once() -> Iterator[None]:
+    """Lets Tune take the workers that are there."""
+    from ray.tune.execution import tune_controller
+
+    with _replaced(tune_controller, "_ActorClassCache", PlainActors):
+        yield
+
+
+@contextmanager
+def _replaced(module: ModuleType, name: str, by: type) -> Iterator[None]:
+    before = getattr(module, name)
+    setattr(module, name, by)
     try:
         yield
     finally:
-        ray._private.node.Node = before
+        setattr(module, name, before)
 
 
 @contextmanager
