@@ -158,10 +158,10 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
         cli.warn("study.run", warning)
     check_protocol(records, store.shown)
     whole = extend(spec, records, directory, store.shown)
-    tables = _build_tables(whole, records) if records else None  # what no table takes ends here
     earlier = read_provenance(directory)
     spec, whole = (carry(asked, store, directory) for asked in (spec, whole))
     code, is_over = fingerprint(), not next_trials(spec, records)
+    tables = _build_tables(whole, records) if records else None  # what no table takes ends here
     for line in [] if is_over else check_code(spec, records, code, store.shown):
         cli.warn("study.run", line)
     if not is_over:
