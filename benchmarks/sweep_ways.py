@@ -1,6 +1,6 @@
 """Other engines than ours, for `sweep.py`: each runs a list of trials and writes a table.
 
-    python benchmarks/sweep_ways.py WAY TASKS.json TABLE.parquet
+python benchmarks/sweep_ways.py WAY TASKS.json TABLE.parquet
 """
 
 import json

@@ -196,7 +196,7 @@ def _sweep(
     from study.engine import environment
 
     environment.prepare()  # before Ray is imported
-    from study.engine import cluster, sweep, watching
+    from study.engine import cluster, local, sweep, watching
     from study.engine.ending import Interrupted
     from study.engine.proposals import Journal, check_search, quieten
     from study.engine.session import Session
@@ -217,6 +217,7 @@ def _sweep(
             nullcontext() if options.cluster else watching.watched(_tell_that_ray_ended),
         ):
             slots = cluster.num_slots(spec)
+            warm = [] if options.cluster else local.warmed(slots, spec.resources)
             cluster.check_visible(place.store)
             cluster.stage_data(spec.populations, options.data_dir, place.store)
             progress = ProgressLine(spec, slots, Console(stderr=True))
@@ -237,6 +238,7 @@ def _sweep(
             threading.Thread(target=_import_report, daemon=True).start()
             try:
                 with signals.noted(interrupt):
+                    local.wait_until_warm(warm, session)
                     sweep.launch_sweep(session, options.data_dir)
             finally:
                 progress.close(session.records.values())
@@ -326,7 +328,7 @@ def _parser() -> argparse.ArgumentParser:
         "--no-dashboard",
         dest="dashboard",
         action="store_false",
-        help="a local study without Ray's dashboard: about a second and 200 MB less",
+        help="a local study without Ray's dashboard and its dozen processes",
     )
     parser.add_argument(
         "--results", metavar="DIR", default="ray_results", help="default: ray_results"

@@ -49,7 +49,7 @@ class ProgressLine:
         self._task = self._bar.add_task("", total=None)
 
     def show(self, records: Iterable[Record]) -> None:
-        """Draws the line if the last one is old enough: it takes a twentieth of the time at most."""
+        """Draws the line if the last one is old enough: a twentieth of the time at most."""
         now = time.monotonic()
         if now - self._shown < max(self._every, SHARE * self._took_s):
             return

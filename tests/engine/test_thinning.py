@@ -57,9 +57,7 @@ def test_a_proposal_keeps_its_curve(make_spec: MakeSpec) -> None:
     assert thinned(proposal) == proposal
 
 
-def test_they_are_whole_for_a_minute(
-    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_they_are_whole_for_a_minute(make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(thinning.time, "monotonic", lambda: clock[0])
     records = {r["trial_id"]: r for r in finished(make_spec(search={"trials": 0}))[:3]}
