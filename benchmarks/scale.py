@@ -2,14 +2,18 @@
 
     python benchmarks/scale.py 1000 10000           # local studies of so many trials
     python benchmarks/scale.py 1000 --nodes 4       # on as many nodes of one CPU, on loopback
+    python benchmarks/scale.py 50000 --alone        # our part of the driver, without Ray
 
 A trial fits a classifier that learns nothing to 16 of 64 points, some 5 ms in its worker; all the
 rest is what is measured. Then the finished study is resumed, and `study.status` asked.
 """
 
 import argparse
+import json
 import os
+import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -65,17 +69,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trials", type=int, nargs="+")
     parser.add_argument("--nodes", type=int, default=0, help="of one CPU each; 0: a local study")
+    parser.add_argument("--alone", action="store_true", help="our part of the driver, without Ray")
     options = parser.parse_args()
     print(
         f"{'trials':>8}{'ms each':>9}{'first':>8}{'last':>7}{'driver MB':>11}{'kB each':>9}"
-        f"{'peak MB':>9}{'resume s':>10}{'peak MB':>9}{'status s':>10}"
+        f"{'peak MB':>9}{'plan s':>8}{'resume s':>10}{'peak MB':>9}{'status s':>10}{'CPU s':>7}"
     )
     for num in options.trials:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-            print(_line(num, Path(folder), _cluster(options.nodes, Path(folder), stack)))
+            study, cluster = Path(folder), _cluster(options.nodes, Path(folder), stack)
+            print(_line(num, study, cluster, alone=options.alone), flush=True)
 
 
-def _line(num: int, folder: Path, cluster: list[str]) -> str:
+def _line(num: int, folder: Path, cluster: list[str], *, alone: bool) -> str:
     (folder / "study.toml").write_text(STUDY.format(seeds=num // 2))
     (folder / "nothing.py").write_text(NOTHING)
     points = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
@@ -83,21 +89,77 @@ def _line(num: int, folder: Path, cluster: list[str]) -> str:
     ledger = folder / "results" / "scale" / "ledger" / "000001.jsonl"
     command = python("-m", "study.run", str(folder / "study.toml"), "--no-dashboard")
     command += ["--results", str(folder / "results"), *cluster]
-    run = run_measured(command, look=lambda: ledger.stat().st_size if ledger.exists() else 0)
+    first = python(__file__, "--driver", str(folder)) if alone else command
+    run = run_measured(first, look=lambda: ledger.stat().st_size if ledger.exists() else 0)
+    began = time.time()
     resumed = run_measured(command)
+    planned_s = (folder / "results" / "scale" / "study.toml").stat().st_mtime - began
     status = run_measured(python("-m", "study.status", str(folder / "results" / "scale")))
     (begin, begin_mb), (early, _), (late, _), (end, end_mb) = (
         _reached(run, share, ledger.stat().st_size) for share in (1e-9, 0.2, 0.8, 1.0)
     )
-    each, first, last = (
+    each, first_fifth, last_fifth = (
         1000 * seconds / (share * num)
         for seconds, share in ((end - begin, 1.0), (early - begin, 0.2), (end - late, 0.2))
     )
     return (
-        f"{num:>8}{each:>9.1f}{first:>8.1f}{last:>7.1f}{end_mb:>11.0f}"
-        f"{1000 * (end_mb - begin_mb) / num:>9.1f}{run.driver_mb:>9.0f}"
-        f"{resumed.wall_s:>10.1f}{resumed.driver_mb:>9.0f}{status.wall_s:>10.1f}"
+        f"{num:>8}{each:>9.1f}{first_fifth:>8.1f}{last_fifth:>7.1f}{end_mb:>11.0f}"
+        f"{1000 * (end_mb - begin_mb) / num:>9.1f}{run.driver_mb:>9.0f}{planned_s:>8.1f}"
+        f"{resumed.wall_s:>10.1f}{resumed.driver_mb:>9.0f}{status.wall_s:>10.1f}{status.cpu_s:>7.1f}"
     )
+
+
+def _drive(folder: Path) -> None:
+    """The driver's part of every trial but Tune's: plan, record, ledger, progress."""
+    from rich.console import Console
+
+    from study.engine.carrying import carry
+    from study.engine.code import fingerprint
+    from study.engine.proposals import Journal
+    from study.engine.searcher import FINISHED, PlanSearcher
+    from study.engine.session import Session
+    from study.planning.preflight import check
+    from study.planning.progress import ProgressLine
+    from study.request.reading import read_spec, write_spec
+    from study.storage.folder import FolderStore
+    from study.storage.ledger import Ledger
+
+    place = folder / "results" / "scale"
+    store = FolderStore(place)
+    with Ledger(place / "ledger").locked() as ledger:
+        spec = carry(check(read_spec(str(folder / "study.toml"), [], None), None), store, place)
+        write_spec(spec, place / "study.toml")
+        progress = ProgressLine(spec, 2, Console(stderr=True))
+        session = Session(
+            spec=spec,
+            store=store,
+            ledger=ledger,
+            records={},
+            journal=Journal(place / "optuna.journal", spec),
+            code=fingerprint(),
+            on_change=lambda s: progress.show(s.records.values()),
+        )
+        searcher, number = PlanSearcher(session, None), 0
+        while searcher.suggest(str(number)) != FINISHED:
+            searcher.on_trial_complete(str(number), {"payload": json.dumps(PAYLOAD)})
+            number += 1
+
+
+PAYLOAD = {
+    "status": "done",
+    "error": None,
+    "metrics": {
+        **{"is_resplit": True, "num_available": 42, "num_test": 22, "wall_s": 0.008},
+        **{"cpu_s": 0.008, "risk": 0.5, "risk_se": 0.1, "converged_risk": 0.5, "converged": True},
+        **{"train_risk": 0.5, "final_train_risk": 0.5, "balanced_risk": 0.5},
+    },
+    "curves": [
+        {"phase": "fit", "step": n, "epoch": 1.0, "train_loss": 0.69, "train_risk": 0.5}
+        for n in range(1, 4)
+    ],
+    "node": "here",
+}
+"""What a worker says of a trial, much as it is here."""
 
 
 def _reached(run: Usage, share: float, size: float) -> tuple[float, float]:
@@ -117,4 +179,7 @@ def _cluster(num_nodes: int, folder: Path, stack: ExitStack) -> list[str]:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    main()
+    if sys.argv[1] == "--driver":
+        _drive(Path(sys.argv[2]))
+    else:
+        main()

@@ -196,7 +196,7 @@ def _sweep(
     from study.engine import environment
 
     environment.prepare()  # before Ray is imported
-    from study.engine import cluster, local, sweep, watching
+    from study.engine import cluster, sweep, watching
     from study.engine.ending import Interrupted
     from study.engine.proposals import Journal, check_search, quieten
     from study.engine.session import Session
@@ -212,12 +212,13 @@ def _sweep(
                 cluster=options.cluster,
                 address=options.address,
                 tell_dashboard=_tell_dashboard if options.dashboard else None,
+                is_preloading=spec.resources.cpus_per_trial <= 1
+                and not spec.resources.gpus_per_trial,
             ),
             signals.raised(),  # connecting put Ray's own handlers in their place
             nullcontext() if options.cluster else watching.watched(_tell_that_ray_ended),
         ):
             slots = cluster.num_slots(spec)
-            warm = [] if options.cluster else local.warmed(slots, spec.resources)
             cluster.check_visible(place.store)
             cluster.stage_data(spec.populations, options.data_dir, place.store)
             progress = ProgressLine(spec, slots, Console(stderr=True))
@@ -238,7 +239,6 @@ def _sweep(
             threading.Thread(target=_import_report, daemon=True).start()
             try:
                 with signals.noted(interrupt):
-                    local.wait_until_warm(warm, session)
                     sweep.launch_sweep(session, options.data_dir)
             finally:
                 progress.close(session.records.values())

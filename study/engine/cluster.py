@@ -26,7 +26,7 @@ import study
 from classcomp.populations import make
 from study.engine.handover import parameters_on_this_node
 from study.engine.limits import check_limits
-from study.engine.local import SETTINGS, actors_at_once, dashboard_beside, started_lightly
+from study.engine.local import PRELOADING, actors_at_once, dashboard_beside, started_lightly
 from study.engine.private import private_folder, secure_token, sweep
 from study.request.entries import PopulationSection
 from study.request.spec import StudySpec
@@ -44,7 +44,11 @@ class ClusterError(RuntimeError):
 
 @contextmanager
 def connected(
-    *, cluster: bool, address: str | None, tell_dashboard: Callable[[str], None] | None = None
+    *,
+    cluster: bool,
+    address: str | None,
+    tell_dashboard: Callable[[str], None] | None = None,
+    is_preloading: bool = False,
 ) -> Iterator[None]:
     """Ray for the time of a sweep: a local one on loopback, or the cluster that is there.
 
@@ -55,6 +59,8 @@ def connected(
         address: of it, HOST:PORT; None: RAY_ADDRESS, or one of this machine.
         tell_dashboard: is given the dashboard's HOST:PORT, empty where there is none, once it is
             known, perhaps from another thread; None: a local Ray has no dashboard.
+        is_preloading: whether a local Ray's workers, one a processor, import at once what a trial
+            needs.
 
     Raises:
         ClusterError: a local Ray does not start, or no cluster answers.
@@ -62,7 +68,7 @@ def connected(
     actors: AbstractContextManager[None] = nullcontext()
     beside: AbstractContextManager[None] = nullcontext()
     if not cluster:
-        _start_local()
+        _start_local(is_preloading=is_preloading)
         actors = actors_at_once()
         if tell_dashboard is not None:
             beside = dashboard_beside(tell_dashboard)
@@ -80,14 +86,14 @@ def connected(
             shutil.rmtree(session, ignore_errors=True)
 
 
-def _start_local() -> None:
+def _start_local(*, is_preloading: bool) -> None:
     with _on_loopback(), started_lightly():
         try:
             ray.init(
                 address="local",
                 include_dashboard=False,
                 _temp_dir=str(_prepared_place()),
-                _system_config=SETTINGS,
+                _system_config=PRELOADING if is_preloading else None,
                 **QUIET,
             )
         except Exception as error:  # Ray raises no narrower one

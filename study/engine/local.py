@@ -17,16 +17,15 @@ from typing import Any
 import ray
 from ray._private.node import Node
 
-from study.engine.session import Session
-from study.request.sections import ResourcesSection
-
 NICE = 19
 """Of the dashboard; workers have 15 from Ray. Where trials use the processors up it has little."""
-SETTINGS = {"idle_worker_killing_time_threshold_ms": 60_000}
-"""Of Ray's own: it starts a worker for each processor at once, and would end those that have
-nothing to do after a second, to start others later."""
-EVERY_S = 0.5
-"""Seconds between two looks at whether the session ends."""
+PRELOADING = {
+    "preload_python_modules": ["study.engine.worker", "classcomp.experiment"],
+    "idle_worker_killing_time_threshold_ms": 600_000,
+}
+"""Settings of Ray's own: it starts a worker for each processor at once, and these import what a
+trial needs while the driver still plans. As it comes, one that has nothing to do for a second is
+ended, and another one started later."""
 
 
 class LocalNode(Node):
@@ -81,36 +80,6 @@ def _replaced(module: ModuleType, name: str, by: type) -> Iterator[None]:
         yield
     finally:
         setattr(module, name, before)
-
-
-def warmed(num_slots: int, resources: ResourcesSection) -> list[Any]:
-    """Lets workers import what a trial needs, while the driver still plans.
-
-    Args:
-        num_slots: trials side by side.
-        resources: of one.
-
-    Returns:
-        For `wait_until_warm`.
-    """
-    cpus, gpus = resources.cpus_per_trial, resources.gpus_per_trial
-    task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(_import_all)
-    return [task.remote() for _ in range(num_slots)]
-
-
-def wait_until_warm(started: list[Any], session: Session) -> None:
-    """Waits until workers have imported it, or the session ends.
-
-    Where an actor's trial is over before another actor has started, Tune gives it that one's trial
-    and takes the start off: of trials shorter than a start all would run one after the other.
-    """
-    while started and session.ending is None:
-        _, started = ray.wait(started, num_returns=1, timeout=EVERY_S)
-
-
-def _import_all() -> None:
-    import classcomp.experiment
-    import study.engine.worker  # noqa: F401
 
 
 @contextmanager

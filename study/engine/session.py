@@ -9,8 +9,8 @@ from typing import Any
 
 from study.engine import checkpoints
 from study.engine.ending import too_many_failed
-from study.engine.thinning import RecentlyWhole
 from study.engine.proposals import Journal
+from study.engine.thinning import RecentlyWhole
 from study.request.spec import StudySpec
 from study.storage.bucket_ledger import BucketLedger
 from study.storage.ledger import Ledger, LedgerError, Record

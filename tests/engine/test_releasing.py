@@ -3,17 +3,16 @@
 from types import SimpleNamespace
 
 import pytest
-from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
-from study.engine.releasing import release_finished
+from study.engine.releasing import LeanController
 
 
 @pytest.fixture
-def controller(monkeypatch: pytest.MonkeyPatch) -> TuneController:
+def controller(monkeypatch: pytest.MonkeyPatch) -> LeanController:
     """One that has no Ray, and trials of every status."""
     monkeypatch.setenv("TUNE_MAX_PENDING_TRIALS_PG", "1")  # or it asks a Ray for its processors
-    made = TuneController(resource_manager_factory=SimpleNamespace)
+    made = LeanController(resource_manager_factory=SimpleNamespace)
     for status in (Trial.PENDING, Trial.RUNNING, Trial.PAUSED, Trial.TERMINATED, Trial.ERROR):
         trial = Trial("nothing", stub=True, trial_id=status)
         trial.set_status(status)
@@ -22,10 +21,10 @@ def controller(monkeypatch: pytest.MonkeyPatch) -> TuneController:
     return made
 
 
-def test_finished_trials_are_in_none_of_its_tables(controller: TuneController) -> None:
+def test_finished_trials_are_in_none_of_its_tables(controller: LeanController) -> None:
     finished = [trial for trial in controller.get_trials() if trial.is_finished()]
     assert {trial.trial_id for trial in finished} == {"TERMINATED", "ERROR"}
-    release_finished(controller._wrapped())
+    controller.on_step_begin()
     left = {trial.trial_id for trial in controller.get_trials()}
     assert left == {"PENDING", "RUNNING", "PAUSED"}
     assert {trial.trial_id for trial in controller.get_live_trials()} == left
@@ -34,10 +33,10 @@ def test_finished_trials_are_in_none_of_its_tables(controller: TuneController) -
     assert not any(trial in tables for trial in finished for tables in held)
 
 
-def test_the_others_stay_where_they_were(controller: TuneController) -> None:
+def test_the_others_stay_where_they_were(controller: LeanController) -> None:
     before = [trial for trial in controller.get_trials() if not trial.is_finished()]
     pending = list(controller._pending_trials_list)
-    release_finished(controller)
+    controller.on_step_begin()
     assert controller.get_trials() == before
     assert controller._pending_trials_list == pending
     assert not controller.is_finished()
