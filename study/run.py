@@ -160,10 +160,11 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     whole = extend(spec, records, directory, store.shown)
     earlier = read_provenance(directory)
     spec, whole = (carry(asked, store, directory) for asked in (spec, whole))
-    code, is_over = fingerprint(), not next_trials(spec, records)
+    is_over = not next_trials(spec, records)
     tables = _build_tables(whole, records) if records else None  # what no table takes ends here
-    for line in [] if is_over else check_code(spec, records, code, store.shown):
-        cli.warn("study.run", line)
+    if records and not is_over:
+        for line in check_code(spec, records, fingerprint(), store.shown):
+            cli.warn("study.run", line)
     if not is_over:
         _check_cost(spec, place.options)
     held = (whole, records, directory)
@@ -175,7 +176,7 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     ending: Exception | None = None
     if not is_over:
         _tell_beforehand(spec, place.options)
-        tables, ending = _sweep(spec, whole, records, code, place)
+        tables, ending = _sweep(spec, whole, records, place)
     else:
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
     if isinstance(ending, OSError | LedgerError):
@@ -190,7 +191,7 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
 
 
 def _sweep(
-    spec: StudySpec, whole: StudySpec, records: Sequence[Record], code: str, place: _Workplace
+    spec: StudySpec, whole: StudySpec, records: Sequence[Record], place: _Workplace
 ) -> tuple["Tables | None", Exception | None]:
     """Runs what is left; returns the tables of all there is, and why it ended early, if it did."""
     from study.engine import environment
@@ -207,7 +208,7 @@ def _sweep(
     tables: Future[Tables] | None = None
     try:
         with (
-            ThreadPoolExecutor(1) as pool,
+            ThreadPoolExecutor(1) as beside,
             cluster.connected(
                 cluster=options.cluster,
                 address=options.address,
@@ -218,6 +219,7 @@ def _sweep(
             signals.raised(),  # connecting put Ray's own handlers in their place
             nullcontext() if options.cluster else watching.watched(_tell_that_ray_ended),
         ):
+            code = beside.submit(fingerprint)  # half a second, while workers start
             slots = cluster.num_slots(spec)
             cluster.check_visible(place.store)
             cluster.stage_data(spec.populations, options.data_dir, place.store)
@@ -228,7 +230,7 @@ def _sweep(
                 ledger=place.ledger,
                 records={record["trial_id"]: record for record in records},
                 journal=Journal(place.directory / "optuna.journal", whole),
-                code=code,
+                code=code.result(),
                 on_change=lambda s: progress.show(s.records.values()),
             )
 
@@ -244,7 +246,7 @@ def _sweep(
                 progress.close(session.records.values())
             if not isinstance(session.ending, OSError | LedgerError):
                 # While Ray ends: the session keeps no curves, the ledger does.
-                tables = pool.submit(lambda: _build_tables(whole, place.ledger.read()[0]))
+                tables = beside.submit(lambda: _build_tables(whole, place.ledger.read()[0]))
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
     return None if tables is None else tables.result(), session.ending
