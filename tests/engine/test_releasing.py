@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
 from study.engine.releasing import LeanController
@@ -40,3 +41,21 @@ def test_the_others_stay_where_they_were(controller: LeanController) -> None:
     assert controller.get_trials() == before
     assert controller._pending_trials_list == pending
     assert not controller.is_finished()
+
+
+def test_an_actor_that_starts_is_let_start(
+    controller: LeanController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of another trial, which is over, waits for a trial that has none of its own yet."""
+    taken: list[Trial] = []
+    monkeypatch.setattr(
+        TuneController, "_maybe_reuse_cached_actor", lambda self, trial: taken.append(trial)
+    )
+    starting, queued, new = (Trial("nothing", stub=True, trial_id=name) for name in "abc")
+    controller._trial_to_actor |= {starting: "has room", queued: "waits for room"}
+    controller._actor_manager._live_actors_to_ray_actors_resources["has room"] = None
+    assert not controller._maybe_reuse_cached_actor(starting)
+    assert taken == []
+    for trial in (queued, new):
+        controller._maybe_reuse_cached_actor(trial)
+    assert taken == [queued, new]
