@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ray.tune import ProgressReporter
 from ray.tune.execution.tune_controller import TuneController
@@ -45,7 +46,7 @@ class LeanController(TuneController):
 @contextmanager
 def lean() -> Iterator[None]:
     """Lets Tune run with a `LeanController`."""
-    tune = sys.modules["ray.tune.tune"]
+    tune: Any = sys.modules["ray.tune.tune"]
     before = tune.TuneController
     tune.TuneController = LeanController
     try:
