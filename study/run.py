@@ -26,7 +26,6 @@ from study.engine.carrying import carry
 from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.planning.progress import ProgressLine
-from study.rendering.words import counted
 from study.request.extension import (
     check_code,
     check_protocol,
@@ -268,6 +267,7 @@ def _conclude(
     spec: StudySpec, tables: "Tables", place: _Workplace, ending: Exception | None
 ) -> int:
     from study.engine.ending import Interrupted, TooManyFailed
+    from study.rendering.words import counted
     from study.tables import write_tables
 
     write_report, terminal_text = _import_report()
