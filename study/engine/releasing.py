@@ -17,7 +17,7 @@ class LeanController(TuneController):
         """Lets go of what has finished; between two steps nobody looks at it.
 
         Tune keeps every trial for its analysis at the end, each with a history of every number
-        that it reported, some 17 kB, and looks through all of them now and then. Ours are in the
+        that it reported, and looks through all of them now and then. Ours are in the
         ledger by then.
         """
         over = {trial for trial in self._trials if trial.is_finished()}
