@@ -12,22 +12,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from study import cli
-from study.analysis.files import Stopping, write_table
-from study.analysis.frames import TableError
-from study.analysis.table import build_curves, build_trials, levels_of
 from study.engine import signals
 from study.engine.carrying import carry
 from study.engine.code import fingerprint
 from study.planning.plan import next_trials
 from study.planning.progress import ProgressLine
-from study.rendering.words import counted
 from study.request.extension import (
     check_code,
     check_protocol,
@@ -43,6 +41,9 @@ from study.storage.opening import open_ledger, open_store
 from study.storage.provenance import read_provenance, write_provenance
 from study.storage.store import KEPT_WITH_TRIALS, NO_ROOM, StorageError, Store, first_line
 
+if TYPE_CHECKING:
+    from study.tables import Tables
+
 FAILED_TRIALS, INTERRUPTED = 3, signals.INTERRUPTED
 
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with signals.raised():
             return _run(options)
-    except (SpecError, LedgerError, TableError, StorageError) as error:
+    except (SpecError, LedgerError, StorageError) as error:
         return cli.complain("study.run", str(error))
     except OSError as error:
         remedy = "make room" if error.errno in NO_ROOM else "mend that"
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, SystemExit):  # the second is Ray's answer to SIGTERM
         print(f"interrupted: every finished trial is kept\nto go on: {_same_command()}")
         return INTERRUPTED
+    except _table_error() as error:
+        return cli.complain("study.run", str(error))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,12 +157,13 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
         cli.warn("study.run", warning)
     check_protocol(records, store.shown)
     whole = extend(spec, records, directory, store.shown)
-    build_trials(records, levels_of(whole.distortions, records))  # what no table takes ends here
     earlier = read_provenance(directory)
     spec, whole = (carry(asked, store, directory) for asked in (spec, whole))
-    code, is_over = fingerprint(), not next_trials(spec, records)
-    for line in [] if is_over else check_code(spec, records, code, store.shown):
-        cli.warn("study.run", line)
+    is_over = not next_trials(spec, records)
+    tables = _build_tables(whole, records) if records else None  # what no table takes ends here
+    if records and not is_over:
+        for line in check_code(spec, records, fingerprint(), store.shown):
+            cli.warn("study.run", line)
     if not is_over:
         _check_cost(spec, place.options)
     held = (whole, records, directory)
@@ -171,21 +175,24 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     ending: Exception | None = None
     if not is_over:
         _tell_beforehand(spec, place.options)
-        records, ending = _sweep(spec, whole, records, code, place)
+        tables, ending = _sweep(spec, whole, records, place)
     else:
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
     if isinstance(ending, OSError | LedgerError):
         raise ending
+    tables = tables or _build_tables(whole, records)
     place.ledger.check_there()  # tables of what is in no ledger would pretend that it is kept
-    write_provenance(directory, spec.name, records, earlier, wall_s=time.monotonic() - begin)
-    status = _conclude(whole, records, place, ending)
+    wall_s = time.monotonic() - begin
+    write_provenance(directory, spec.name, tables.records, earlier, wall_s=wall_s)
+    status = _conclude(whole, tables, place, ending)
     store.publish(directory)
     return status
 
 
 def _sweep(
-    spec: StudySpec, whole: StudySpec, records: Sequence[Record], code: str, place: _Workplace
-) -> tuple[list[Record], Exception | None]:
+    spec: StudySpec, whole: StudySpec, records: Sequence[Record], place: _Workplace
+) -> tuple["Tables | None", Exception | None]:
+    """Runs what is left; returns the tables of all there is, and why it ended early, if it did."""
     from study.engine import environment
 
     environment.prepare()  # before Ray is imported
@@ -197,19 +204,24 @@ def _sweep(
     options = place.options
     quieten()
     check_search(whole, records)
+    tables: Future[Tables] | None = None
     try:
         with (
+            ThreadPoolExecutor(1) as beside,
             cluster.connected(
-                cluster=options.cluster, address=options.address, dashboard=options.dashboard
-            ) as dashboard,
+                cluster=options.cluster,
+                address=options.address,
+                tell_dashboard=_tell_dashboard if options.dashboard else None,
+                is_preloading=spec.resources.cpus_per_trial <= 1
+                and not spec.resources.gpus_per_trial,
+            ),
             signals.raised(),  # connecting put Ray's own handlers in their place
             nullcontext() if options.cluster else watching.watched(_tell_that_ray_ended),
         ):
+            code = beside.submit(fingerprint)  # half a second, while workers start
             slots = cluster.num_slots(spec)
             cluster.check_visible(place.store)
             cluster.stage_data(spec.populations, options.data_dir, place.store)
-            if options.dashboard:
-                print(cluster.dashboard_line(dashboard), file=sys.stderr)
             progress = ProgressLine(spec, slots, Console(stderr=True))
             session = Session(
                 spec=spec,
@@ -217,7 +229,7 @@ def _sweep(
                 ledger=place.ledger,
                 records={record["trial_id"]: record for record in records},
                 journal=Journal(place.directory / "optuna.journal", whole),
-                code=code,
+                code=code.result(),
                 on_change=lambda s: progress.show(s.records.values()),
             )
 
@@ -231,11 +243,20 @@ def _sweep(
                     sweep.launch_sweep(session, options.data_dir)
             finally:
                 progress.close(session.records.values())
+            if not isinstance(session.ending, OSError | LedgerError):
+                # While Ray ends: the session keeps no curves, the ledger does.
+                tables = beside.submit(lambda: _build_tables(whole, place.ledger.read()[0]))
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
-    if isinstance(session.ending, LedgerError):
-        return list(session.records.values()), session.ending
-    return place.ledger.read()[0], session.ending  # the session keeps no curves
+    return None if tables is None else tables.result(), session.ending
+
+
+def _tell_dashboard(place: str) -> None:
+    from study.engine.cluster import dashboard_line
+
+    begin = "\r\x1b[2K" if sys.stderr.isatty() else ""  # in place of the progress bar, for a moment
+    sys.stderr.write(f"{begin}{dashboard_line(place)}\n")
+    sys.stderr.flush()
 
 
 def _tell_that_ray_ended(why: str) -> None:
@@ -243,22 +264,15 @@ def _tell_that_ray_ended(why: str) -> None:
 
 
 def _conclude(
-    spec: StudySpec, records: Sequence[Record], place: _Workplace, ending: Exception | None
+    spec: StudySpec, tables: "Tables", place: _Workplace, ending: Exception | None
 ) -> int:
     from study.engine.ending import Interrupted, TooManyFailed
+    from study.rendering.words import counted
+    from study.tables import write_tables
 
     write_report, terminal_text = _import_report()
-    store, directory = place.store, place.directory
-    levels = levels_of(spec.distortions, records)
-    trials = build_trials(records, levels)
-    write_table(
-        trials,
-        directory / "trials",
-        levels=levels,
-        stopping=_stopping(spec),
-        families=spec.families,
-    )
-    write_table(build_curves(records), directory / "curves")
+    store, directory, records = place.store, place.directory, tables.records
+    write_tables(tables, spec, directory)
     if isinstance(ending, Interrupted):
         print(f"interrupted: {len(records)} finished trials are kept in {store.shown}")
         print(f"to go on: {_same_command()}")
@@ -276,10 +290,16 @@ def _conclude(
     return FAILED_TRIALS if num_failed else cli.OK
 
 
-def _stopping(spec: StudySpec) -> Stopping | None:
-    if spec.precision is None or spec.max_seeds is None:
-        return None
-    return Stopping(precision=spec.precision, first_seeds=spec.seeds, max_seeds=spec.max_seeds)
+def _build_tables(spec: StudySpec, records: Sequence[Record]) -> "Tables":
+    from study.tables import build_tables  # pandas: a study can start without
+
+    return build_tables(spec, records)
+
+
+def _table_error() -> type[Exception]:
+    from study.analysis.frames import TableError
+
+    return TableError
 
 
 def _import_report() -> tuple[Callable[[Path], Path], Callable[..., str]]:
@@ -310,7 +330,7 @@ def _parser() -> argparse.ArgumentParser:
         "--no-dashboard",
         dest="dashboard",
         action="store_false",
-        help="a local study without Ray's dashboard: about a second and 200 MB less",
+        help="a local study without Ray's dashboard and its dozen processes",
     )
     parser.add_argument(
         "--results", metavar="DIR", default="ray_results", help="default: ray_results"

@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,12 +26,14 @@ import study
 from classcomp.populations import make
 from study.engine.handover import parameters_on_this_node
 from study.engine.limits import check_limits
+from study.engine.local import PRELOADING, actors_at_once, dashboard_beside, started_lightly
 from study.engine.private import private_folder, secure_token, sweep
 from study.request.entries import PopulationSection
 from study.request.spec import StudySpec
 from study.storage.opening import store_at
 from study.storage.store import StorageError, Store, first_line
 
+QUIET = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
 PROBE_TRIES = 5
 """Seconds that a shared file system has for showing a file to another node."""
 
@@ -41,50 +43,77 @@ class ClusterError(RuntimeError):
 
 
 @contextmanager
-def connected(*, cluster: bool, address: str | None, dashboard: bool = True) -> Iterator[str]:
+def connected(
+    *,
+    cluster: bool,
+    address: str | None,
+    tell_dashboard: Callable[[str], None] | None = None,
+    is_preloading: bool = False,
+) -> Iterator[None]:
     """Ray for the time of a sweep: a local one on loopback, or the cluster that is there.
 
     It is left in the thread that came to it: from another one Ray's core has crashed.
 
-    Yields:
-        The dashboard's HOST:PORT, empty where there is none.
+    Args:
+        cluster: whether one that is there is meant.
+        address: of it, HOST:PORT; None: RAY_ADDRESS, or one of this machine.
+        tell_dashboard: is given the dashboard's HOST:PORT, empty where there is none, once it is
+            known, perhaps from another thread; None: a local Ray has no dashboard.
+        is_preloading: whether a local Ray's workers, one a processor, import at once what a trial
+            needs.
 
     Raises:
         ClusterError: a local Ray does not start, or no cluster answers.
     """
-    where = address or os.environ.get("RAY_ADDRESS") or "auto"
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
+    actors: AbstractContextManager[None] = nullcontext()
+    beside: AbstractContextManager[None] = nullcontext()
     if not cluster:
-        with _on_loopback():
-            # None: a dashboard if it can be had, on the next free port; False: none.
-            wanted = None if dashboard else False
-            try:
-                files = str(_prepared_place())
-                context = ray.init(
-                    address="local", include_dashboard=wanted, _temp_dir=files, **quiet
-                )
-            except Exception as error:  # Ray raises no narrower one
-                raise ClusterError(
-                    f"Ray does not start on this machine: {first_line(error)}"
-                ) from error
+        _start_local(is_preloading=is_preloading)
+        actors = actors_at_once()
+        if tell_dashboard is not None:
+            beside = dashboard_beside(tell_dashboard)
     else:
-        packages = [_folder(module) for module in (classcomp, search_spaces, study)]
-        try:
-            _check_reachable(where)
-            context = ray.init(address=where, runtime_env={"py_modules": packages}, **quiet)
-        except (OSError, ValueError, RuntimeError) as error:
-            place = "on this machine" if where == "auto" else f"at {where}"
-            raise ClusterError(
-                f"--cluster: no Ray cluster answers {place} ({first_line(error)}); "
-                "start one with `ray start --head`, or name it with --address HOST:PORT"
-            ) from None
+        context = _join(address or os.environ.get("RAY_ADDRESS") or "auto")
+        if tell_dashboard is not None:
+            tell_dashboard(str(context.dashboard_url or ""))
     session = Path(ray._private.worker._global_node.get_session_dir_path())
     try:
-        yield str(context.dashboard_url or "")
+        with actors, beside:
+            yield
     finally:
         ray.shutdown()
         if not cluster:
             shutil.rmtree(session, ignore_errors=True)
+
+
+def _start_local(*, is_preloading: bool) -> None:
+    with _on_loopback(), started_lightly():
+        try:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                _temp_dir=str(_prepared_place()),
+                _system_config=PRELOADING if is_preloading else None,
+                **QUIET,
+            )
+        except Exception as error:  # Ray raises no narrower one
+            raise ClusterError(
+                f"Ray does not start on this machine: {first_line(error)}"
+            ) from error
+
+
+def _join(address: str) -> Any:
+    """Ray's context of the cluster that is there."""
+    packages = [_folder(module) for module in (classcomp, search_spaces, study)]
+    try:
+        _check_reachable(address)
+        return ray.init(address=address, runtime_env={"py_modules": packages}, **QUIET)
+    except (OSError, ValueError, RuntimeError) as error:
+        place = "on this machine" if address == "auto" else f"at {address}"
+        raise ClusterError(
+            f"--cluster: no Ray cluster answers {place} ({first_line(error)}); "
+            "start one with `ray start --head`, or name it with --address HOST:PORT"
+        ) from None
 
 
 def num_slots(spec: StudySpec) -> int:

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 DEFAULTS = {
+    "PL_DISABLE_FORK": "1",  # as Tune has it in its actors
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "600",  # nothing waits for it
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",

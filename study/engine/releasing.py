@@ -1,10 +1,8 @@
-"""Tune's finished trials are let go.
+"""Tune's loop as a study needs it: finished trials are let go, actors that start are let start."""
 
-Tune keeps every trial of an experiment for its analysis at the end, each with a history of every
-number that it reported, some 17 kB, and looks through all of them now and then. Ours are in the
-ledger as soon as they are finished.
-"""
-
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ray.tune import ProgressReporter
@@ -12,25 +10,49 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
 
 
-def release_finished(controller: Any) -> None:
-    """Takes finished trials out of Tune's controller.
+class LeanController(TuneController):
+    """Tune's controller, leaner in two places."""
 
-    Between two of its steps nobody looks at one: it is in none of the tables of what is to come.
+    def on_step_begin(self) -> None:
+        """Lets go of what has finished; between two steps nobody looks at it.
 
-    Args:
-        controller: as a scheduler's methods are given it, wrapped or not.
-    """
-    held: TuneController = getattr(controller, "_tune_controller", controller)
-    over = {trial for trial in held._trials if trial.is_finished()}
-    if not over:
-        return
-    for listed in (held._trials, held._pending_trials_list):
-        listed[:] = [trial for trial in listed if trial not in over]
-    for trials in (held._live_trials, held._stopped_trials, held._failed_trials):
-        trials -= over
-    held._trials_to_cache -= over  # for a file of Tune's own that nobody reads
-    for trial in over:
-        held._trial_metadata.pop(trial.trial_id, None)
+        Tune keeps every trial for its analysis at the end, each with a history of every number
+        that it reported, and looks through all of them now and then. Ours are in the
+        ledger by then.
+        """
+        over = {trial for trial in self._trials if trial.is_finished()}
+        if over:
+            for listed in (self._trials, self._pending_trials_list):
+                listed[:] = [trial for trial in listed if trial not in over]
+            for trials in (self._live_trials, self._stopped_trials, self._failed_trials):
+                trials -= over
+            self._trials_to_cache -= over  # for a file of Tune's own that nobody reads
+            for trial in over:
+                self._trial_metadata.pop(trial.trial_id, None)
+        super().on_step_begin()
+
+    def _maybe_reuse_cached_actor(self, trial: TuneTrial) -> bool:
+        """Gives a trial the actor of one that is over, unless its own has room and is starting.
+
+        Tune takes that one off, and starts another for the trial after it: where trials are
+        shorter than a worker's start all of them run in the worker that happened to be first.
+        """
+        own = self._trial_to_actor.get(trial)
+        if own is not None and own in self._actor_manager._live_actors_to_ray_actors_resources:
+            return False
+        return bool(super()._maybe_reuse_cached_actor(trial))
+
+
+@contextmanager
+def lean() -> Iterator[None]:
+    """Lets Tune run with a `LeanController`."""
+    tune: Any = sys.modules["ray.tune.tune"]
+    before = tune.TuneController
+    tune.TuneController = LeanController
+    try:
+        yield
+    finally:
+        tune.TuneController = before
 
 
 class Silence(ProgressReporter):
@@ -40,5 +62,5 @@ class Silence(ProgressReporter):
         """Never."""
         return False
 
-    def report(self, trials: list[TuneTrial], done: bool, *sys_info: Any) -> None:
+    def report(self, trials: list[TuneTrial], done: bool, *sys_info: str) -> None:
         """Nothing."""

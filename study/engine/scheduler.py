@@ -18,9 +18,6 @@ class CellScheduler(FIFOScheduler):
     """One upstream ASHA for each search, so that a hard cell is not pruned for being hard.
 
     Its time is the number of a trial's reports. Only search trials are ever stopped.
-
-    Attributes:
-        controller: Tune's, once it has a trial.
     """
 
     def __init__(self, session: Session, searcher: PlanSearcher) -> None:
@@ -29,11 +26,9 @@ class CellScheduler(FIFOScheduler):
         self._session = session
         self._searcher = searcher
         self._asha: dict[Search, ASHAScheduler] = {}
-        self.controller: Any = None
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Opens the search's ASHA with the rungs its finished trials had reached."""
-        self.controller = tune_controller
         search = self._search(trial)
         if search is not None:
             if search not in self._asha:

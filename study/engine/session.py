@@ -9,8 +9,8 @@ from typing import Any
 
 from study.engine import checkpoints
 from study.engine.ending import too_many_failed
-from study.engine.keeping import RecentlyWhole
 from study.engine.proposals import Journal
+from study.engine.thinning import RecentlyWhole
 from study.request.spec import StudySpec
 from study.storage.bucket_ledger import BucketLedger
 from study.storage.ledger import Ledger, LedgerError, Record
@@ -29,7 +29,7 @@ class Session:
         store: the study's place.
         ledger: locked by this driver.
         records: what is finished, by trial id; whole for a minute, then what the driver needs of
-            it (see `study.engine.keeping`). The ledger has the rest.
+            it (see `study.engine.thinning`). The ledger has the rest.
         journal: Optuna's export.
         code: fingerprint of the code that the trials run.
         on_change: called after every finished trial and every few seconds.

@@ -9,7 +9,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from study.engine.cluster import num_slots
 from study.engine.monitoring import Metrics, MetricsCallback, TaskNames
 from study.engine.private import scratch
-from study.engine.releasing import Silence, release_finished
+from study.engine.releasing import Silence, lean
 from study.engine.scheduler import CellScheduler
 from study.engine.searcher import PlanSearcher
 from study.engine.session import Session
@@ -31,16 +31,15 @@ class SweepEnded(BaseException):
 class EndWatch(ray.tune.Callback):
     """Ends the sweep between two of Tune's steps, a fraction of a second each."""
 
-    def __init__(self, session: Session, searcher: PlanSearcher, scheduler: CellScheduler) -> None:
+    def __init__(self, session: Session, searcher: PlanSearcher) -> None:
         """Watches the session."""
-        self._session, self._searcher, self._scheduler = session, searcher, scheduler
+        self._session, self._searcher = session, searcher
 
     def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Leaves Tune's loop where the session ends."""
         self._session.look_after_ledger()
         if self._session.ending is not None:
             raise SweepEnded
-        release_finished(self._scheduler.controller)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Leaves it where nothing is left: Tune's own end waits for actors, and reads its files."""
@@ -60,7 +59,8 @@ def launch_sweep(session: Session, data_dir: str | None) -> None:
     # Tune's own files are of no use to us: the ledger is the state.
     with scratch() as place:
         try:
-            _tuner(session, searcher, metrics, place).fit()
+            with lean():
+                _tuner(session, searcher, metrics, place).fit()
         except SweepEnded:
             metrics.on_experiment_end([])  # of which Tune knows nothing
         except Exception as error:
@@ -69,11 +69,8 @@ def launch_sweep(session: Session, data_dir: str | None) -> None:
                 raise
 
 
-def _tuner(
-    session: Session, searcher: PlanSearcher, metrics: MetricsCallback, place: str
-) -> Tuner:
+def _tuner(session: Session, searcher: PlanSearcher, metrics: MetricsCallback, place: str) -> Tuner:
     resources = session.spec.resources
-    scheduler = CellScheduler(session, searcher)
     return Tuner(
         ray.tune.with_resources(
             TrialActor, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
@@ -81,7 +78,7 @@ def _tuner(
         tune_config=TuneConfig(
             num_samples=-1,
             search_alg=searcher,
-            scheduler=scheduler,
+            scheduler=CellScheduler(session, searcher),
             # As many again wait, so that a slot that falls free is taken at once.
             max_concurrent_trials=2 * num_slots(session.spec),
             reuse_actors=True,
@@ -93,7 +90,7 @@ def _tuner(
             storage_path=place,
             verbose=0,
             progress_reporter=Silence(),
-            callbacks=[EndWatch(session, searcher, scheduler), TaskNames(), metrics],
+            callbacks=[EndWatch(session, searcher), TaskNames(), metrics],
             failure_config=FailureConfig(max_failures=MAX_RETRIES),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
         ),

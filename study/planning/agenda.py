@@ -21,8 +21,8 @@ Flight = tuple[str, Cell, int]
 class Agenda:
     """Gives every trial away once, in the order of the plan.
 
-    Trials stand in lots, a role's in one place, and are made when they are asked for. A lot is looked
-    through again where a search that it waits for is over, or a precision asks for more of it.
+    Trials stand in lots, a role's in one place, and are made when they are asked for. A lot is
+    looked through again where a search that it waits for is over, or a precision asks for more.
     """
 
     def __init__(

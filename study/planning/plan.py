@@ -4,12 +4,11 @@ Starting, going on after an interruption, extending a finished study and the dry
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from study.planning.precision import first_totals, seeds_asked
 from study.request.entries import PopulationSection
 from study.request.spec import StudySpec
 from study.storage.ledger import Record
@@ -228,9 +227,7 @@ class State:
             searched=searched,
         )
 
-    def startable(
-        self, role: Role, place: Place
-    ) -> list[Startable]:
+    def startable(self, role: Role, place: Place) -> list[Startable]:
         """Seeds and hyperparameters of a role's trials in one place that wait for nothing.
 
         Finished ones are among them; of a search its next proposals are, without hyperparameters.
@@ -241,9 +238,7 @@ class State:
         pairs = ((s, chosen[self.search_serving(role, s)]) for s in self.seeds(role, place))
         return [(seed, found) for seed, found in pairs if found is not None]
 
-    def proposals(
-        self, role: Role, place: Place
-    ) -> list[Startable]:
+    def proposals(self, role: Role, place: Place) -> list[Startable]:
         """Of each search those that may run side by side; all that are left in a whole plan."""
         numbers: dict[int, list[int]] = defaultdict(list)
         for seed in role.seeds(self.spec):
@@ -266,6 +261,8 @@ class State:
         first, spec = first_seeds(role, place, self.spec), self.spec
         if not role.is_measured or spec.precision is None or spec.max_seeds is None:
             return first
+        from study.planning.precision import first_totals, seeds_asked  # and SciPy's statistics
+
         chosen = self.choices(place.served_by)
         seen = []
         for seed in first:

@@ -2,14 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Column
 
-from study.planning.forecast import Forecast, Outlook
+from study.planning.forecast import SHARE, Forecast, Outlook
 from study.request.spec import StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES
@@ -29,7 +29,7 @@ class ProgressLine:
         self._num_slots = num_slots
         self._console = console
         self._started = time.monotonic()
-        self._shown = float("-inf")
+        self._shown, self._took_s = float("-inf"), 0.0
         self._every = EVERY_S if console.is_terminal else EVERY_LOGGED_S
         columns = (
             BarColumn(bar_width=16, table_column=Column(min_width=16)),
@@ -49,12 +49,15 @@ class ProgressLine:
         self._task = self._bar.add_task("", total=None)
 
     def show(self, records: Iterable[Record]) -> None:
-        """Draws the line if the last one is old enough."""
+        """Draws the line if the last one is old enough: a twentieth of the time at most."""
         now = time.monotonic()
-        if now - self._shown < self._every:
+        if now - self._shown < max(self._every, SHARE * self._took_s):
             return
         self._shown = now
-        held = list(records)
+        self._draw(list(records))
+        self._took_s = time.monotonic() - now
+
+    def _draw(self, held: Sequence[Record]) -> None:
         outlook = self._forecast.look(held, self._num_slots, time.time())
         line = describe_progress(outlook, held)
         if not self._console.is_terminal:

@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from study.storage.outside import OutsideError, parse_json, read_bytes
@@ -40,6 +42,7 @@ _NAMED, _METRICS, _POINT = (
 )
 """What a record, its metrics and a point of its curves may hold; null is allowed beside it, and
 of a whole number how it is written (`study.analysis.table` sees whether it is one)."""
+_ALL_KINDS = {id(kinds): kinds for kinds in (_NAMED, _METRICS, _POINT)}
 
 
 class LedgerError(RuntimeError):
@@ -238,8 +241,14 @@ def _why_no_record(record: Any) -> str | None:
 
 def _of_another_type(held: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]]) -> str | None:
     """The first name that has a value of a kind that its column does not take."""
-    for name, value in held.items():
-        if value is not None and not isinstance(value, kinds.get(name, (object,))):
+    return _misfit(tuple(held), tuple(map(type, held.values())), id(kinds))
+
+
+@lru_cache(maxsize=2**12)  # records are of few forms
+def _misfit(names: tuple[str, ...], types: tuple[type, ...], kinds: int) -> str | None:
+    allowed = _ALL_KINDS[kinds]
+    for name, found in zip(names, types, strict=True):
+        if found is not NoneType and not issubclass(found, allowed.get(name, (object,))):
             return name
     return None
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from study.trials.roles import ROLES, Budget
@@ -57,7 +58,8 @@ class Cell:
     @property
     def known(self) -> dict[str, Any]:
         """The fields by name; without an axis that the study does not have."""
-        return {name: held for name, held in asdict(self).items() if held is not None}
+        held = {name: getattr(self, name) for name in CELL_NAMES}
+        return {name: value for name, value in held.items() if value is not None}
 
     @property
     def is_undistorted(self) -> bool:
@@ -83,10 +85,13 @@ and it is no part of that trial's identity."""
 
 def cell_of(row: Mapping[str, Any]) -> Cell:
     """The cell of a record or of a row of a table."""
-    named: dict[str, Any] = {
-        name: row.get(name) if name in AXES else row[name] for name in CELL_NAMES
-    }
-    return Cell(**named)
+    return _cell(*(row.get(name) if name in AXES else row[name] for name in CELL_NAMES))
+
+
+@lru_cache(maxsize=2**16, typed=True)  # a severity of 0.0 is written another way than one of 0
+def _cell(*held: Any) -> Cell:
+    """One object for all rows of a cell."""
+    return Cell(**dict(zip(CELL_NAMES, held, strict=True)))
 
 
 def law_of(cell: Cell) -> Cell:
