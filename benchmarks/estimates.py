@@ -3,7 +3,9 @@
 Replays finished studies from their ledgers: at a tenth, a quarter, ... of a study's time it looks
 at the trials that had finished by then, and holds what `study.status` would have said against when
 the last trial did end. Beside it the mean seconds of a role times those that are left of it, which
-says nothing until every role has been seen. Without a folder it runs a study first.
+says nothing until every role has been seen. Without a folder it runs a study first. `--cpu` replays
+trials in the order in which they began, each as long as its processor time: as if the machine
+had had nothing else to do.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from study.planning.forecast import Forecast
@@ -39,10 +42,32 @@ def by_role(spec: StudySpec, records: Sequence[Record], num_slots: int) -> float
     return sum(n * sum(seconds[r]) / len(seconds[r]) for r, n in left.items()) / num_slots
 
 
-def replay(folder: Path, num_slots: int | None) -> None:
+def on_idle_machine(records: Sequence[Record], num_slots: int) -> list[Record]:
+    """The same records as if trials had had a core of their own."""
+    began = sorted(records, key=lambda r: spans_of([r])[0].finished - r["metrics"]["wall_s"])
+    begin = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+    free, moved = [0.0] * num_slots, []
+    for record in began:
+        metrics, slot = record["metrics"], min(range(num_slots), key=free.__getitem__)
+        share = metrics["cpu_s"] / metrics["wall_s"]
+        free[slot] += metrics["cpu_s"]
+        moved.append(
+            {
+                **record,
+                "finished_at": (begin + timedelta(seconds=free[slot])).isoformat(),
+                "metrics": {**metrics, "wall_s": metrics["cpu_s"]},
+                "curves": [{**p, "wall_s": p["wall_s"] * share} for p in record["curves"]],
+            }
+        )
+    return sorted(moved, key=lambda r: r["finished_at"])
+
+
+def replay(folder: Path, num_slots: int | None, *, is_idle: bool) -> None:
     """Prints a line for each share of a finished study's time."""
     spec = read_spec(str(folder / "study.toml"))
     records, _ = Ledger(folder / "ledger").read()
+    if is_idle:
+        records = on_idle_machine(records, num_slots or 2)
     spans = spans_of(records)
     stretch = last_stretch(spans)
     assert stretch is not None
@@ -72,16 +97,17 @@ def main() -> None:
     parser.add_argument("--run", default="quickstart", help="recipe or study file without a folder")
     parser.add_argument("--set", action="append", default=[], metavar="key=value")
     parser.add_argument("--slots", type=int, help="trials side by side; default: as it looks")
+    parser.add_argument("--cpu", action="store_true", help="by processor time, two side by side")
     options = parser.parse_args()
     for folder in options.folders:
-        replay(folder, options.slots)
+        replay(folder, options.slots, is_idle=options.cpu)
     if not options.folders:
         with tempfile.TemporaryDirectory() as results:
             command = [sys.executable, "-m", "study.run", options.run, "--results", results]
             command += [word for setting in options.set for word in ("--set", setting)]
             subprocess.run([*command, "--no-dashboard"], check=True, capture_output=True)
             (folder,) = Path(results).iterdir()
-            replay(folder, options.slots)
+            replay(folder, options.slots, is_idle=options.cpu)
 
 
 if __name__ == "__main__":

@@ -177,7 +177,12 @@ class Forecast:
             group.seconds += wall_s
             if not (role.is_measured or role.is_crossed):
                 for part, paid in _paid(record, group.work):
-                    self._paid[part][group.kind] = paid + self._paid[part].get(group.kind, Paid())
+                    held = self._paid[part].get(group.kind, Paid())
+                    if part != "start":
+                        paid += held
+                    elif held.amount and held.seconds < paid.seconds:
+                        paid = held  # a worker's first trial warms it up: the quickest counts
+                    self._paid[part][group.kind] = paid
 
     def _with_seeds_asked(self, totals: Counter[str], records: Sequence[Record]) -> Counter[str]:
         """Where first seeds are not yet in, as many more are expected as elsewhere on average.

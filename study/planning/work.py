@@ -16,7 +16,7 @@ from classcomp.training.phases import (
 from search_spaces import Categorical, FamilySpace
 from study.request.spec import StudySpec
 from study.trials.roles import Budget, Role, Scope
-from study.trials.trial import Cell
+from study.trials.trial import CORRUPTIONS, Cell
 
 LIKELY_SETTLED = 850
 """Optimizer steps until a trial has settled, where nothing is known yet. The medians of
@@ -58,7 +58,8 @@ def work_of(spec: StudySpec, role: Role, cell: Cell, batch_size: int | None) -> 
         batch_size: of its hyperparameters; None for what is fitted at once.
     """
     num, is_evaluated = cell.num_train, not role.is_searched
-    corrupted = sum(any(shares) for shares in spec.distortions.values()) if role.is_measured else 0
+    corrupted = sum(name in CORRUPTIONS and any(held) for name, held in spec.distortions.items())
+    corrupted *= role.is_measured
     scorings = is_evaluated + corrupted * ASSESSING
     ends_twice = role.budget(spec).at_most > role.budget(spec).to_budget
     if spec.is_fitted(cell.family) or batch_size is None:
