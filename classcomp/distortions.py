@@ -78,9 +78,11 @@ def distort(population: Population, name: str, severity: float) -> Population:
         return population.with_feature_noise(severity)
     if name == "imbalance":
         return population.with_imbalance(severity / (1 - severity))
+    if name == "overlap":
+        return population.with_overlap(severity)
     if name == "shift":
         return population.with_shift(severity)
-    return population.with_overlap(severity)
+    raise ValueError(f"distortion {name!r} has no law: it is known to check_severity alone")
 
 
 def flip_labels(

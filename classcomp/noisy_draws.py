@@ -15,7 +15,7 @@ from torch import Tensor
 
 from classcomp.draws import EVALUATION_SIZE, SELECTION_SIZE, Draws, Examples, Renewal
 from classcomp.populations.base import Sample
-from classcomp.populations.damage import BlendAndNoise, noised
+from classcomp.populations.damage import PixelDamage, noised
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ class NoisyDraws(Draws):
         sample = self._clean(num, self._rng(stream), split)
         if sample.damage is None and self.population.feature_noise == 0:
             return None
-        still = BlendAndNoise(raw=sample.x, white=1, labels=sample.labels, blend=0.0, noise=0.0)
+        still = PixelDamage(raw=sample.x, white=1, labels=sample.labels, blend=0.0, noise=0.0)
         return Renewal(
             damage=sample.damage or still,
             present=self.present,

@@ -1,11 +1,12 @@
 """Whether families rank alike in two studies: `python docs/ranks.py FOLDER FOLDER`.
 
-Cells of the two match in task, depth, latent dimension, distortion, severity and n, and differ in
-their population. In each, Kendall's tau-b between the families' mean values in one study and in the
-other (1: the same order, -1: the reverse), then its mean over matching cells: of the risk R_n(T),
-and of estimation and optimization where both studies have them. Intervals are of the percentile
-bootstrap over seeds (and restarts of U_A), drawn anew in both studies; within a study a seed's data
-are common to all families and cells, so a draw of seeds is too. Of few seeds they are rough.
+Cells of the two match in task, size, distortion, severity and n, and differ in their population. In
+each, Kendall's tau-b between the families' mean values in one study and in the other (1: the same
+order, -1: the reverse), then its mean over matching cells but those in which all families are tied:
+of the risk R_n(T), and of estimation and optimization where both studies have them. Intervals are
+of the percentile bootstrap over seeds (and restarts of U_A), drawn anew in both studies; within a
+study a seed's data are common to all families and cells, so a draw of seeds is too. Of few seeds
+they are rough.
 """
 
 import sys
@@ -16,7 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-MATCHED = ["task", "depth", "latent_dim", "distortion", "severity", "num_train"]
+from study.trials.trial import CELL_NAMES
+
+MATCHED = ["task", *(name for name in CELL_NAMES if name not in ("family", "population"))]
 QUANTITIES = ("risk", "estimation", "optimization")
 NUM_DRAWS = 2_000
 
@@ -65,8 +68,10 @@ def agreements(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[Agreement]
                     common = sorted(held[0].keys() & held[1].keys())
                     if len(common) > 1:
                         x, y = (np.stack([side[name] for name in common]) for side in held)
-                        taus.append(tau_b(x, y))
-                        families |= set(common)
+                        tau = tau_b(x, y)
+                        if not np.isnan(tau[0]):
+                            taus.append(tau)
+                            families |= set(common)
                 if taus:
                     tau = np.nanmean(taus, axis=0)
                     lo, hi = np.nanquantile(tau[1:], (0.025, 0.975))
@@ -92,7 +97,8 @@ def tau_b(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _means(trials: pd.DataFrame, quantity: str, rng: np.random.Generator) -> Means:
     """Of the families of every cell that know the quantity."""
-    done = trials[trials["status"] == "done"]
+    lacking = {name: None for name in MATCHED if name not in trials}  # from before an axis
+    done = trials[trials["status"] == "done"].assign(**lacking)
     measured, limits = (done[done["role"] == role] for role in ("measure", "limit"))
     seeds = np.sort(measured["seed"].unique())
     drawn = np.concatenate([[seeds], rng.choice(seeds, size=(NUM_DRAWS, len(seeds)))])

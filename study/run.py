@@ -105,8 +105,8 @@ def _dry_run(spec: StudySpec, place: _Workplace) -> int:
     from study.engine.timing import timer
 
     _tell_beforehand(spec, place.options)
-    unseen = (*unscored_lines(spec, records, place.directory), *untraced_lines(spec, records))
-    for line in unseen:
+    held = (spec, records, place.directory)
+    for line in (*unscored_lines(*held), *untraced_lines(*held)):
         print(cli.printable(line))
     costs_of = timer(place.store.address, place.options.data_dir)
     side_by_side = None if place.options.cluster else _side_by_side(spec)
@@ -162,8 +162,8 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
         cli.warn("study.run", line)
     if not is_over:
         _check_cost(spec, place.options)
-    unseen = (*unscored_lines(whole, records, directory), *untraced_lines(whole, records))
-    for line in unseen:
+    held = (whole, records, directory)
+    for line in (*unscored_lines(*held), *untraced_lines(*held)):
         print(cli.printable(line))
     write_spec(whole, directory / "study.toml")
     store.publish(directory, "study.toml")
@@ -233,7 +233,9 @@ def _sweep(
                 progress.close(session.records.values())
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
-    return list(session.records.values()), session.ending
+    if isinstance(session.ending, LedgerError):
+        return list(session.records.values()), session.ending
+    return place.ledger.read()[0], session.ending  # the session keeps no curves
 
 
 def _tell_that_ray_ended(why: str) -> None:

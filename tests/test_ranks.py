@@ -47,6 +47,26 @@ def test_tau_is_scipy_s_with_ties() -> None:
     np.testing.assert_allclose(tau_b(x, y), wanted)
 
 
+def test_each_capacity_is_a_cell_of_its_own() -> None:
+    first, same = (
+        pd.concat([table(name, {1: risks}).assign(capacity=c) for c, risks in held.items()])
+        for name, held in (
+            ("one", {0.5: [0.1, 0.2, 0.3, 0.4], 2.0: [0.4, 0.3, 0.2, 0.1]}),
+            ("other", {0.5: [0.2, 0.3, 0.5, 0.6], 2.0: [0.1, 0.2, 0.3, 0.4]}),
+        )
+    )
+    for found in agreements(first, same):
+        assert (found.num_cells, found.tau) == (2, 0)  # one cell agrees, and one is the reverse
+
+
+def test_a_cell_in_which_all_families_are_tied_tells_nothing() -> None:
+    first = table("one", {1: [0.1, 0.2, 0.3, 0.4], 2: [0.3] * 4})
+    same = table("other", {1: [0.2, 0.3, 0.35, 0.6], 2: [0.1, 0.2, 0.3, 0.4]})
+    assert [(held.num_cells, held.tau) for held in agreements(first, same)] == [(1, 1)] * 3
+    tied = table("other", {1: [0.3] * 4, 2: [0.3] * 4})
+    assert list(agreements(first, tied)) == []
+
+
 def test_the_same_order_the_reverse_and_one_swap() -> None:
     """Of six pairs a swap of neighbours turns one: tau 2/3; the mean with the reverse -1/6."""
     first = table("one", {1: [0.1, 0.2, 0.3, 0.4], 2: [0.1, 0.2, 0.3, 0.4]})

@@ -305,9 +305,9 @@ def check_overlap(s: Any) -> float:
 
 def check_shift(most: Any) -> int:
     """The range of shifts: whole numbers of pixels, 0 among them."""
-    number = check_number("shift", most, low=0, closed_low=True)
-    if not number.is_integer():
-        raise ValueError(f"shift = {most!r}: must be a whole number of pixels")
+    number = check_number("shift", most)
+    if number < 0 or not number.is_integer():
+        raise ValueError(f"shift = {most!r}: must be a whole number of pixels, 0 or more")
     return int(number)
 
 

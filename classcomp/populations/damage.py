@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64, Real
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class BlendAndNoise:
+class PixelDamage:
     """A `Damage` (see base.py) of n examples: x becomes T((1 - s/2) x + (s/2) x') + noise.
 
     x' is another example of the sample itself, whatever the pool was that it came from: n examples
@@ -44,7 +44,7 @@ class BlendAndNoise:
             x = noised(x, self.noise, rng)
         return x
 
-    def of(self, kept: Int64[np.ndarray, " kept"]) -> "BlendAndNoise":
+    def of(self, kept: Int64[np.ndarray, " kept"]) -> "PixelDamage":
         """Return that of the examples `kept` alone, in their order."""
         return replace(self, raw=self.raw[kept], labels=self.labels[kept])
 

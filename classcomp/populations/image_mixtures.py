@@ -264,6 +264,10 @@ class ShiftedImages(FittedImages):
         return self.still.undistorted
 
     @property
+    def num_shifts(self) -> int:
+        return (2 * self.shift + 1) ** 2
+
+    @property
     def still(self) -> FittedImages:
         """The law before its images are moved."""
         return FittedImages(coordinates=self.coordinates, fit=self.fit, classes=self.classes)
@@ -329,7 +333,7 @@ class ShiftedImages(FittedImages):
         """Log of the share of a shift and a component times their density, some images a time."""
         fit, law, variance = self.fit, self.coordinates.law, self.rest_variance
         rolled = _rolled(fit, self.image_shape, self.shift)
-        num_shifts, dims = (2 * self.shift + 1) ** 2, len(fit.axes)
+        num_shifts, dims = self.num_shifts, len(fit.axes)
         log_norm = math.log(num_shifts) + 0.5 * self.num_rest * math.log(2 * math.pi * variance)
         size = max(1, CHUNK // (num_shifts * (len(law.labels) + dims + 1)))
         for first in range(0, max(len(x), 1), size):  # one chunk, empty, where there are no images
@@ -373,7 +377,7 @@ def _rolled(
 def _bayes_risk(population: ShiftedImages) -> BayesRisk:
     """E[1 - max_k eta_k(x)] over draws of a fixed stream, fewer where each takes more."""
     law = population.coordinates.law
-    each = (2 * population.shift + 1) ** 2 * len(law.labels) * law.dim
+    each = population.num_shifts * len(law.labels) * law.dim
     num = min(MOST_DRAWS, max(FEWEST_DRAWS, NUM_COORDINATES // each))
     rng = np.random.default_rng(named_seed("classcomp", "bayes_risk", "shifted_images"))
     size = 2**12

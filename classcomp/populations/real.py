@@ -23,7 +23,7 @@ from classcomp.populations.base import (
     combine_label_noise,
     tilt_prior,
 )
-from classcomp.populations.damage import BlendAndNoise, to_floats
+from classcomp.populations.damage import PixelDamage, to_floats
 from classcomp.populations.parts import Parts, Pool, is_small, pool
 from classcomp.populations.staging import Arrays
 
@@ -158,7 +158,7 @@ class RealData:
         raw, labels = pool.x[pool.places[chosen]], pool.labels[chosen]
         if self.blend == 0 and self.feature_noise == 0 and self.shift == 0:
             return Sample(x=to_floats(raw, self.source.white), labels=labels)
-        damage = BlendAndNoise(
+        damage = PixelDamage(
             raw=raw,
             white=self.source.white,
             labels=labels,

@@ -19,10 +19,15 @@ from study.analysis.completeness import shown_as
 from study.analysis.curve_columns import CAPACITY_COLUMNS, FOUR, PEAK_COLUMNS
 from study.analysis.decisions import BUDGET, CONVERGED
 from study.analysis.frames import Row, to_rows, typed_frame
-from study.analysis.intervals import CONFIDENCE, Estimate, mean
+from study.analysis.intervals import CONFIDENCE, Estimate, mean, named_ends
 from study.analysis.joined import Joined
-from study.analysis.latent_dims import MIN_SEEDS, resampled_parts
-from study.analysis.moments import Part, crossed_parts, half_widths
+from study.analysis.moments import (
+    MIN_SEEDS,
+    Part,
+    crossed_parts,
+    half_widths,
+    resampled_parts,
+)
 from study.analysis.peak import find_peak
 from study.analysis.table import Levels
 from study.trials.tasks import task_of
@@ -111,7 +116,7 @@ def _point(joined: Joined, cell: Cell) -> Row:
             parts = _parts(joined, [cell], [held], values, BRANCHES[name])
         else:
             parts = _over_seeds(joined, cell, values)
-        found |= _columns(name, _around(value, parts))
+        found |= named_ends(name, _around(value, parts))
     return found
 
 
@@ -120,10 +125,6 @@ def _around(value: float, parts: Sequence[Part] | None) -> Estimate:
         return Estimate(value)
     reach = float(half_widths(parts, np.eye(1), CONFIDENCE)[0])
     return Estimate(value, value - reach, value + reach)
-
-
-def _columns(name: str, found: Estimate) -> Row:
-    return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi}
 
 
 def _over_seeds(joined: Joined, cell: Cell, values: Array) -> list[Part] | None:
@@ -199,8 +200,8 @@ def _peak(joined: Joined, curve: _Curve) -> Row:
         "peak_hi": None if hi is None else capacities[hi],
         "peak_num_parameters": _num_parameters(joined, curve.cells[found.place]),
         "peak_risk": float(curve.means[found.place]),
-        **_columns("rise", found.rise),
-        **_columns("fall", found.fall),
+        **named_ends("rise", found.rise),
+        **named_ends("fall", found.fall),
         "is_peak": found.is_told,
         **_named("rise", _contributions(curve, found.place, found.left)),
         **_named("fall", falls),

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-import scipy.optimize
 
 from study.analysis.crossed import Crossed, combine, symmetric, t_quantile
 from study.analysis.frames import Row, TableError
@@ -270,4 +269,6 @@ def _p_value(value: float, found: Crossed, parts: Sequence[tuple[float, float]])
     smallest = math.log(SMALLEST_P)
     if excess(smallest) <= 0.0:
         return SMALLEST_P
-    return math.exp(float(scipy.optimize.brentq(excess, smallest, 0.0, rtol=1e-10)))
+    from scipy.optimize import brentq  # a tenth of a second, and not every table needs it
+
+    return math.exp(float(brentq(excess, smallest, 0.0, rtol=1e-10)))

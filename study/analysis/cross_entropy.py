@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp, xlogy
 
+from study.analysis import special
 from study.analysis.columns import CROSS_ENTROPY_COLUMNS
 from study.analysis.crossed import Crossed, crossed_mean
 from study.analysis.decisions import BUDGET, CONVERGED
@@ -47,7 +47,7 @@ def build_cross_entropy(joined: Joined) -> pd.DataFrame:
 
 def divergences(posterior: Array, logs: Array) -> Array:
     """KL(eta || p) in nats (k, M), of posteriors (M, K) and predictions' logs (k, M, K)."""
-    entropy = xlogy(posterior, posterior).sum(axis=1)
+    entropy = special.xlogy(posterior, posterior).sum(axis=1)
     found: Array = entropy - (posterior * logs).sum(axis=2)
     return found
 
@@ -74,7 +74,7 @@ def bias_and_variance(posterior: Array, logs: Array) -> tuple[float, float]:
 
 
 def _variance(mean_logs: Array) -> float:
-    return -float(logsumexp(mean_logs, axis=1).mean())
+    return -float(special.logsumexp(mean_logs, axis=1).mean())
 
 
 def _cell_columns(joined: Joined, cell: Cell) -> Row | None:
@@ -115,7 +115,7 @@ def _logs(joined: Joined, rows: Sequence[Row], branch: str) -> Array | None:
     if not known or len(known) < len(found) or len({logs.shape for logs in known}) > 1:
         return None
     clipped = np.maximum(np.array(known), LOWEST_LOG)
-    normalised: Array = clipped - logsumexp(clipped, axis=2, keepdims=True)
+    normalised: Array = clipped - special.logsumexp(clipped, axis=2, keepdims=True)
     return normalised
 
 

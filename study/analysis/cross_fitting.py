@@ -25,8 +25,8 @@ from math import comb
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
+from study.analysis import special
 from study.analysis.intervals import CONFIDENCE, Estimate
 from study.analysis.moments import Part, half_widths
 
@@ -67,7 +67,7 @@ class Judged:
     def half_widths(self, confidence: float) -> Array:
         """Of the contrasts' intervals (C,)."""
         tail = (1 - confidence) / 2
-        inflated = (ndtri(tail / self.num_choices) / ndtri(tail)) ** 2
+        inflated = (special.ndtri(tail / self.num_choices) / special.ndtri(tail)) ** 2
         parts = (
             Part(covariance=np.diag(self.seeds), degrees_of_freedom=self.num_seeds - 1),
             Part(covariance=np.diag(inflated * self.examples), degrees_of_freedom=np.inf),

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.special
 
+from study.analysis import special
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.skewness import t_quantiles
 
@@ -80,8 +80,8 @@ def symmetric(variance: float, degrees_of_freedom: float) -> Component:
 def t_quantile(degrees_of_freedom: float, outside: float = 1 - CONFIDENCE) -> float:
     """Student's t that is exceeded on either side, both together, with probability `outside`."""
     if math.isinf(degrees_of_freedom):
-        return -float(scipy.special.ndtri(outside / 2))
-    return -float(scipy.special.stdtrit(degrees_of_freedom, outside / 2))  # scipy.stats.t, and fast
+        return -float(special.ndtri(outside / 2))
+    return -float(special.stdtrit(degrees_of_freedom, outside / 2))  # scipy.stats.t, and fast
 
 
 def rows_component(

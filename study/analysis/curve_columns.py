@@ -47,7 +47,7 @@ EARLY_STOPPING_COLUMNS = (
     ),
     *interval_columns("rise", RISK_DIFFERENCE, "from valley to peak, as others chose them"),
     *interval_columns("fall", RISK_DIFFERENCE, "from peak to second, as others chose them"),
-    Column("is_peak", "boolean", "", "both are above 0, one-sided test at 5%"),
+    Column("is_second_descent", "boolean", "", "both are above 0, one-sided test at 5%"),
 )
 
 FOUR = ERRORS[1:]

@@ -8,10 +8,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import scipy.stats
+from study.analysis import special
 
 CONFIDENCE = 0.95
-Z = float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2))
+Z = 1.959963984540054
+"""The normal law's, beyond which 2.5% of it lie on either side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Estimate:
 UNKNOWN = Estimate(None)
 
 
+def named_ends(name: str, found: Estimate) -> dict[str, float | None]:
+    """A row's columns of an estimate: its name, and that with _lo and _hi."""
+    return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi}
+
+
 def clopper_pearson(errors: float, num: float, confidence: float = CONFIDENCE) -> Interval:
     """The interval of an error probability that no probability leaves uncovered.
 
@@ -50,8 +56,8 @@ def clopper_pearson(errors: float, num: float, confidence: float = CONFIDENCE) -
     if num < 1 or not 0 <= errors <= num:
         raise ValueError(f"{errors} errors among {num} examples: must be from 0 to {num}")
     tail = (1 - confidence) / 2
-    lo = 0.0 if errors == 0 else scipy.stats.beta.ppf(tail, errors, num - errors + 1)
-    hi = 1.0 if errors == num else scipy.stats.beta.isf(tail, errors + 1, num - errors)
+    lo = 0.0 if errors == 0 else special.betaincinv(errors, num - errors + 1, tail)
+    hi = 1.0 if errors == num else special.betainccinv(errors + 1, num - errors, tail)
     return Interval(float(lo), float(hi))
 
 

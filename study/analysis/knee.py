@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.moments import Part, half_widths
@@ -102,6 +101,8 @@ def _shares(
     below: Array, spread: Array, means: Array, parts: Sequence[Part], confidence: float
 ) -> tuple[float, float]:
     """Fieller's interval of a ratio of two contrasts (K,) of the means; it lies within [-1, 1]."""
+    from scipy.optimize import brentq
+
     scale = float(spread @ means)
     found = float(below @ means) / scale
 

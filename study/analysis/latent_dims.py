@@ -18,13 +18,15 @@ from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.joined import Joined
 from study.analysis.knee import find_knee
-from study.analysis.moments import Part, crossed_parts, half_widths
-from study.analysis.resampling import resampled_factor
+from study.analysis.moments import (
+    MIN_SEEDS,
+    Part,
+    crossed_parts,
+    half_widths,
+    resampled_parts,
+)
 from study.analysis.table import Levels
 from study.trials.trial import Cell
-
-MIN_SEEDS = 3
-"""Seeds from which a knee is told: two say next to nothing of how they spread."""
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -92,21 +94,6 @@ def _curve(joined: Joined, by_dim: Mapping[int, Mapping[int, Row]], seeds: Seque
         terms = _terms(joined, rows)
         parts = None if terms is None else crossed_parts([terms])
     return _Curve(dims=dims, risks=risks, parts=parts)
-
-
-def resampled_parts(values: Array, row: Row) -> list[Part] | None:
-    """The covariance of means (M, k) over seeds that divide one set anew; None: of one seed.
-
-    Args:
-        values: by seed.
-        row: of one of them, which says how large the parts are.
-    """
-    num = values.shape[1]
-    if num < 2:
-        return None
-    factor = resampled_factor(num, num_train=row["num_available"], num_test=row["num_test"])
-    covariance = factor * np.atleast_2d(np.cov(values, ddof=1))
-    return [Part(covariance=covariance, degrees_of_freedom=num - 1)]
 
 
 def _terms(joined: Joined, rows: Sequence[Sequence[Row]]) -> Array | None:

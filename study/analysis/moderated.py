@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import digamma, polygamma
+
+from study.analysis import special
 
 BOUND = 1.96
 """Standard errors: with 97.5% confidence log variances spread no more than this says."""
@@ -72,20 +73,23 @@ def fit_prior(variances: Array, degrees_of_freedom: Array, covariates: Array) ->
     if freedom < 1:
         return Prior(degrees_of_freedom=0.0, variances=np.zeros(len(variances)))
     half = degrees_of_freedom[held] / 2
-    logs = np.log(variances[held]) - digamma(half) + np.log(half)  # unbiased for log of the true
+    logs = (
+        np.log(variances[held]) - special.digamma(half) + np.log(half)
+    )  # unbiased for log of the true
     coefficients = np.linalg.lstsq(design[held], logs, rcond=None)[0]
     residuals = logs - design[held] @ coefficients
     spread = float((residuals**2).sum()) / freedom
-    extra = spread - float(polygamma(1, half).mean())
-    fourth = float(polygamma(3, half).mean())
-    fourth += float(polygamma(3, inverse_trigamma(extra))) if extra > 0.0 else 0.0
+    extra = spread - float(special.polygamma(1, half).mean())
+    fourth = float(special.polygamma(3, half).mean())
+    fourth += float(special.polygamma(3, inverse_trigamma(extra))) if extra > 0.0 else 0.0
     extra += BOUND * math.sqrt(fourth / len(logs) + 2 * spread**2 / freedom)
     centres = design @ coefficients
     if extra <= 0.0:
         return Prior(degrees_of_freedom=math.inf, variances=np.exp(centres))
     d0 = 2 * inverse_trigamma(extra)
     return Prior(
-        degrees_of_freedom=d0, variances=np.exp(centres + float(digamma(d0 / 2)) - math.log(d0 / 2))
+        degrees_of_freedom=d0,
+        variances=np.exp(centres + float(special.digamma(d0 / 2)) - math.log(d0 / 2)),
     )
 
 
@@ -93,8 +97,8 @@ def inverse_trigamma(value: float) -> float:
     """x with trigamma(x) = value > 0, by Newton's method on 1 / trigamma (Smyth 2004, appendix)."""
     x = 0.5 + 1 / value  # 1 / trigamma is convex and nearly x - 1/2: from here on x only falls
     for _ in range(50):
-        found = float(polygamma(1, x))
-        step = found * (1 - found / value) / float(polygamma(2, x))
+        found = float(special.polygamma(1, x))
+        step = found * (1 - found / value) / float(special.polygamma(2, x))
         x += step
         if abs(step) < 1e-10 * x:
             break

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
+
+from study.analysis import special
+
+from study.analysis.frames import Row
+from study.analysis.resampling import resampled_factor
+
+MIN_SEEDS = 3
+"""Seeds from which a curve's knee or peak is told: two say next to nothing of how they spread."""
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -36,9 +43,10 @@ def half_widths(parts: Sequence[Part], contrasts: Array, confidence: float) -> A
     below = np.sum([v**2 / d for v, d in zip(variances, freedoms, strict=True)], axis=0)
     pooled = np.where(below > 0, total**2 / np.where(below > 0, below, 1.0), np.inf)
     apart = np.sum(
-        [v * stdtrit(d, level) ** 2 for v, d in zip(variances, freedoms, strict=True)], axis=0
+        [v * special.stdtrit(d, level) ** 2 for v, d in zip(variances, freedoms, strict=True)],
+        axis=0,
     )
-    widths: Array = np.sqrt((total * stdtrit(pooled, level) ** 2 + apart) / 2)
+    widths: Array = np.sqrt((total * special.stdtrit(pooled, level) ** 2 + apart) / 2)
     return widths
 
 
@@ -69,6 +77,21 @@ def crossed_parts(groups: Sequence[Array]) -> list[Part] | None:
         parts.append(Part(covariance=covariance, degrees_of_freedom=k - 1))
         first = last
     return [*parts, Part(covariance=examples, degrees_of_freedom=num - 1)]
+
+
+def resampled_parts(values: Array, row: Row) -> list[Part] | None:
+    """The covariance of means (M, k) over seeds that divide one set anew; None: of one seed.
+
+    Args:
+        values: by seed.
+        row: of one of them, which says how large the parts are.
+    """
+    num = values.shape[1]
+    if num < 2:
+        return None
+    factor = resampled_factor(num, num_train=row["num_available"], num_test=row["num_test"])
+    covariance = factor * np.atleast_2d(np.cov(values, ddof=1))
+    return [Part(covariance=covariance, degrees_of_freedom=num - 1)]
 
 
 def _interaction(terms: Array) -> Array:

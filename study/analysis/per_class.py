@@ -22,8 +22,7 @@ from study.analysis.decisions import Labelled
 from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.joined import Joined
-from study.analysis.latent_dims import resampled_parts
-from study.analysis.moments import Part, crossed_parts, half_widths
+from study.analysis.moments import Part, crossed_parts, half_widths, resampled_parts
 from study.analysis.table import Levels
 from study.trials.tasks import SQUARED_INPUT, task_of
 from study.trials.trial import Cell

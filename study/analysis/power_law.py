@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.stats
 
+from study.analysis import special
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.moments import Part, half_widths
 
@@ -201,7 +201,7 @@ def lack_of_fit(means: Means, rate: float) -> float | None:
         float((noise**2).sum()) / part.degrees_of_freedom
         for noise, part in zip(noises, means.parts, strict=True)
     )
-    return float(scipy.stats.f.sf(left / variance, above, below))
+    return float(special.fdtrc(above, below, left / variance))
 
 
 def _powers(sizes: Array, rates: Array) -> tuple[Array, Array]:

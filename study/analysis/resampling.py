@@ -4,8 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-import scipy.stats
-
+from study.analysis import special
 from study.analysis.frames import Row
 from study.analysis.intervals import CONFIDENCE, Interval, clopper_pearson, mean
 
@@ -53,7 +52,7 @@ def seeds_interval(values: Sequence[float], row: Row) -> Interval:
         return resampled_interval(values, num_train=num_train, num_test=num_test)
     if len(values) < 2:
         return Interval(None, None)
-    quantile = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+    quantile = float(special.stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
     half = quantile * statistics.stdev(values) / math.sqrt(len(values))
     return Interval(mean(values) - half, mean(values) + half)
 
@@ -92,6 +91,6 @@ def resampled_interval(
     centre, around = mean(values), mean(told)
     variance = math.fsum((value - around) ** 2 for value in told) / (len(told) - 1)
     factor = resampled_factor(len(values), num_train=num_train, num_test=num_test)
-    quantile = float(scipy.stats.t.ppf((1 + confidence) / 2, len(told) - 1))
+    quantile = float(special.stdtrit(len(told) - 1, (1 + confidence) / 2))
     half = quantile * math.sqrt(factor * variance)
     return Interval(centre - half, centre + half)

@@ -25,8 +25,7 @@ import numpy as np
 
 from study.analysis.cross_fitting import MIN_SEEDS, cross_fit, one_over
 from study.analysis.intervals import CONFIDENCE, Estimate
-
-MIN_POINTS = 3
+from study.analysis.peak import MIN_POINTS
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -16,8 +16,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import scipy.special
 
+from study.analysis import special
 from study.analysis.intervals import CONFIDENCE
 
 TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
@@ -71,7 +71,7 @@ def pooled_skewness(samples: Iterable[Sequence[float]]) -> float:
 def t_quantiles(num_seeds: int, skewness: float) -> tuple[float, float]:
     """The 2.5% and 97.5% quantiles of T over two seeds or more of a given skewness."""
     if skewness == 0.0 or num_seeds < MIN_SEEDS:
-        upper = float(scipy.special.stdtrit(num_seeds - 1, TAILS[1]))
+        upper = float(special.stdtrit(num_seeds - 1, TAILS[1]))
         return -upper, upper
     num = min(num_seeds, MAX_SEEDS)
     size = abs(skewness) * math.sqrt(num / num_seeds)
@@ -99,7 +99,7 @@ def _expected(num: int) -> Array:
 @cache
 def _reference(num: int) -> tuple[Array, Array]:
     """Quantiles of T (G, 2) and means of m3 / m2^1.5 (G,) over the grid of skewness."""
-    exact = float(scipy.special.stdtrit(num - 1, TAILS[1]))
+    exact = float(special.stdtrit(num - 1, TAILS[1]))
     quantiles, means = [(-exact, exact)], [0.0]
     for skewness in GRID[1:]:
         rng = np.random.default_rng([REFERENCE_SEED, num])

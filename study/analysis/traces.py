@@ -2,16 +2,17 @@
 
 Measured trials that are traced have been scored along their trunk, at constant rate and without a
 cooldown. A cell's traces are a matrix of seeds by points. A seed whose trunk has ended keeps its
-last risk: training goes on to the point or until it has settled. Where seeds were trained with
-batches of several sizes their passes end at different places: each has the risk of its last point
-not after the place, on the places of the seed that was trained longest.
+last risk: training goes on to the point or until it has settled. Where points of seeds lie at
+different places (batches of several sizes, or traces of several densities) a point is shown once
+each seed has a new one, and has the last of each.
 
 Of a point's terms over evaluation examples only the standard error is kept, so that intervals take
 seeds' spread as it is and examples' noise as a bound (study.analysis.cross_fitting).
 """
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -23,11 +24,10 @@ from study.analysis.completeness import shown_as
 from study.analysis.cross_fitting import MIN_SEEDS, cross_fit, one_over
 from study.analysis.curve_columns import EARLY_STOPPING_COLUMNS, TRACE_COLUMNS
 from study.analysis.frames import Row, to_rows, typed_frame
-from study.analysis.intervals import CONFIDENCE, Estimate
+from study.analysis.intervals import CONFIDENCE, Estimate, named_ends
 from study.analysis.joined import Joined
 from study.analysis.knee import not_outdone
-from study.analysis.latent_dims import resampled_parts
-from study.analysis.moments import Part, half_widths
+from study.analysis.moments import Part, half_widths, resampled_parts
 from study.analysis.resampling import resampled_factor
 from study.analysis.second_descent import find_second_descent
 from study.analysis.table import Levels
@@ -108,11 +108,9 @@ def _budget(curves: pd.DataFrame, trial_ids: Sequence[str]) -> Row:
 
 
 def _aligned(rows: Sequence[Row], traces: Sequence[Sequence[Row]]) -> _Traces:
-    """Traces on the places, in the budget's unit, of the seed that was trained longest."""
+    """Traces on places, in the budget's unit, at which every one of them is fresh."""
     axis = "step" if rows[0]["budget_steps"] is not None else "epoch"
-    longest = max(traces, key=lambda trace: (trace[-1][axis], len(trace)))
-    begin = max(trace[0][axis] for trace in traces)
-    places = [point[axis] for point in longest if point[axis] >= begin]
+    places = _common_places([[point[axis] for point in trace] for trace in traces])
     seen = [[_last(trace, axis, place) for place in places] for trace in traces]
     risks = np.array([[point["risk"] for point in held] for held in seen], dtype=np.float64)
     errors = np.array([[_error(point) for point in held] for held in seen])
@@ -138,6 +136,19 @@ def _aligned(rows: Sequence[Row], traces: Sequence[Sequence[Row]]) -> _Traces:
         parts=_parts(risks, noise, rows[0]),
         factor=_factor(rows[0]),
     )
+
+
+def _common_places(traces: Sequence[Sequence[float]]) -> list[float]:
+    """Places, of all traces', at which each that still runs has a point since the one before.
+
+    Of traces that have the same places these; of a dense and a sparse one, where the sparse one is.
+    """
+    found = [max(places[0] for places in traces)]
+    for place in sorted(set().union(*traces)):
+        running = [places for places in traces if places[-1] > found[-1]]
+        if all(places[bisect_right(places, found[-1])] <= place for places in running):
+            found.append(place)
+    return found
 
 
 def _last(trace: Sequence[Row], axis: str, place: float) -> Row:
@@ -183,7 +194,7 @@ def _shown_points(traces: _Traces) -> list[Row]:
     return [
         {
             **point,
-            **_ends(
+            **named_ends(
                 "risk", Estimate(risk) if half is None else Estimate(risk, risk - half, risk + half)
             ),
         }
@@ -249,7 +260,7 @@ def _gains(traces: _Traces) -> Row:
         return {}
     found = stopping_gains(traces.risks, traces.others, noise=traces.noise, factor=traces.factor)
     named = zip(GAINS, found, strict=True)
-    return {key: value for name, gain in named for key, value in _ends(name, gain).items()}
+    return {key: value for name, gain in named for key, value in named_ends(name, gain).items()}
 
 
 def _second_descent(traces: _Traces) -> Row:
@@ -263,11 +274,7 @@ def _second_descent(traces: _Traces) -> Row:
             for name, place in places.items()
             for axis in ("step", "epoch")
         },
-        **_ends("rise", found.rise),
-        **_ends("fall", found.fall),
-        "is_peak": found.is_peak,
+        **named_ends("rise", found.rise),
+        **named_ends("fall", found.fall),
+        "is_second_descent": found.is_peak,
     }
-
-
-def _ends(name: str, found: Estimate) -> Mapping[str, float | None]:
-    return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi}

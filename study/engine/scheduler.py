@@ -9,7 +9,8 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from study.engine.searcher import PlanSearcher
 from study.engine.session import Session
-from study.trials.roles import ROLES
+from study.request.sections import SearchSection
+from study.trials.roles import ROLES, Budget
 from study.trials.selection import Search, search_of
 
 
@@ -17,6 +18,9 @@ class CellScheduler(FIFOScheduler):
     """One upstream ASHA for each search, so that a hard cell is not pruned for being hard.
 
     Its time is the number of a trial's reports. Only search trials are ever stopped.
+
+    Attributes:
+        controller: Tune's, once it has a trial.
     """
 
     def __init__(self, session: Session, searcher: PlanSearcher) -> None:
@@ -25,9 +29,11 @@ class CellScheduler(FIFOScheduler):
         self._session = session
         self._searcher = searcher
         self._asha: dict[Search, ASHAScheduler] = {}
+        self.controller: Any = None
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
         """Opens the search's ASHA with the rungs its finished trials had reached."""
+        self.controller = tune_controller
         search = self._search(trial)
         if search is not None:
             if search not in self._asha:
@@ -58,14 +64,7 @@ class CellScheduler(FIFOScheduler):
 
     def _replayed(self, search: Search) -> ASHAScheduler:
         section, budget = self._session.spec.search, self._session.spec.training.budget
-        asha = ASHAScheduler(
-            time_attr="report",
-            metric="validation_risk",
-            mode="min",
-            max_t=budget.num_reports,
-            grace_period=section.grace_reports(budget),
-            reduction_factor=section.reduction_factor,
-        )
+        asha = new_asha(section, budget)
         for record in sorted(self._session.searched[search], key=lambda r: int(r["seed"])):
             past = SimpleNamespace(trial_id=record["trial_id"])
             asha.on_trial_add(None, past)
@@ -74,6 +73,18 @@ class CellScheduler(FIFOScheduler):
             for report, risk in enumerate(risks, start=1):
                 asha.on_trial_result(None, past, {"report": report, "validation_risk": risk})
         return asha
+
+
+def new_asha(section: SearchSection, budget: Budget) -> ASHAScheduler:
+    """The upstream ASHA of one search, its rungs empty."""
+    return ASHAScheduler(
+        time_attr="report",
+        metric="validation_risk",
+        mode="min",
+        max_t=budget.num_reports,
+        grace_period=section.grace_reports(budget),
+        reduction_factor=section.reduction_factor,
+    )
 
 
 def _last_words(trial: TuneTrial) -> str:

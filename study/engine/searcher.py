@@ -1,8 +1,7 @@
 """Tune's searcher: it walks the plan, and puts what is finished into the ledger."""
 
 import json
-import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,11 +11,11 @@ from ray.tune.search import Searcher
 from study.engine.proposals import propose
 from study.engine.session import Session
 from study.engine.worker import UNKEPT
-from study.planning.plan import next_trials
+from study.planning.agenda import Agenda
 from study.storage.ledger import Record
 from study.trials.roles import ROLES
 from study.trials.selection import search_of
-from study.trials.trial import Cell, TrialSpec, trial_to_json
+from study.trials.trial import TrialSpec, trial_to_json
 
 FINISHED = str(Searcher.FINISHED)
 
@@ -29,9 +28,7 @@ class PlanSearcher(Searcher):
         super().__init__()
         self._session = session
         self._data_dir = data_dir
-        self._queue: deque[TrialSpec] = deque()
-        self._is_stale = True
-        self._refilled, self._refill_s = 0.0, 0.0
+        self._agenda = Agenda(session.spec, session.records, session.searched)
         self.in_flight: dict[str, TrialSpec] = {}
         self.stopped: set[str] = set()
         self.deaths: dict[str, list[str]] = defaultdict(list)
@@ -44,7 +41,12 @@ class PlanSearcher(Searcher):
     @property
     def num_waiting(self) -> int:
         """Trials that could start and have not been given to Tune."""
-        return len(self._queue)
+        return len(self._agenda)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything that was planned has run."""
+        return not self.in_flight and not self._agenda
 
     @property
     def num_deaths(self) -> int:
@@ -55,11 +57,9 @@ class PlanSearcher(Searcher):
         """The next trial, None while everything left waits for a search, or FINISHED."""
         if self._session.ending is not None:
             return FINISHED
-        if self._is_stale and (not self._queue or self._is_refill_cheap()):
-            self._refill()
-        if not self._queue:
+        trial = self._agenda.take()
+        if trial is None:
             return None if self.in_flight else FINISHED
-        trial = self._queue.popleft()
         if trial.hyperparameters is None:
             trial = replace(trial, hyperparameters=self._proposal(trial))
         self.in_flight[trial_id] = trial
@@ -78,25 +78,10 @@ class PlanSearcher(Searcher):
         trial = self.in_flight.pop(trial_id, None)
         if trial is None:
             return
-        self._is_stale = True
-        deaths = self.deaths[trial_id]
-        attempt = len(deaths) + 1
-        if error:
-            attempt = len(deaths)
-            message = f"the worker died {attempt} times, at last: {deaths[-1]}"
-            lost = {"status": "failed", "error": message, "metrics": {}, "curves": []}
-            self._session.finish(trial, {**lost, "node": None, "attempt": attempt})
-            return
-        payload = _payload(result)
-        if payload is None:
-            return
-        if payload["status"] == UNKEPT:
-            self._session.give_up(trial, payload["error"], payload["errno"])
-            return
-        if payload["status"] == "running" and trial_id in self.stopped:
-            payload["status"] = "stopped"
-        if payload["status"] != "running":
-            self._session.finish(trial, {**payload, "attempt": attempt})
+        if self._is_kept(trial_id, trial, result, error):
+            self._agenda.finish(trial)
+        else:
+            self._agenda.put_back(trial)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A sign of life."""
@@ -111,17 +96,28 @@ class PlanSearcher(Searcher):
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
         """Nothing: the ledger is the state."""
 
-    def _refill(self) -> None:
-        begin = time.monotonic()
-        self._is_stale = False
-        taken = {_flight_key(trial) for trial in self.in_flight.values()}
-        planned = next_trials(self._session.spec, self._session.records.values())
-        self._queue = deque(trial for trial in planned if _flight_key(trial) not in taken)
-        self._refilled, self._refill_s = time.monotonic(), time.monotonic() - begin
-
-    def _is_refill_cheap(self) -> bool:
-        """Planning a large study takes seconds: it may cost a twentieth of the time."""
-        return time.monotonic() - self._refilled > 20 * self._refill_s
+    def _is_kept(
+        self, trial_id: str, trial: TrialSpec, result: Mapping[str, Any] | None, error: bool
+    ) -> bool:
+        """Writes a trial's record, where it has one."""
+        deaths = self.deaths.get(trial_id, [])
+        attempt = len(deaths) + 1
+        if error:
+            attempt = len(deaths)
+            message = f"the worker died {attempt} times, at last: {deaths[-1]}"
+            lost = {"status": "failed", "error": message, "metrics": {}, "curves": []}
+            return self._session.finish(trial, {**lost, "node": None, "attempt": attempt})
+        payload = _payload(result)
+        if payload is None:
+            return False
+        if payload["status"] == UNKEPT:
+            self._session.give_up(trial, payload["error"], payload["errno"])
+            return False
+        if payload["status"] == "running" and trial_id in self.stopped:
+            self.stopped.remove(trial_id)
+            payload["status"] = "stopped"
+        is_over = payload["status"] != "running"
+        return is_over and self._session.finish(trial, {**payload, "attempt": attempt})
 
     def _proposal(self, trial: TrialSpec) -> dict[str, Any]:
         search = search_of(trial.cell, trial.seed)
@@ -140,7 +136,3 @@ def _payload(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not result or not result.get("payload"):
         return None
     return dict(json.loads(result["payload"]))
-
-
-def _flight_key(trial: TrialSpec) -> tuple[str, Cell, int]:
-    return (trial.role, trial.cell, trial.seed)

@@ -1,6 +1,6 @@
 """A driver's view of one study while it runs: what is finished, and why it ends."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from typing import Any
 
 from study.engine import checkpoints
 from study.engine.ending import too_many_failed
+from study.engine.keeping import RecentlyWhole
 from study.engine.proposals import Journal
 from study.request.spec import StudySpec
 from study.storage.bucket_ledger import BucketLedger
@@ -27,7 +28,8 @@ class Session:
         spec: what is asked.
         store: the study's place.
         ledger: locked by this driver.
-        records: what is finished, by trial id.
+        records: what is finished, by trial id; whole for a minute, then what the driver needs of
+            it (see `study.engine.keeping`). The ledger has the rest.
         journal: Optuna's export.
         code: fingerprint of the code that the trials run.
         on_change: called after every finished trial and every few seconds.
@@ -48,16 +50,18 @@ class Session:
 
     def __post_init__(self) -> None:
         """Indexes and exports the search trials that are already there."""
+        self._errors: Counter[str] = Counter()
+        self._whole = RecentlyWhole(self.records)
         for record in self.records.values():
             self._index(record)
-        self.ending = too_many_failed(self.spec.max_failed_share, self.records)
+        self.ending = self._too_many_failed()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles what it is given, and a session lives in its driver alone."""
         return {}
 
-    def finish(self, trial: TrialSpec, payload: Mapping[str, Any]) -> None:
-        """Writes a trial's record; from here on it is never run again."""
+    def finish(self, trial: TrialSpec, payload: Mapping[str, Any]) -> bool:
+        """Writes a trial's record: from here on it is never run again. False: it is not kept."""
         record: Record = {
             **trial.identity,
             "trial_id": trial.trial_id,
@@ -73,10 +77,11 @@ class Session:
         except (OSError, RuntimeError) as error:  # the second is Optuna's of a lock that is gone
             self.look_after_ledger()  # where the whole folder is, that is what is to be said
             self.ending = self.ending or error
-            return
+            return False
         self._drop_checkpoint(record)
-        self.ending = self.ending or too_many_failed(self.spec.max_failed_share, self.records)
+        self.ending = self.ending or self._too_many_failed()
         self.on_change(self)
+        return True
 
     def look_after_ledger(self) -> None:
         """Ends the sweep where the ledger is no longer where it was: at once, not at the end."""
@@ -99,7 +104,13 @@ class Session:
         if wall_s is None or wall_s > checkpoints.EVERY_S:
             checkpoints.drop_checkpoint(self.store, record["trial_id"])
 
+    def _too_many_failed(self) -> Exception | None:
+        return too_many_failed(self.spec.max_failed_share, self._errors, len(self.records))
+
     def _index(self, record: Record) -> None:
+        self._whole.add(record)
+        if record["status"] == "failed":
+            self._errors[str(record.get("error"))] += 1
         if ROLES[record["role"]].is_searched:
             self.searched[search_of(cell_of(record), record["seed"])].append(record)
             self.journal.add(record)

@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from study.engine.cluster import num_slots
 from study.engine.monitoring import Metrics, MetricsCallback, TaskNames
 from study.engine.private import scratch
+from study.engine.releasing import Silence, release_finished
 from study.engine.scheduler import CellScheduler
 from study.engine.searcher import PlanSearcher
 from study.engine.session import Session
@@ -30,14 +31,20 @@ class SweepEnded(BaseException):
 class EndWatch(ray.tune.Callback):
     """Ends the sweep between two of Tune's steps, a fraction of a second each."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, searcher: PlanSearcher, scheduler: CellScheduler) -> None:
         """Watches the session."""
-        self._session = session
+        self._session, self._searcher, self._scheduler = session, searcher, scheduler
 
     def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Leaves Tune's loop where the session ends."""
         self._session.look_after_ledger()
         if self._session.ending is not None:
+            raise SweepEnded
+        release_finished(self._scheduler.controller)
+
+    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        """Leaves it where nothing is left: Tune's own end waits for actors, and reads its files."""
+        if self._searcher.is_over:
             raise SweepEnded
 
 
@@ -48,22 +55,25 @@ def launch_sweep(session: Session, data_dir: str | None) -> None:
         session: with a locked ledger; its `ending` tells why not everything was run.
         data_dir: where real images are looked for first.
     """
+    searcher = PlanSearcher(session, data_dir)
+    metrics = MetricsCallback(Metrics(session.spec, num_slots(session.spec)), searcher)
     # Tune's own files are of no use to us: the ledger is the state.
     with scratch() as place:
         try:
-            _tuner(session, place, data_dir).fit()
+            _tuner(session, searcher, metrics, place).fit()
         except SweepEnded:
-            return
+            metrics.on_experiment_end([])  # of which Tune knows nothing
         except Exception as error:
             session.ending = session.ending or _storage_failure(error)
             if session.ending is None:
                 raise
 
 
-def _tuner(session: Session, place: str, data_dir: str | None) -> Tuner:
+def _tuner(
+    session: Session, searcher: PlanSearcher, metrics: MetricsCallback, place: str
+) -> Tuner:
     resources = session.spec.resources
-    slots = num_slots(session.spec)
-    searcher = PlanSearcher(session, data_dir)
+    scheduler = CellScheduler(session, searcher)
     return Tuner(
         ray.tune.with_resources(
             TrialActor, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
@@ -71,9 +81,9 @@ def _tuner(session: Session, place: str, data_dir: str | None) -> Tuner:
         tune_config=TuneConfig(
             num_samples=-1,
             search_alg=searcher,
-            scheduler=CellScheduler(session, searcher),
+            scheduler=scheduler,
             # As many again wait, so that a slot that falls free is taken at once.
-            max_concurrent_trials=2 * slots,
+            max_concurrent_trials=2 * num_slots(session.spec),
             reuse_actors=True,
             trial_name_creator=_name,
             trial_dirname_creator=_dirname,
@@ -82,11 +92,8 @@ def _tuner(session: Session, place: str, data_dir: str | None) -> Tuner:
             name="tune",
             storage_path=place,
             verbose=0,
-            callbacks=[
-                EndWatch(session),
-                TaskNames(),
-                MetricsCallback(Metrics(session.spec, slots), searcher),
-            ],
+            progress_reporter=Silence(),
+            callbacks=[EndWatch(session, searcher, scheduler), TaskNames(), metrics],
             failure_config=FailureConfig(max_failures=MAX_RETRIES),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
         ),

@@ -20,6 +20,9 @@ from study.trials.selection import Search, search_of, winner
 from study.trials.tasks import task_of
 from study.trials.trial import CORRUPTIONS, UNDISTORTED, Cell, TrialSpec, cell_of, law_of
 
+Startable = tuple[int, Mapping[str, Any] | None]
+"""A trial's seed, and its hyperparameters; None: a search is to propose them."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
@@ -113,7 +116,7 @@ def next_trials(spec: StudySpec, records: Iterable[Record]) -> list[TrialSpec]:
         spec: what is asked.
         records: the ledger, any order.
     """
-    return _in_order(_State.of(spec, records))
+    return _in_order(State.of(spec, records))
 
 
 def is_complete(spec: StudySpec, records: Sequence[Record]) -> bool:
@@ -148,7 +151,7 @@ def total_by_role(spec: StudySpec, records: Sequence[Record] = ()) -> Counter[st
 
 def seeds_by_cell(spec: StudySpec, records: Sequence[Record]) -> dict[Cell, int]:
     """How many seeds each cell is measured with, as far as `records` tell."""
-    state, role = _State.of(spec, records), ROLES["measure"]
+    state, role = State.of(spec, records), ROLES["measure"]
     return {
         place.cell: len(state.seeds(role, place)) for place in places_of(role, state.cells, spec)
     }
@@ -159,11 +162,31 @@ def planned_trials(spec: StudySpec, records: Sequence[Record] = ()) -> list[Tria
 
     The dry run's list: exact in number, its hyperparameters are stand-ins.
     """
-    return _in_order(replace(_State.of(spec, records), is_whole=True))
+    return _in_order(replace(State.of(spec, records), is_whole=True))
+
+
+def lots(state: "State") -> list[tuple[Role, Place]]:
+    """Every set of trials, in the order in which they should start.
+
+    Searching first, since everything else waits for it; long streams before short trials; what is
+    not measured cell by cell.
+    """
+    position = {cell: number for number, cell in enumerate(state.cells)}
+
+    def turn(lot: tuple[Role, Place]) -> tuple[int, int]:
+        role, place = lot
+        if role.is_searched:
+            return 0, 0
+        if role.scope is not Scope.CELL:
+            return 1, -place.cell.num_train
+        return (2, 0) if role.is_measured else (3, position[place.cell])
+
+    every = [(r, place) for r in ROLES.values() for place in places_of(r, state.cells, state.spec)]
+    return sorted(every, key=turn)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _State:
+class State:
     """The ledger, indexed the way the plan asks for it.
 
     Attributes:
@@ -179,13 +202,24 @@ class _State:
     is_whole: bool = False
 
     @classmethod
-    def of(cls, spec: StudySpec, records: Iterable[Record]) -> "_State":
+    def of(cls, spec: StudySpec, records: Iterable[Record]) -> "State":
+        """The state in which a ledger is."""
         searched: dict[Search, list[Record]] = defaultdict(list)
         finished = {}
         for record in records:
             finished[record["trial_id"]] = record
             if ROLES[record["role"]].is_searched:
                 searched[search_of(cell_of(record), record["seed"])].append(record)
+        return cls.indexed(spec, finished, searched)
+
+    @classmethod
+    def indexed(
+        cls,
+        spec: StudySpec,
+        finished: Mapping[str, Record],
+        searched: Mapping[Search, list[Record]],
+    ) -> "State":
+        """The state of records that somebody else has indexed, and may add to."""
         return cls(
             spec=spec,
             cells=enumerate_cells(spec),
@@ -194,31 +228,38 @@ class _State:
             searched=searched,
         )
 
-    def startable(self, role: Role) -> Iterator[TrialSpec]:
-        """The role's trials that wait for nothing, finished ones included; its next proposals."""
-        if role.is_searched:
-            yield from self.proposals(role)
-            return
-        for place in places_of(role, self.cells, self.spec):
-            chosen = self.choices(place.served_by)
-            for seed in self.seeds(role, place):
-                hyperparameters = chosen[self.search_serving(role, seed)]
-                if hyperparameters is not None:
-                    yield self.trial(role, place.cell, seed, hyperparameters)
+    def startable(
+        self, role: Role, place: Place
+    ) -> list[Startable]:
+        """Seeds and hyperparameters of a role's trials in one place that wait for nothing.
 
-    def proposals(self, role: Role) -> Iterator[TrialSpec]:
+        Finished ones are among them; of a search its next proposals are, without hyperparameters.
+        """
+        if role.is_searched:
+            return self.proposals(role, place)
+        chosen = self.choices(place.served_by)
+        pairs = ((s, chosen[self.search_serving(role, s)]) for s in self.seeds(role, place))
+        return [(seed, found) for seed, found in pairs if found is not None]
+
+    def proposals(
+        self, role: Role, place: Place
+    ) -> list[Startable]:
         """Of each search those that may run side by side; all that are left in a whole plan."""
         numbers: dict[int, list[int]] = defaultdict(list)
         for seed in role.seeds(self.spec):
             numbers[decode_search_seed(seed)[0]].append(seed)
         at_once = None if self.is_whole else self.spec.search.parallel
-        for place in places_of(role, self.cells, self.spec):
-            stand_in = self.spec.space_at(place.cell).defaults if self.is_whole else None
-            for repeat, seeds in numbers.items():
-                taken = {record["seed"] for record in self.searched.get((place.cell, repeat), ())}
-                free = [seed for seed in seeds if seed not in taken]
-                for seed in free[:at_once]:
-                    yield self.trial(role, place.cell, seed, stand_in)
+        stand_in = self.spec.space_at(place.cell).defaults if self.is_whole else None
+        found: list[Startable] = []
+        for repeat, seeds in numbers.items():
+            taken = {record["seed"] for record in self.searched.get((place.cell, repeat), ())}
+            free = [seed for seed in seeds if seed not in taken]
+            found += [(seed, stand_in) for seed in free[:at_once]]
+        return found
+
+    def is_fresh(self, trial: TrialSpec) -> bool:
+        """Whether a trial that could start has not finished; of a search no other is startable."""
+        return ROLES[trial.role].is_searched or trial.trial_id not in self.finished
 
     def seeds(self, role: Role, place: Place) -> Sequence[int]:
         """The role's seeds in one place: as many as its first ones say, if a precision is asked."""
@@ -284,24 +325,13 @@ class _State:
         )
 
 
-def _in_order(state: _State) -> list[TrialSpec]:
-    """Searching first, since everything else waits for it; long streams before short trials."""
-    first: list[TrialSpec] = []
-    streamed: list[TrialSpec] = []
-    measured: list[TrialSpec] = []
-    besides: list[TrialSpec] = []
-    for role in ROLES.values():
-        if role.is_searched:
-            place = first
-        elif role.scope is not Scope.CELL:
-            place = streamed
-        else:
-            place = measured if role.is_measured else besides
-        place += state.startable(role)
-    streamed.sort(key=lambda trial: -trial.cell.num_train)
-    ordered = [*first, *streamed, *measured, *_cell_by_cell(besides, state.cells)]
-    fresh = (t for t in ordered if ROLES[t.role].is_searched or t.trial_id not in state.finished)
-    return list({_key(t): t for t in fresh}.values())
+def _in_order(state: State) -> list[TrialSpec]:
+    trials = (
+        state.trial(role, place.cell, seed, hyperparameters)
+        for role, place in lots(state)
+        for seed, hyperparameters in state.startable(role, place)
+    )
+    return list({_key(t): t for t in trials if state.is_fresh(t)}.values())
 
 
 def _streams(role: Role, spec: StudySpec, *, is_law_known: bool) -> Sequence[int]:
@@ -342,11 +372,6 @@ def _corruptions(spec: StudySpec, cell: Cell) -> tuple[str, ...]:
     asked = CORRUPTIONS if cell.is_undistorted else (cell.distortion,)
     corrupted = (name for name, shares in spec.distortions.items() if any(shares))
     return tuple(name for name in corrupted if name in CORRUPTIONS and name in asked)
-
-
-def _cell_by_cell(trials: Sequence[TrialSpec], cells: Sequence[Cell]) -> list[TrialSpec]:
-    position = {cell: number for number, cell in enumerate(cells)}
-    return sorted(trials, key=lambda trial: position[trial.cell])
 
 
 def _key(trial: TrialSpec) -> str | tuple[Cell, int]:

@@ -3,19 +3,20 @@
 Inert numbers first, then their renderer.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import matplotlib
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from study.analysis.capacities import INTERPOLATES
 from study.analysis.curve_columns import FOUR
 from study.analysis.frames import Row, to_rows
+from study.analysis.moments import MIN_SEEDS
+from study.analysis.peak import MIN_POINTS
 from study.rendering.faults import distinct_cells, is_undamaged, shape_of
 from study.rendering.lines import Line
 from study.rendering.style import COLOURS, ERROR_COLOURS, STYLE, new_figure, wrapped
@@ -30,6 +31,11 @@ from study.rendering.words import (
     value_of,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
 RISKS = {
     "risk": "R_n(T)",
     "converged_risk": "R_n(inf)",
@@ -40,6 +46,8 @@ RISKS = {
 """What is drawn against the number of parameters, and by which sign."""
 RISK_COLOURS = dict(zip(RISKS.values(), COLOURS, strict=False))
 DASHED = ("U_A", "U_H")
+
+NO_ERRORS = f"{INTERPOLATES:g}".removeprefix("0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,8 +125,8 @@ def peak_lines(peaks: pd.DataFrame) -> list[str]:
         if open_:
             of = counted(len(open_), "curve")
             lines.append(
-                f"{task.title}whether there is a peak is not known of {of}: three capacities, "
-                "three seeds and intervals are needed"
+                f"{task.title}whether there is a peak is not known of {of}: "
+                f"{MIN_POINTS} capacities, {MIN_SEEDS} seeds and intervals are needed"
             )
     return lines
 
@@ -131,9 +139,9 @@ def peak_words(row: Row) -> str:
     rise, fall = (
         f"+{value_of(row, way, unit)} {interval_of(row, way, unit)}" for way in ("rise", "fall")
     )
-    carried = "" if row["carried_by"] is None else f", carried by {row['carried_by']}"
+    carried = "" if row["carried_by"] is None else f", of which {row['carried_by']} is most"
     first = row["interpolation"]
-    interpolates = "" if first is None else f"; L is at most .005 at c = {first:g}"
+    interpolates = "" if first is None else f"; L is at most {NO_ERRORS} at c = {first:g}"
     return (
         f"{RISKS[row['quantity']]} has a peak at c = {row['peak']:g}{parameters}: {rise} "
         f"{unit.short} above c = {row['left']:g}, {fall} above c = {row['right']:g}"
@@ -166,7 +174,7 @@ def _place(row: Row) -> tuple[object, ...]:
 
 def _curve_key(row: Row) -> tuple[object, ...]:
     where = (row["population"], row["distortion"], row["level"], row["num_train"])
-    return (row["family"], row["depth"], row["latent_dim"], *where)
+    return (*shape_of({**row, "capacity": None}), *where)
 
 
 def _panel(rows: Sequence[Row], peaks: Sequence[Row], task: TaskRows) -> CapacityPanel:
@@ -199,6 +207,9 @@ def _line(rows: Sequence[Row], name: str, label: str, unit: Unit) -> Line:
 
 def draw_capacity_grid(info: CapacityGrid) -> Figure:
     """Draw risks and errors over log parameters; a ring is a peak, dotted is where L is small."""
+    import matplotlib
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
     num_rows, width = len(info.panels), 9.0
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, 1.6 + 2.7 * num_rows)
@@ -242,6 +253,8 @@ def _draw(axes: Axes, lines: Sequence[Line], colours: Mapping[str, str]) -> None
 
 def _handles(info: CapacityGrid) -> dict[str, Line2D]:
     """What the legend shows of the lines, rings and thresholds that any panel has."""
+    from matplotlib.lines import Line2D
+
     drawn = {
         line.label for panel in info.panels for line in (*panel.risks, *panel.errors) if line.x
     }
@@ -251,7 +264,7 @@ def _handles(info: CapacityGrid) -> dict[str, Line2D]:
         if label in drawn
     }
     if any(panel.threshold is not None for panel in info.panels):
-        found["L is at most .005"] = Line2D([], [], color="#777777", linestyle=":")
+        found[f"L is at most {NO_ERRORS}"] = Line2D([], [], color="#777777", linestyle=":")
     if any(panel.peaks for panel in info.panels):
         found["peak"] = Line2D([], [], color="#555555", mfc="none", marker="o", ms=9, lw=0)
     return found

@@ -21,6 +21,7 @@ from study.analysis.frames import Row, to_rows
 from study.rendering.faults import Change, change, plainest, populations_of
 from study.rendering.units import Unit
 from study.rendering.words import (
+    AXIS_WORDS,
     TaskRows,
     damage_words,
     network_words,
@@ -85,12 +86,12 @@ def _axes(rows: Sequence[Row], task: TaskRows) -> Iterable[_Axis]:
             place=lambda row: row["depth"],
             shapes="families",
         )
-    for name, words in (("latent_dim", "latent dimension k"), ("capacity", "capacity c")):
+    for name, (sign, words) in AXIS_WORDS.items():
         held = [row for row in plain if row[name] is not None]
         places = sorted({row[name] for row in held})
         if len(places) > 1:
             yield _Axis(
-                title=f"{words} from {places[0]:g} to {places[-1]:g} ({where})",
+                title=f"{words} {sign} from {places[0]:g} to {places[-1]:g} ({where})",
                 rows=held,
                 shape=partial(_without, name=name),
                 place=itemgetter(name),

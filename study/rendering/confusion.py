@@ -1,13 +1,12 @@
 """Confusion matrices side by side: inert numbers first, then their renderer."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from study.rendering.style import (
     SHARE_MAP,
@@ -17,6 +16,10 @@ from study.rendering.style import (
     panel_grid,
     wrapped,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MAX_PRINTED = 12  # classes; with more of them the counts would run into each other
 
@@ -53,7 +56,7 @@ class Confusions:
 
 
 def confusions(
-    title: str, counts: Mapping[str, "np.ndarray[Any, Any]"], names: Mapping[int, str]
+    title: str, counts: Mapping[str, np.ndarray[Any, Any]], names: Mapping[int, str]
 ) -> Confusions:
     """Return the info of a figure.
 
@@ -94,6 +97,8 @@ def _panel_words(panel: Confusion, info: Confusions) -> str:
 
 def draw_confusions(info: Confusions) -> Figure:
     """Draw shares of the true class as colours, with the counts printed."""
+    import matplotlib
+
     num_classes = max(len(panel.counts) for panel in info.panels)
     side = max(1.7, 0.32 * num_classes + 0.5)
     with matplotlib.rc_context(STYLE):

@@ -5,16 +5,14 @@ cools down and ends in R_n(T); the trunk goes on until it has settled, and cools
 R_n(∞). So one step may have several points, and a line through all of them would be none.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import matplotlib
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from study.analysis.frames import Row, to_rows
 from study.analysis.intervals import mean
@@ -24,6 +22,10 @@ from study.rendering.style import STYLE, balanced_columns, look, new_figure, pan
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, damage_words, size_words, split_by_task
 from study.trials.roles import ROLES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TRUNK, TO_BUDGET, TO_LIMIT = "trunk", "cooldown", "final_cooldown"
 _STYLES: dict[str, Literal["-", "--", ":"]] = {TRUNK: "-", TO_BUDGET: "--", TO_LIMIT: ":"}
@@ -188,6 +190,9 @@ def _last_value(curve: Curve, place: float) -> float:
 
 def draw_curve_grid(info: CurveGrid) -> Figure:
     """Draw trunks solid, branches to R_n(T) dashed, those to R_n(∞) dotted; their ends marked."""
+    import matplotlib
+    from matplotlib.lines import Line2D
+
     per_row = balanced_columns(len(info.panels), MOST_IN_A_ROW)
     num_rows = -(-len(info.panels) // per_row)
     width = max(3.6 * per_row, 7.5)

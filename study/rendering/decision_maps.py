@@ -1,15 +1,12 @@
 """What rules decide in the plane, beside the Bayes rule: inert numbers first, then the renderer."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from study.rendering.style import (
     STYLE,
@@ -20,6 +17,10 @@ from study.rendering.style import (
     panel_grid,
     wrapped,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Regions = np.ndarray[Any, np.dtype[np.int64]]
 _SIDE = 2.2  # inches of a panel
@@ -62,7 +63,7 @@ class DecisionMaps:
 
 
 def decision_maps(
-    title: str, maps: Mapping[str, Mapping[str, "np.ndarray[Any, Any]"]]
+    title: str, maps: Mapping[str, Mapping[str, np.ndarray[Any, Any]]]
 ) -> DecisionMaps:
     """Return the info of a figure.
 
@@ -93,6 +94,9 @@ def decision_words(info: DecisionMaps) -> str:
 
 def draw_decision_maps(info: DecisionMaps) -> Figure:
     """Draw the Bayes rule's regions, then each rule's: pale where they agree, else in full."""
+    import matplotlib
+    from matplotlib.patches import Patch
+
     colours = class_colours(info.num_classes)
     num_panels = 1 + len(info.panels)
     columns = balanced_columns(num_panels, _MAX_COLUMNS)
@@ -125,6 +129,8 @@ def draw_decision_maps(info: DecisionMaps) -> Figure:
 
 
 def _draw_regions(axes: Axes, panel: DecisionMap, colours: Sequence[str]) -> None:
+    from matplotlib.colors import ListedColormap
+
     both = [shade for full in colours for shade in (pale(full), full)]
     axes.imshow(
         2 * panel.rule + (panel.rule != panel.bayes),

@@ -3,24 +3,27 @@
 Inert numbers first, then their renderer.
 """
 
+from __future__ import annotations
+
 import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import FAULTS, is_bound, plainest, populations_of, shape_of
 from study.rendering.style import ERROR_COLOURS, STYLE, new_figure, panel_grid, wrapped
 from study.rendering.units import Unit
 from study.rendering.words import damage_words, network_words, split_by_task, words_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
 _HATCH = "////"
 _UNKNOWN = "not known"
@@ -153,6 +156,8 @@ def draw_decomposition(info: Decomposition) -> Figure:
 
     The total is a diamond with its interval. An approximation that is an upper bound is hatched.
     """
+    import matplotlib
+
     num_rows = -(-len(info.panels) // info.per_row)
     bars = max(len(panel.bars) for panel in info.panels)
     width = (4.4 if info.per_row == 1 else 3.1) * info.per_row + 1.2
@@ -223,6 +228,9 @@ def _part_look(name: str, bar: Bar) -> dict[str, Any]:
 
 
 def _handles(info: Decomposition) -> list[Patch | Line2D]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     bars = [bar for panel in info.panels for bar in panel.bars]
     handles: list[Patch | Line2D] = [
         Patch(facecolor=ERROR_COLOURS[name], label=name) for name in info.parts

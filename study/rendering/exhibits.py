@@ -1,11 +1,11 @@
 """Which exhibits a page shows, and how each kind of them is drawn and told in words."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from study.analysis.columns import PLANE_NUMBERS
 from study.analysis.exhibits import MAP_LABELS, MAP_QUALITY, Array, Arrays, cka_matrix
@@ -60,6 +60,9 @@ from study.rendering.samples import (
 from study.rendering.scenes import Scenes
 from study.rendering.units import UNKNOWN
 from study.rendering.words import network_words, size_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 REFERENCES = {"pca": "PCA", "tsne": "t-SNE"}
 

@@ -1,16 +1,14 @@
 """Feature spaces and how alike they are: inert numbers first, then their renderers."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from study.rendering.style import (
     STYLE,
@@ -23,6 +21,10 @@ from study.rendering.style import (
 )
 from study.rendering.units import UNKNOWN
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 _SIDE = 2.3  # inches of a panel
 _MAX_COLUMNS = 6
 _ENTRY = 1.15  # inches of a class in the legend
@@ -34,8 +36,8 @@ class FeatureSpace:
     """A feature space laid out in the plane: points (N, 2) and the examples' classes (N,)."""
 
     label: str
-    points: "np.ndarray[Any, Any]"
-    classes: "np.ndarray[Any, Any]"
+    points: np.ndarray[Any, Any]
+    classes: np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +66,7 @@ class Similarities:
 
 
 def feature_spaces(
-    title: str, spaces: Mapping[str, tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]]
+    title: str, spaces: Mapping[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
 ) -> FeatureSpaces:
     """Return the info of a figure.
 
@@ -80,7 +82,7 @@ def feature_spaces(
 
 
 def similarities(
-    title: str, matrices: Mapping[str, tuple[Sequence[str], "np.ndarray[Any, Any]"]]
+    title: str, matrices: Mapping[str, tuple[Sequence[str], np.ndarray[Any, Any]]]
 ) -> Similarities:
     """Return the info of a figure.
 
@@ -132,6 +134,9 @@ def similarity_words(info: Similarities) -> str:
 
 def draw_feature_spaces(info: FeatureSpaces) -> Figure:
     """Draw one panel for each space, points coloured and marked by their class."""
+    import matplotlib
+    from matplotlib.lines import Line2D
+
     classes = sorted({int(k) for panel in info.panels for k in np.unique(panel.classes)})
     columns = balanced_columns(len(info.panels), _MAX_COLUMNS)
     rows = -(-len(info.panels) // columns)
@@ -170,6 +175,8 @@ def _draw_space(axes: Axes, panel: FeatureSpace, classes: Sequence[int]) -> None
 
 def draw_similarities(info: Similarities) -> Figure:
     """Draw the matrices of CKA with their values; what is not defined is hatched."""
+    import matplotlib
+
     longest = max(len(family) for panel in info.panels for family in panel.families)
     side = 0.45 * max(len(panel.families) for panel in info.panels) + 0.08 * longest + 0.3
     columns = balanced_columns(len(info.panels), max(1, int(13 / side)))

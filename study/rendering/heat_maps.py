@@ -1,16 +1,15 @@
 """Heat maps of an error: inert numbers first, then their renderer."""
 
+from __future__ import annotations
+
 import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
 from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
@@ -18,6 +17,10 @@ from study.rendering.faults import populations_of, shape_of
 from study.rendering.style import COLOUR_MAP, STYLE, hatched, new_figure, panel_grid, wrapped
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, mark_of, network_words, split_by_task, words_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _WRAP = 46  # characters of a panel's title
 
@@ -88,6 +91,9 @@ def _panel(rows: Sequence[Row], error: str) -> Panel:
 
 def draw_heat_maps(info: HeatMaps) -> Figure:
     """Draw an error's heat maps on one scale of colours; unknown cells are hatched."""
+    import matplotlib
+    from matplotlib.colors import Normalize
+
     per_row = min(2, len(info.panels))
     num_rows = -(-len(info.panels) // per_row)
     height = num_rows * (0.3 * max(len(panel.row_labels) for panel in info.panels) + 1.1)

@@ -1,16 +1,19 @@
 """Sheets of images, row by row: inert numbers first, then their renderer."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from study.analysis.exhibits import Arrays
 from study.rendering.style import STYLE, balanced_columns, new_figure, panel_grid, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Held = Mapping[str, Arrays]
@@ -110,6 +113,8 @@ def sheet_words(info: Sheets) -> str:
 
 def draw_sheets(info: Sheets) -> Figure:
     """Draw each trial's sheet, as large as its images ask for."""
+    import matplotlib
+
     shapes = [panel.images.shape for panel in info.panels]
     width = min(max(_CELL * max(shape[1] for shape in shapes), _MIN_WIDTH), _MAX_WIDTH)
     height = max(width * m.shape[0] / m.shape[1] for m in (p.mosaic for p in info.panels))

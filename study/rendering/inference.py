@@ -1,15 +1,18 @@
 """How far the error of a decoder falls with the steps in which latents are looked for."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import matplotlib
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from study.rendering.image_sheets import Array, Held
 from study.rendering.style import STYLE, look, new_figure, wrapped
 from study.rendering.units import unit_of
 from study.rendering.words import listed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _WIDTH, _HEIGHT = 6.5, 4.0
 _UNIT = unit_of("reconstruction")
@@ -43,6 +46,8 @@ def search_words(info: Searches) -> str:
 
 def draw_searches(info: Searches) -> Figure:
     """Draw a line for each trial over steps, which are one apart at first, then double."""
+    import matplotlib
+
     with matplotlib.rc_context(STYLE):
         figure = new_figure(_WIDTH, _HEIGHT)
         figure.suptitle(wrapped(info.title, _WIDTH))

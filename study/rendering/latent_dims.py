@@ -3,15 +3,13 @@
 Inert numbers first, then their renderer.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import matplotlib
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import plainest, shape_of, size_of
@@ -34,6 +32,10 @@ from study.rendering.words import (
     size_words,
     split_by_task,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST_IN_A_ROW = 4
 
@@ -188,6 +190,9 @@ def _mark(knee: Row, unit: Unit) -> KneeMark | None:
 
 def draw_latent_grid(info: LatentGrid) -> Figure:
     """Draw risks over log k with their bands; a ring is the knee, the bar its interval."""
+    import matplotlib
+    from matplotlib.lines import Line2D
+
     per_row = balanced_columns(len(info.panels), MOST_IN_A_ROW)
     num_rows = -(-len(info.panels) // per_row)
     width = max(4.2 * per_row, 7.5)
@@ -213,6 +218,8 @@ def draw_latent_grid(info: LatentGrid) -> Figure:
 
 
 def _draw(axes: Axes, panel: LatentPanel, info: LatentGrid) -> None:
+    from matplotlib.ticker import NullLocator
+
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(info.dims, [str(k) for k in info.dims], fontsize=8)

@@ -1,14 +1,13 @@
 """Maps of latents by class: inert numbers first, then their renderer, and the scenes to turn."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from study.analysis.columns import MAP_LAYOUTS
 from study.analysis.exhibits import MAP_LABELS, MAP_QUALITY
@@ -18,6 +17,10 @@ from study.rendering.names import LONGEST_LABEL, shown_name
 from study.rendering.scenes import MOST_NAMED, Scenes, in_ball, marks_of, scene, seen
 from study.rendering.style import STYLE, balanced_columns, look, new_figure, panel_grid, wrapped
 from study.rendering.units import UNKNOWN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST_MAPPED = 8
 """Trials of a picture: the first ones."""
@@ -136,6 +139,9 @@ def map_scenes(info: LatentMaps) -> Scenes:
 
 def draw_latent_maps(info: LatentMaps) -> Figure:
     """Draw each map, those in three dimensions from one side, what is near larger."""
+    import matplotlib
+    from matplotlib.lines import Line2D
+
     labels = list(dict.fromkeys(panel.label for panel in info.panels))
     layouts = [name for name in LAYOUT_WORDS if name in {p.layout for p in info.panels}]
     columns, rows = len(layouts), len(labels)

@@ -1,15 +1,13 @@
 """Lines with bands, against severity: inert numbers first, then their renderer."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
@@ -24,6 +22,10 @@ from study.rendering.style import (
 )
 from study.rendering.units import Unit
 from study.rendering.words import split_by_task, words_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +124,9 @@ def distinct(rows: Sequence[Row], name: str) -> list[Any]:
 
 def draw_line_grid(info: LineGrid) -> Figure:
     """Draw lines with their bands; rows share the y axis, the legend is below."""
+    import matplotlib
+    from matplotlib.ticker import NullLocator
+
     num_rows, num_columns = len(info.panels), max(len(row) for row in info.panels)
     width, height = max(3.6 * num_columns, 7.5), 2.3 * num_rows + 1.4
     with matplotlib.rc_context(STYLE):

@@ -1,11 +1,11 @@
 """Every picture of the page, its file and what it shows, in words."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from study.analysis.reading import Study
 from study.analysis.results import Results
@@ -28,6 +28,9 @@ from study.rendering.scenes import Scenes
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
 from study.rendering.style import write_figure
 from study.rendering.traces import TraceGrid, draw_trace_grid, trace_grids
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HEADINGS = (
     *("faults", "damage", "heat", "lines", "curves", "sizes", "differences", "latent_dims"),

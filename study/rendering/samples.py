@@ -1,16 +1,20 @@
 """What models generate, beside real examples: inert arrays first, then the renderers."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from study.analysis.exhibits import Arrays
 from study.rendering.image_sheets import Array, Held, Sheet, Sheets, greys, in_rows, same_scale
 from study.rendering.style import COLOURS, STYLE, balanced_columns, new_figure, panel_grid, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 REAL = "samples/real"
 DRAWN, FITTED_TO = "fitted/drawn", "fitted/real"
@@ -94,6 +98,8 @@ def point_words(info: PointClouds) -> str:
 
 def draw_point_clouds(info: PointClouds) -> Figure:
     """Draw each panel's points, where the real ones are."""
+    import matplotlib
+
     columns = balanced_columns(len(info.panels), _MAX_COLUMNS)
     rows = -(-len(info.panels) // columns)
     width = max(_SIDE * columns + 0.4, 6.5)

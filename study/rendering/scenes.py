@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.markers import MarkerStyle
-from matplotlib.path import Path
 
 from study.rendering.style import COLOURS, MARKERS, look
 
@@ -19,7 +17,6 @@ AZIMUTH, ELEVATION = 0.6, 0.35
 MOST_NAMED = len(COLOURS) * len(MARKERS)
 """Classes of a legend: there are no more looks."""
 _STEPS = 999  # from a scene's middle to its furthest point: coordinates are whole numbers
-_LETTERS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,10 +89,14 @@ def seen(points: Array) -> Array:
 
 def marker_path(marker: str) -> str:
     """Return matplotlib's marker as an SVG path."""
+    from matplotlib.markers import MarkerStyle
+    from matplotlib.path import Path
+
+    letters = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
     style = MarkerStyle(marker)
     segments = style.get_path().transformed(style.get_transform()).iter_segments()
     return "".join(
-        "Z" if code == Path.CLOSEPOLY else _LETTERS[code] + _down(vertices)
+        "Z" if code == Path.CLOSEPOLY else letters[code] + _down(vertices)
         for vertices, code in segments
     )
 

@@ -1,16 +1,14 @@
 """Figures of learning curves: R_n(inf) against n, the fit through it, and U_A below it."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import shape_of
@@ -23,6 +21,10 @@ from study.rendering.style import (
 )
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, size_words, split_by_task, words_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _NUM_FIT_POINTS = 60
 
@@ -128,6 +130,8 @@ def _fitted(fit: Row) -> tuple[Any, Any, Any]:
 
 def draw_size_grid(info: SizeGrid) -> Figure:
     """Draw means as markers, fits as lines, U_A as dashes; n on a logarithmic axis."""
+    import matplotlib
+
     num_rows, num_columns = len(info.row_labels), len(info.column_labels)
     width, height = max(3.6 * num_columns, 7.5), 2.3 * num_rows + 1.4
     with matplotlib.rc_context(STYLE):
@@ -151,6 +155,8 @@ def draw_size_grid(info: SizeGrid) -> Figure:
 
 
 def _draw(axes: Axes, lines: Sequence[SizeLine], labels: Sequence[str]) -> None:
+    from matplotlib.ticker import NullLocator
+
     sizes = sorted({size for line in lines for size in line.num_train})
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())

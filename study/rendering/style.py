@@ -1,19 +1,20 @@
 """What all pictures share: colours, markers, sizes of type, files."""
 
+from __future__ import annotations
+
 import textwrap
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
-from matplotlib.text import Text
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Rectangle
+
 
 # Okabe and Ito (2008): told apart by readers with any of the common colour deficiencies; the
 # markers tell the lines apart without colour.
@@ -51,12 +52,16 @@ def look(index: int) -> tuple[str, str]:
 
 def line_handles(num_lines: int, size: float = 4.0) -> list[Line2D]:
     """Return what a legend shows of the first lines, with markers of so many points."""
+    from matplotlib.lines import Line2D
+
     looks = [look(index) for index in range(num_lines)]
     return [Line2D([], [], color=c, marker=m, markersize=size) for c, m in looks]
 
 
 def class_colours(num_classes: int) -> tuple[str, ...]:
     """Return a colour for each class: the lines' own, of a continuous scale where they run out."""
+    import matplotlib
+
     if num_classes <= len(COLOURS):
         return COLOURS[:num_classes]
     shades = matplotlib.colormaps["viridis"].resampled(num_classes)
@@ -65,6 +70,8 @@ def class_colours(num_classes: int) -> tuple[str, ...]:
 
 def pale(colour: str) -> str:
     """Return a colour mixed with twice as much white."""
+    import matplotlib
+
     red, green, blue = (2 / 3 + channel / 3 for channel in matplotlib.colors.to_rgb(colour))
     return str(matplotlib.colors.to_hex((red, green, blue)))
 
@@ -90,12 +97,17 @@ def panel_grid(figure: Figure, num_panels: int, num_columns: int) -> list[Axes]:
 
 def hatched(column: int, row: int) -> Rectangle:
     """Return what covers a cell of a heat map that is not known."""
+    from matplotlib.patches import Rectangle
+
     corner = (column - 0.5, row - 0.5)
     return Rectangle(corner, 1, 1, facecolor="#f2f2f2", edgecolor="#c8c8c8", hatch="///", lw=0)
 
 
 def new_figure(width: float, height: float) -> Figure:
     """Return a figure that belongs to no global state and needs no display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -103,6 +115,9 @@ def new_figure(width: float, height: float) -> Figure:
 
 def write_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as the path's suffix says (svg, png); the same numbers, the same bytes."""
+    import matplotlib
+    from matplotlib.text import Text
+
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"Date": None} if path.suffix == ".svg" else {}
     texts = figure.findobj(Text)

@@ -17,13 +17,19 @@ from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of
 from study.rendering.units import UNKNOWN, Unit
-from study.rendering.words import TaskRows, group_title, half_length, listed, mark_of, split_by_task
+from study.rendering.words import (
+    AXIS_WORDS,
+    TaskRows,
+    group_title,
+    half_length,
+    listed,
+    mark_of,
+    split_by_task,
+)
 
 WIDTH = 100
 RISK = "R_n(T)"
 NEW_LINE = "\n"
-AXES = {"latent_dim": ("k", "latent dimension"), "capacity": ("c", "capacity")}
-"""Of each what heads its column, and what that means."""
 MARKS = {  # of what stands before or after a number, where any row has it
     "≤": "at most: U_H may fall further",
     "~": "some seeds had not settled",
@@ -131,7 +137,7 @@ def _legend(rows: Sequence[Row], title: str, columns: _Columns, layout: _Layout,
     used = {mark_of(row, name) for row in rows for name in ERRORS}
     used |= {"*" for row in rows if row["num_missing"]}
     used |= {UNKNOWN for row in rows if any(row[name] is None for name in columns.errors)}
-    axes = [": ".join(AXES[name]) for name in _axes(rows)]
+    axes = [": ".join(AXIS_WORDS[name]) for name in _axes(rows)]
     told = [f"{title} [95% interval]", "d: depth", *axes, "sev.: severity"]
     if _knows_slack(rows):
         sign = "(number)" if layout.is_stacked else "slack"
@@ -166,7 +172,7 @@ def _table(rows: Sequence[Row], columns: _Columns, layout: _Layout) -> Table:
     if _knows_slack(rows) and not layout.is_stacked:
         names.insert(names.index("approximation") + 1, "slack")
     axes = _axes(rows)
-    for name in ("d", *(AXES[axis][0] for axis in axes), "sev.", *risk, *names):
+    for name in ("d", *(AXIS_WORDS[axis][0] for axis in axes), "sev.", *risk, *names):
         head = SHORT.get(name, name) if layout.is_stacked else name
         table.add_column(head, justify="right", overflow="fold")
     shape: tuple[str, ...] | None = None
@@ -183,7 +189,7 @@ def _table(rows: Sequence[Row], columns: _Columns, layout: _Layout) -> Table:
 
 def _axes(rows: Sequence[Row]) -> list[str]:
     """Return the axes that any row is on."""
-    return [name for name in AXES if any(row[name] is not None for row in rows)]
+    return [name for name in AXIS_WORDS if any(row[name] is not None for row in rows)]
 
 
 def _place(value: float | None) -> str:

@@ -3,16 +3,13 @@
 Inert numbers first, then their renderer.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import matplotlib
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import shape_of
@@ -38,6 +35,10 @@ from study.rendering.words import (
     value_of,
     words_of,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST_IN_A_ROW = 3
 OVER_BUDGET, OVER_CONVERGED = "gain_over_budget", "gain_over_converged"
@@ -158,7 +159,7 @@ def _words(row: Row, unit: Unit) -> str:
             f"the risk is smallest after {stop_words(row)}; a stop that other seeds chose is "
             f"{' and '.join(gains)}"
         )
-    if row["is_peak"]:
+    if row["is_second_descent"]:
         parts.append(
             f"the risk falls twice, with a peak{_place_words(row, 'peak')}: it rises by "
             f"{value_of(row, 'rise', unit)} {interval_of(row, 'rise', unit)} and falls by "
@@ -241,6 +242,10 @@ def _traced(rows: Sequence[Row], stop: Row, axis: str, unit: Unit, label: str) -
 
 def draw_trace_grid(info: TraceGrid) -> Figure:
     """Draw risks solid with their bands and training risks dashed, over a logarithmic axis."""
+    import matplotlib
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
     per_row = balanced_columns(len(info.panels), MOST_IN_A_ROW)
     num_rows = -(-len(info.panels) // per_row)
     width = max(4.4 * per_row, 7.5)

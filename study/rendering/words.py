@@ -10,6 +10,9 @@ from study.rendering.units import UNKNOWN, Unit, unit_of
 from study.trials.tasks import Task, task_of
 from study.trials.trial import UNDISTORTED
 
+AXIS_WORDS = {"latent_dim": ("k", "latent dimension"), "capacity": ("c", "capacity")}
+"""Of each axis that not every study has, its sign and what that means."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskRows:
@@ -133,9 +136,8 @@ def words_of(name: str) -> str:
 
 def size_words(row: Row) -> str:
     """Return a row's depth, and its k and c where they are axes: `2`, `2 k=10`, `2 c=0.25`."""
-    latent = "" if row["latent_dim"] is None else f" k={row['latent_dim']}"
-    capacity = "" if row["capacity"] is None else f" c={row['capacity']:g}"
-    return f"{row['depth']}{latent}{capacity}"
+    on = [f" {sign}={row[name]:g}" for name, (sign, _) in AXIS_WORDS.items() if row[name]]
+    return f"{row['depth']}{''.join(on)}"
 
 
 def network_words(row: Row) -> str:

@@ -95,28 +95,43 @@ def unscored_lines(
     ]
 
 
-def untraced_lines(asked: StudySpec, records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Lines to tell where risks along training are asked for of trials that finished without.
+def untraced_lines(
+    asked: StudySpec, records: Sequence[Mapping[str, Any]], directory: Path
+) -> list[str]:
+    """Lines to tell where other points along training are asked for than finished trials have.
 
     Args:
         asked: what is asked now.
         records: what is finished.
+        directory: with the study file as it was run, if it was.
     """
-    num = sum(_is_untraced(record) for record in records) if asked.training.traced else 0
-    if not num:
+    path, wanted = directory / "study.toml", asked.training.traced
+    if not records or not path.exists() or not wanted:
         return []
+    before = read_spec(str(path)).training.traced
+    held = [is_traced for record in records if (is_traced := _is_traced(record)) is not None]
+    if wanted == before or not held:
+        return []
+    untraced = held.count(False)
+    told = (
+        f"{untraced} finished trials were not looked at along their training, and risk stays null "
+        "in their curves"
+        if untraced
+        else f"{len(held)} finished trials keep the points that they have (training.traced was "
+        f"{before})"
+    )
     return [
-        f"training.traced = {asked.training.traced} is new here: {num} finished trials were not "
-        "looked at along their training, and risk stays null in their curves; a study with "
-        "another --name has them traced too"
+        f"training.traced = {wanted} is new here: {told}; a study with another --name has them "
+        "traced anew"
     ]
 
 
-def _is_untraced(record: Mapping[str, Any]) -> bool:
-    """A measured trial with a trunk, of which no point has a risk."""
-    is_measured = record["role"] == "measure" and record["status"] == "done"
+def _is_traced(record: Mapping[str, Any]) -> bool | None:
+    """Whether a point of the trunk has a risk; None: no measured trial, or one without a trunk."""
     trunk = [p for p in record.get("curves") or () if p.get("phase") in TRUNK_KINDS]
-    return is_measured and bool(trunk) and all(p.get("risk") is None for p in trunk)
+    if record["role"] != "measure" or record["status"] != "done" or not trunk:
+        return None
+    return any(p.get("risk") is not None for p in trunk)
 
 
 def _is_unscored(record: Mapping[str, Any], kind: str) -> bool:

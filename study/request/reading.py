@@ -28,7 +28,7 @@ def recipe_names() -> list[str]:
 
 ALLOWED = {
     "greater_than": "a number above {gt:g}",
-    "greater_than_equal": "a number of at least {ge:g}",
+    "greater_than_equal": "a number of at least {ge:.10g}",
     "less_than": "a number below {lt:g}",
     "less_than_equal": "a number of at most {le:g}",
     "finite_number": "a finite number",

@@ -97,7 +97,7 @@ def _none_or_two_to(most: int) -> AfterValidator:
     """Of one alone there is nothing to be told."""
 
     def check(number: int) -> int:
-        if number == 1:
+        if number != 0 and not 2 <= number <= most:
             raise ValueError(f"must be 0 (none) or from 2 to {most}")
         return number
 
@@ -113,9 +113,7 @@ class TrainingSection(Section):
     max_steps: PositiveInt | None = None
     ideal: Annotated[bool, Field(strict=True)] = False
     until: Literal["settled", "end"] = "settled"
-    traced: Annotated[
-        int, Field(ge=0, le=MOST_TRACED, strict=True), _none_or_two_to(MOST_TRACED)
-    ] = 0
+    traced: Annotated[int, Field(strict=True), _none_or_two_to(MOST_TRACED)] = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -174,15 +172,13 @@ class LimitSection(Section):
 class VarianceSection(Section):
     """The crossed block that splits the variance: seeds each of data, initialisation and order."""
 
-    seeds: Annotated[
-        int, Field(ge=0, le=VARIANCE_BASE, strict=True), _none_or_two_to(VARIANCE_BASE)
-    ] = 0
+    seeds: Annotated[int, Field(strict=True), _none_or_two_to(VARIANCE_BASE)] = 0
 
 
 class CrossValidationSection(Section):
     """K-fold cross-validation of each cell's winner on the sample of its first seed."""
 
-    folds: Annotated[int, Field(ge=0, le=MOST_FOLDS, strict=True), _none_or_two_to(MOST_FOLDS)] = 0
+    folds: Annotated[int, Field(strict=True), _none_or_two_to(MOST_FOLDS)] = 0
 
 
 class ResourcesSection(Section):

@@ -88,7 +88,7 @@ def test_where_seeds_agree_the_best_step_and_its_gains_are_certain() -> None:
     found = [(row[name], row[f"{name}_lo"], row[f"{name}_hi"]) for name in GAINS]
     for gain, truth in zip(found, (0.06, 0.13, 0.14), strict=True):
         assert gain == pytest.approx((truth,) * 3)
-    assert row["is_peak"]
+    assert row["is_second_descent"]
     assert (row["valley_step"], row["peak_step"], row["second_step"]) == (8, 64, 128)
     assert (row["rise"], row["fall"]) == pytest.approx((0.15, 0.01))
 
@@ -168,8 +168,8 @@ def test_a_seed_that_has_settled_keeps_its_last_risk() -> None:
     assert stops[0]["gain_over_budget"] is None  # two seeds do not both choose and judge
 
 
-def test_passes_that_end_elsewhere_meet_at_the_places_of_the_longest() -> None:
-    """Another batch size: the last point not after each place; epochs are the budget's unit."""
+def test_passes_that_end_elsewhere_meet_where_each_has_a_new_point() -> None:
+    """Another batch size, or a sparser trace: no risk of long ago; epochs are the budget's unit."""
     other = np.array([0.45, 0.35, 0.2])
     points, _ = tables(
         [
@@ -177,12 +177,10 @@ def test_passes_that_end_elsewhere_meet_at_the_places_of_the_longest() -> None:
             record_of(1, other, budget=0.2, converged=0.2, steps=(4, 12, 128)),
         ]
     )
-    assert [row["epoch"] for row in points] == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
-    seen = [0.45, 0.45, 0.35, 0.35, 0.35, 0.2]
-    np.testing.assert_allclose(
-        [row["risk"] for row in points], (np.linspace(0.4, 0.1, 7)[1:] + seen) / 2
-    )
-    assert [row["step"] for row in points] == [4, None, None, None, None, 128]
+    assert [row["epoch"] for row in points] == [2.0, 6.0, 64.0]
+    own = np.linspace(0.4, 0.1, 7)[[1, 2, 6]]  # the last that is not after 2, 6 and 64 epochs
+    np.testing.assert_allclose([row["risk"] for row in points], (own + other) / 2)
+    assert [row["step"] for row in points] == [4, None, 128]
 
 
 def test_seeds_that_divide_one_set_anew_count_its_examples_once() -> None:

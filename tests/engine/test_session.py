@@ -1,5 +1,6 @@
 """What a driver keeps, and when it gives up."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ def test_the_share_of_failures(
     spec = make_spec(max_failed_share=share, search={"trials": 0})
     records = records_of(spec, num_failed, num)
     assert len(records) == num
-    found = too_many_failed(spec.max_failed_share, records)
+    errors = Counter(r["error"] for r in records.values() if r["status"] == "failed")
+    found = too_many_failed(spec.max_failed_share, errors, len(records))
     assert (found is not None) == is_over
     if found is not None:
         assert f"{num_failed} of {num} finished trials failed" in str(found)

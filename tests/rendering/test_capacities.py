@@ -85,7 +85,7 @@ def test_findings_say_where_how_high_and_what_carries_it(
     assert noisy.count("[") == 2
     assert noisy.endswith("; L is at most .005 at c = 1")
     undistorted = next(line for line in lines if "undistorted" in line)
-    assert ", carried by estimation; " in undistorted
+    assert ", of which estimation is most; " in undistorted
 
 
 def test_no_peak_and_an_unknown_one_are_counted(both: tuple[pd.DataFrame, pd.DataFrame]) -> None:

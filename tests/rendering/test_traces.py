@@ -35,7 +35,7 @@ def stop(cell: Row, **changes: Any) -> Row:
     known = {"num_seeds": 3, "best_step": 8, "best_step_lo": 2, "best_step_hi": 32}
     risks = {"best_risk": 0.1, "budget_step": 20, "budget_risk": 0.15}
     gains = {"gain_over_budget": 0.05, "gain_over_budget_lo": 0.01, "gain_over_budget_hi": 0.09}
-    ends = {"end_step": 32, "converged_risk": 0.2, "is_peak": False}
+    ends = {"end_step": 32, "converged_risk": 0.2, "is_second_descent": False}
     over = {
         "gain_over_converged": 0.1,
         "gain_over_converged_lo": -0.1,
@@ -97,6 +97,6 @@ def test_of_fewer_seeds_than_judge_nothing_is_told() -> None:
         [f"gain_over_budget{end}" for end in ("", "_lo", "_hi")]
         + [f"gain_over_converged{end}" for end in ("", "_lo", "_hi")]
     )
-    (line,) = stop_lines(stops(stop(CELL, **unknown, is_peak=None)))
+    (line,) = stop_lines(stops(stop(CELL, **unknown, is_second_descent=None)))
     assert line.startswith("in 1 of 1 traced cell no stop")
     assert stop_lines(stops()) == []

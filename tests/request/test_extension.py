@@ -361,12 +361,19 @@ def test_a_trace_is_asked_for_later_and_told_to_be_missing_of_what_is_finished(
     assert not next_trials(asked, bare)  # the same trials, under the same ids
     num = sum(record["role"] == "measure" for record in bare)
     assert num > 0
-    (line,) = untraced_lines(asked, bare)
+    (line,) = untraced_lines(asked, bare, tmp_path)
     assert f"training.traced = 20 is new here: {num} finished trials" in line
-    assert not untraced_lines(there, bare)
-    assert not untraced_lines(asked, [traced_record(record, 0.1) for record in bare])
+    assert not untraced_lines(there, bare, tmp_path)
+    assert not untraced_lines(asked, [], tmp_path)
     fitted = [{**record, "curves": [{"phase": "fit", "step": 1}]} for record in bare]
-    assert not untraced_lines(asked, fitted)
+    assert not untraced_lines(asked, fitted, tmp_path)
+    write_spec(asked, tmp_path / "study.toml")
+    assert not untraced_lines(asked, bare, tmp_path)  # it was told when it was new
+    traced = [traced_record(record, 0.1) for record in bare]
+    assert not untraced_lines(asked, traced, tmp_path)
+    denser = make_spec(search={"trials": 0}, training={**TABLE["training"], "traced": 40})
+    (line,) = untraced_lines(denser, traced, tmp_path)
+    assert f"= 40 is new here: {num} finished trials keep the points" in line
 
 
 def test_less_of_a_traced_study_keeps_what_is_asked_of_its_traces(

@@ -137,7 +137,7 @@ WRONG = [
     ("num_train = [64, 64]", "num_train", "no value twice"),
     ("distortions = {label_noise = [0.7]}", "distortions.label_noise", "0.7"),
     ("distortions = {shift = [1.5]}", "distortions.shift: shift = 1.5", "a whole number of pixels"),
-    ("distortions = {shift = [-1]}", "distortions.shift: shift = -1", "[0, inf)"),
+    ("distortions = {shift = [-1]}", "distortions.shift: shift = -1", "0 or more"),
     ("distortions = {shift = [0, 2]}", "distortions.shift: shift = 2: xor", "allowed with images"),
     (
         'distortions = {shift = [4]}\npopulations = [{name = "digits"}]',

@@ -1,0 +1,109 @@
+"""The plan while a study runs: what is next, told anew only where something has finished.
+
+`study.planning.plan.next_trials` is the same as one pure function; a test holds the two together.
+"""
+
+import heapq
+from collections import defaultdict, deque
+from collections.abc import Mapping
+
+from study.planning.plan import Startable, State, first_seeds, lots
+from study.request.spec import StudySpec
+from study.storage.ledger import Record
+from study.trials.roles import ROLES
+from study.trials.selection import Search, search_of
+from study.trials.trial import Cell, TrialSpec, cell_of
+
+Flight = tuple[str, Cell, int]
+"""A trial that has been given away: its role, its cell and its seed."""
+
+
+class Agenda:
+    """Gives every trial away once, in the order of the plan.
+
+    Trials stand in lots, a role's in one place, and are made when they are asked for. A lot is looked
+    through again where a search that it waits for is over, or a precision asks for more of it.
+    """
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        finished: Mapping[str, Record],
+        searched: Mapping[Search, list[Record]],
+    ) -> None:
+        """Plans from what is finished.
+
+        Args:
+            spec: what is asked.
+            finished: records by trial id; whoever adds one calls `finish` afterwards.
+            searched: the proposals among them, by cell and independent search; likewise.
+        """
+        self._state = State.indexed(spec, finished, searched)
+        self._lots = lots(self._state)
+        self._number = {(role.name, place.cell): n for n, (role, place) in enumerate(self._lots)}
+        self._served: dict[Cell, list[int]] = defaultdict(list)
+        for number, (_, place) in enumerate(self._lots):
+            self._served[place.served_by].append(number)
+        self._flying: set[Flight] = set()
+        self._begun = {(r["role"], cell_of(r)) for r in finished.values()}
+        self._waiting: dict[int, deque[Startable]] = {}
+        self._open: list[int] = []
+        for number in range(len(self._lots)):
+            self._open_lot(number)
+
+    def __len__(self) -> int:
+        """Trials that could start now."""
+        return sum(map(len, self._waiting.values()))
+
+    def take(self) -> TrialSpec | None:
+        """The next trial, which is in flight from here on; None: all that is left waits."""
+        while self._open:
+            number = self._open[0]
+            if not self._waiting[number]:
+                heapq.heappop(self._open)
+                del self._waiting[number]
+                continue
+            role, place = self._lots[number]
+            trial = self._state.trial(role, place.cell, *self._waiting[number].popleft())
+            self._begun.add((role.name, place.cell))
+            self._flying.add(_flight(trial))
+            return trial
+        return None
+
+    def finish(self, trial: TrialSpec) -> None:
+        """Takes in that a trial which was in flight is finished: its record is there."""
+        self._flying.discard(_flight(trial))
+        role, spec = ROLES[trial.role], self._state.spec
+        number = self._number[trial.role, trial.cell]
+        if role.is_searched:
+            found = self._state.searched[search_of(trial.cell, trial.seed)]
+            is_over = len(found) >= spec.search.trials
+            for waiting in self._served[trial.cell] if is_over else [number]:
+                self._open_lot(waiting)
+        elif role.is_measured and spec.precision is not None:
+            role, place = self._lots[number]
+            if trial.seed in first_seeds(role, place, spec):  # they tell how many there are to be
+                self._open_lot(number)
+
+    def put_back(self, trial: TrialSpec) -> None:
+        """Takes in that a trial which was in flight ended without a record."""
+        self._flying.discard(_flight(trial))
+        self._open_lot(self._number[trial.role, trial.cell])
+
+    def _open_lot(self, number: int) -> None:
+        """Lists anew what a lot has to give."""
+        (role, place), state = self._lots[number], self._state
+        found = state.startable(role, place)
+        if (role.name, place.cell) in self._begun:
+            found = [pair for pair in found if self._is_there(state.trial(role, place.cell, *pair))]
+        if number not in self._waiting and found:
+            heapq.heappush(self._open, number)
+        if number in self._waiting or found:
+            self._waiting[number] = deque(found)
+
+    def _is_there(self, trial: TrialSpec) -> bool:
+        return _flight(trial) not in self._flying and self._state.is_fresh(trial)
+
+
+def _flight(trial: TrialSpec) -> Flight:
+    return (trial.role, trial.cell, trial.seed)

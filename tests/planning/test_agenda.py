@@ -1,0 +1,90 @@
+"""The plan while a study runs gives what the plan as a pure function would, trial by trial."""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from study.planning.agenda import Agenda
+from study.planning.plan import next_trials
+from study.request.spec import StudySpec
+from study.trials.roles import ROLES
+from study.trials.selection import Search, search_of
+from study.trials.trial import TrialSpec, cell_of
+from tests.small_study import record_of
+
+MakeSpec = Callable[..., StudySpec]
+SLOTS = 3
+PRECISE = {"seeds": 5, "precision": 0.05, "max_seeds": 9}
+STUDIES: dict[str, dict[str, Any]] = {
+    "searched": {"search": {"trials": 3, "parallel": 2, "grace_share": 0.25}},
+    "searched twice": {"search": {"trials": 2, "repeats": 2, "grace_share": 0.25}},
+    "every role": {
+        "search": {"trials": 2, "grace_share": 0.25},
+        "training": {"budget_epochs": 4, "max_epochs": 30, "ideal": True},
+        "variance": {"seeds": 2},
+        "cross_validation": {"folds": 2},
+        "best_in_class": {"restarts": 1, "num_stream": [1000], "slack_restarts": 1},
+    },
+    "precise": {"search": {"trials": 2, "grace_share": 0.25}, **PRECISE},
+    "unsearched and precise": {"search": {"trials": 0}, **PRECISE},
+}
+
+
+def kept(trial: TrialSpec, chance: random.Random) -> dict[str, Any]:
+    total = {"excess_risk": chance.uniform(0.0, 0.3), "excess_risk_se": 0.003}
+    status = "failed" if chance.random() < 0.1 else "done"
+    return record_of(trial, status=status, metrics=total)
+
+
+def key(trial: TrialSpec) -> Any:
+    return trial.role, trial.cell, trial.seed
+
+
+def indexed(records: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[Search, list[Any]]]:
+    searched: dict[Search, list[Any]] = defaultdict(list)
+    for record in records:
+        if ROLES[record["role"]].is_searched:
+            searched[search_of(cell_of(record), record["seed"])].append(record)
+    return {record["trial_id"]: record for record in records}, searched
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_it_gives_what_is_next(name: str, make_spec: MakeSpec) -> None:
+    """However trials end, in whatever order, and after an interruption."""
+    spec = make_spec(families=["linear", "vgg"], num_train=[64], depths=[1], **STUDIES[name])
+    chance = random.Random(name)
+    records: list[dict[str, Any]] = []
+    flying: list[TrialSpec] = []
+    finished, searched = indexed(records)
+    agenda, num_taken = Agenda(spec, finished, searched), 0
+    while True:
+        expected = [t for t in next_trials(spec, records) if key(t) not in map(key, flying)]
+        assert len(agenda) == len(expected)
+        if expected and len(flying) < SLOTS:
+            taken = agenda.take()
+            assert taken == expected[0]
+            flying.append(taken)
+            num_taken += 1
+            continue
+        if not flying:
+            break
+        trial = flying.pop(chance.randrange(len(flying)))
+        if chance.random() < 0.05:
+            agenda.put_back(trial)
+        elif chance.random() < 0.03:  # another driver goes on
+            flying.clear()
+            finished, searched = indexed(records)
+            agenda = Agenda(spec, finished, searched)
+        else:
+            record = kept(trial, chance)
+            records.append(record)
+            finished[record["trial_id"]] = record
+            if ROLES[trial.role].is_searched:
+                searched[search_of(trial.cell, trial.seed)].append(record)
+            agenda.finish(trial)
+    assert agenda.take() is None
+    assert not next_trials(spec, records)
+    assert num_taken >= len(records) > 20
