@@ -298,6 +298,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=1_000, help="of two cores; default: 1,000")
     parser.add_argument("--seconds", type=float, default=60.0, help="of a trial; default: 60")
     parser.add_argument("--tune-ms", type=float, default=0.0, help="of Ray and Tune for a trial")
+    parser.add_argument("--folder", help="where the ledger is written; default: a temporary one")
     options = parser.parse_args()
     quieten()
     gc.freeze()
@@ -308,7 +309,7 @@ def main() -> None:
         mean_s=options.seconds,
         tune_s=options.tune_ms / 1000,
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         simulate(run, Path(folder))
 
 

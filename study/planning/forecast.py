@@ -207,7 +207,7 @@ class Forecast:
             return None
         self._spans.sort(key=lambda span: span.finished)
         slots = num_slots or 1
-        recent = self._spans[-max(RECENT, 4 * slots) :]
+        self._spans = recent = self._spans[-max(RECENT, 4 * slots) :]
         stretch = last_stretch(recent)
         overhead_s = 0.0
         if stretch is not None:
