@@ -228,7 +228,9 @@ class State:
             searched=searched,
         )
 
-    def startable(self, role: Role, place: Place) -> list[Startable]:
+    def startable(
+        self, role: Role, place: Place
+    ) -> list[Startable]:
         """Seeds and hyperparameters of a role's trials in one place that wait for nothing.
 
         Finished ones are among them; of a search its next proposals are, without hyperparameters.
@@ -239,7 +241,9 @@ class State:
         pairs = ((s, chosen[self.search_serving(role, s)]) for s in self.seeds(role, place))
         return [(seed, found) for seed, found in pairs if found is not None]
 
-    def proposals(self, role: Role, place: Place) -> list[Startable]:
+    def proposals(
+        self, role: Role, place: Place
+    ) -> list[Startable]:
         """Of each search those that may run side by side; all that are left in a whole plan."""
         numbers: dict[int, list[int]] = defaultdict(list)
         for seed in role.seeds(self.spec):
