@@ -31,7 +31,8 @@ from study.engine import searcher as searching
 from study.engine.proposals import Journal, quieten
 from study.engine.searcher import FINISHED, PlanSearcher
 from study.engine.session import Session
-from study.planning.plan import total_by_role
+from study.planning.forecast import Forecast
+from study.planning.plan import is_complete, total_by_role
 from study.planning.progress import ProgressLine, duration
 from study.request.reading import read_spec
 from study.request.spec import StudySpec
@@ -195,11 +196,23 @@ def simulate(run: Run, folder: Path) -> None:
         ideal_s, by_tenth = events(run, searcher, clock, rng)
     tell(run, planned, clock, ideal_s, by_tenth)
     num = len(session.records)
+    held_b = peak_bytes() - before
     size = sum(path.stat().st_size for path in (folder / "ledger").iterdir())
-    held = peak_bytes() - before
     print(
-        f"  memory {peak_bytes() / 2**20:,.0f} MB at its peak, {held / num / 1000:.1f} kB a trial; "
-        f"ledger {size / num / 1000:.1f} kB a trial, {size / 2**20:,.0f} MB"
+        f"  memory {(before + held_b) / 2**20:,.0f} MB at its peak, {held_b / num / 1000:.1f} kB a "
+        f"trial; ledger {size / num / 1000:.1f} kB a trial, {size / 2**20:,.0f} MB"
+    )
+    begin = time.process_time()
+    records, _ = Ledger(folder / "ledger").read()
+    read = time.process_time()
+    assert is_complete(spec, records), "every trial of the plan has run"
+    planned_again = time.process_time()
+    Forecast(spec).look(records, run.num_slots, None)
+    shares = [read - begin, planned_again - read, time.process_time() - planned_again]
+    read_ms, plan_ms, look_ms = (1000 * seconds / num for seconds in shares)
+    print(
+        f"  once more    {read_ms:8.3f} ms a trial to read the ledger, {plan_ms:.3f} to plan, "
+        f"{look_ms:.3f} to look ahead"
     )
 
 
