@@ -141,8 +141,11 @@ def first_settled(schedule: Schedule) -> int | None:
 
     Asked of the rule itself, with readings that do not move.
     """
-    enough = 2 * schedule.budget_steps + 4 * (WINDOW_STEPS + MIN_WINDOW * schedule.pass_steps)
-    cut = replace(schedule, most_steps=min(schedule.most_steps, enough))
+    enough = 4 * (WINDOW_STEPS + MIN_WINDOW * schedule.pass_steps)  # to settle within, twice over
+    budget = min(schedule.budget_steps, enough)
+    cut = replace(
+        schedule, budget_steps=budget, most_steps=min(schedule.most_steps, budget + enough)
+    )
     ends, _ = trunk_ends(trained_phases(1, cut))
     readings: list[Reading] = []
     for begin, end in pairwise([0, *ends]):
