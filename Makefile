@@ -1,7 +1,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# TORCH=cpu: PyTorch's own builds without CUDA, from its index; see docs/operations.md.
+TORCH := pypi
+TORCH_INDEX_pypi :=
+TORCH_INDEX_cpu := --extra-index-url https://download.pytorch.org/whl/cpu
+ifeq ($(filter $(TORCH),pypi cpu),)
+$(error TORCH = $(TORCH): allowed are pypi, the default, and cpu, PyTorch without CUDA)
+endif
+
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(TORCH_INDEX_$(TORCH))
 
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -11,7 +19,8 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 .PHONY: help study check test test-all prometheus lint format clean
 
 help:
-	@echo "make study     install what is needed and run the default study to its report"
+	@echo "make study     install what is needed and run the default study to its report;"
+	@echo "               TORCH=cpu on this or the next: without CUDA, gigabytes less"
 	@echo "make check     linters and unit tests, no Ray"
 	@echo "make test      install what is needed and run the tests, studies on real Rays included"
 	@echo "make test-all  the same with the long suites"

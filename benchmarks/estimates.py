@@ -1,9 +1,11 @@
 """How far a study's estimates of its time left are from the truth, on the way.
 
-Replays finished studies from their ledgers: at a tenth, a quarter, ... of a study's time it looks
-at the trials that had finished by then, and holds what `study.status` would have said against when
-the last trial did end. Beside it the mean seconds of a role times those that are left of it, which
-says nothing until every role has been seen. Without a folder it runs a study first.
+Replays finished studies from their ledgers, or tables where they are shipped without: at a tenth, a
+quarter, ... of a study's time it looks at the trials that had finished by then, and holds what
+`study.status` would have said against when the last trial did end. Beside it the mean seconds of a
+role times those that are left of it, which says nothing until every role has been seen. Without a
+folder it runs a study first. `--cpu` replays trials in the order in which they began, each as long
+as its processor time: as if the machine had had nothing else to do.
 """
 
 import argparse
@@ -12,7 +14,10 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
+
+import pandas as pd
 
 from study.planning.forecast import Forecast
 from study.planning.plan import total_by_role
@@ -22,6 +27,11 @@ from study.request.reading import read_spec
 from study.request.spec import StudySpec
 from study.storage.ledger import Ledger, Record
 
+METRICS = (
+    *("wall_s", "cpu_s", "examples_seen", "validation_risk"),
+    *("risk", "risk_se", "excess_risk", "excess_risk_se"),
+)
+"""Of a row of a table, what a forecast looks at."""
 SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Of a study's time, from the start of its first trial to the end of its last."""
 
@@ -39,10 +49,46 @@ def by_role(spec: StudySpec, records: Sequence[Record], num_slots: int) -> float
     return sum(n * sum(seconds[r]) / len(seconds[r]) for r, n in left.items()) / num_slots
 
 
-def replay(folder: Path, num_slots: int | None) -> None:
+def records_of(folder: Path) -> list[Record]:
+    """From a study's ledger; of one that is shipped without, from its table: without curves."""
+    if (folder / "ledger").is_dir():
+        return Ledger(folder / "ledger").read()[0]
+    table = pd.read_parquet(folder / "trials.parquet")
+    records = []
+    for row in table.sort_values("finished_at", kind="stable").to_dict("records"):
+        known = {str(name): value for name, value in row.items() if not pd.isna(value)}
+        metrics = {name: known[name] for name in METRICS if name in known}
+        chosen = {name[3:]: value for name, value in known.items() if name.startswith("hp_")}
+        records.append({**known, "metrics": metrics, "hyperparameters": chosen, "curves": []})
+    return records
+
+
+def on_idle_machine(records: Sequence[Record], num_slots: int) -> list[Record]:
+    """The same records as if trials had had a core of their own."""
+    began = sorted(records, key=lambda r: spans_of([r])[0].finished - r["metrics"]["wall_s"])
+    begin = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+    free, moved = [0.0] * num_slots, []
+    for record in began:
+        metrics, slot = record["metrics"], min(range(num_slots), key=free.__getitem__)
+        share = metrics["cpu_s"] / metrics["wall_s"]
+        free[slot] += metrics["cpu_s"]
+        moved.append(
+            {
+                **record,
+                "finished_at": (begin + timedelta(seconds=free[slot])).isoformat(),
+                "metrics": {**metrics, "wall_s": metrics["cpu_s"]},
+                "curves": [{**p, "wall_s": p["wall_s"] * share} for p in record["curves"]],
+            }
+        )
+    return sorted(moved, key=lambda r: r["finished_at"])
+
+
+def replay(folder: Path, num_slots: int | None, *, is_idle: bool) -> None:
     """Prints a line for each share of a finished study's time."""
     spec = read_spec(str(folder / "study.toml"))
-    records, _ = Ledger(folder / "ledger").read()
+    records = records_of(folder)
+    if is_idle:
+        records = on_idle_machine(records, num_slots or 2)
     spans = spans_of(records)
     stretch = last_stretch(spans)
     assert stretch is not None
@@ -68,20 +114,21 @@ def replay(folder: Path, num_slots: int | None) -> None:
 def main() -> None:
     """Prints a table for each study."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="*", type=Path, help="of finished studies, with ledgers")
+    parser.add_argument("folders", nargs="*", type=Path, help="of finished studies")
     parser.add_argument("--run", default="quickstart", help="recipe or study file without a folder")
     parser.add_argument("--set", action="append", default=[], metavar="key=value")
     parser.add_argument("--slots", type=int, help="trials side by side; default: as it looks")
+    parser.add_argument("--cpu", action="store_true", help="by processor time, two side by side")
     options = parser.parse_args()
     for folder in options.folders:
-        replay(folder, options.slots)
+        replay(folder, options.slots, is_idle=options.cpu)
     if not options.folders:
         with tempfile.TemporaryDirectory() as results:
             command = [sys.executable, "-m", "study.run", options.run, "--results", results]
             command += [word for setting in options.set for word in ("--set", setting)]
             subprocess.run([*command, "--no-dashboard"], check=True, capture_output=True)
             (folder,) = Path(results).iterdir()
-            replay(folder, options.slots)
+            replay(folder, options.slots, is_idle=options.cpu)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ from study.engine import searcher as searching
 from study.engine.proposals import Journal, quieten
 from study.engine.searcher import FINISHED, PlanSearcher
 from study.engine.session import Session
-from study.planning.plan import total_by_role
+from study.planning.forecast import Forecast
+from study.planning.plan import is_complete, total_by_role
 from study.planning.progress import ProgressLine, duration
 from study.request.reading import read_spec
 from study.request.spec import StudySpec
@@ -158,6 +159,7 @@ class Run:
         num_slots: of the cluster.
         mean_s: of a trial.
         tune_s: of Ray and Tune, for a trial.
+        waits: whether the wait for the disk counts.
         seed: of what is drawn.
     """
 
@@ -166,6 +168,7 @@ class Run:
     num_slots: int
     mean_s: float
     tune_s: float
+    waits: bool
     seed: int = 0
 
 
@@ -187,7 +190,7 @@ def simulate(run: Run, folder: Path) -> None:
             code="simulated",
             on_change=clock.timed("  progress", lambda s: progress.show(s.records.values())),
         )
-        append = clock.waited("disk", ledger.append)
+        append = clock.waited("disk", ledger.append) if run.waits else ledger.append
         ledger.append = clock.timed("  ledger", append)  # type: ignore[method-assign]
         journal.add = clock.timed("  journal", journal.add)  # type: ignore[method-assign]
         searching.propose = clock.timed("  proposals", searching.propose)
@@ -195,11 +198,23 @@ def simulate(run: Run, folder: Path) -> None:
         ideal_s, by_tenth = events(run, searcher, clock, rng)
     tell(run, planned, clock, ideal_s, by_tenth)
     num = len(session.records)
+    held_b = peak_bytes() - before
     size = sum(path.stat().st_size for path in (folder / "ledger").iterdir())
-    held = peak_bytes() - before
     print(
-        f"  memory {peak_bytes() / 2**20:,.0f} MB at its peak, {held / num / 1000:.1f} kB a trial; "
-        f"ledger {size / num / 1000:.1f} kB a trial, {size / 2**20:,.0f} MB"
+        f"  memory {(before + held_b) / 2**20:,.0f} MB at its peak, {held_b / num / 1000:.1f} kB a "
+        f"trial; ledger {size / num / 1000:.1f} kB a trial, {size / 2**20:,.0f} MB"
+    )
+    begin = time.process_time()
+    records, _ = Ledger(folder / "ledger").read()
+    read = time.process_time()
+    assert is_complete(spec, records), "every trial of the plan has run"
+    planned_again = time.process_time()
+    Forecast(spec).look(records, run.num_slots, None)
+    shares = [read - begin, planned_again - read, time.process_time() - planned_again]
+    read_ms, plan_ms, look_ms = (1000 * seconds / num for seconds in shares)
+    print(
+        f"  once more    {read_ms:8.3f} ms a trial to read the ledger, {plan_ms:.3f} to plan, "
+        f"{look_ms:.3f} to look ahead"
     )
 
 
@@ -298,6 +313,12 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=1_000, help="of two cores; default: 1,000")
     parser.add_argument("--seconds", type=float, default=60.0, help="of a trial; default: 60")
     parser.add_argument("--tune-ms", type=float, default=0.0, help="of Ray and Tune for a trial")
+    parser.add_argument(
+        "--disk",
+        action="store_true",
+        help="count the wait for the ledger's disk, on a machine with nothing else to do",
+    )
+    parser.add_argument("--folder", help="where the ledger is written; default: a temporary one")
     options = parser.parse_args()
     quieten()
     gc.freeze()
@@ -307,8 +328,9 @@ def main() -> None:
         num_slots=2 * options.nodes,
         mean_s=options.seconds,
         tune_s=options.tune_ms / 1000,
+        waits=options.disk,
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         simulate(run, Path(folder))
 
 

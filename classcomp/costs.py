@@ -9,7 +9,7 @@ from classcomp.trial import Trial
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
-    """Seconds of computation on one core.
+    """Processor seconds, which other programs on the machine change little.
 
     Attributes:
         start_s: until a trial can learn: its data and its network.
@@ -32,9 +32,9 @@ def costs_of(trial: Trial, *, data_dir: str | None = None) -> Costs:
     first = Experiment(trial, data_dir=data_dir, is_pretrained=False)
     first.seconds_per_example()
     first.seconds_per_scoring()
-    begin = time.perf_counter()
+    begin = time.process_time()
     again = Experiment(trial, data_dir=data_dir, is_pretrained=False)
-    start_s = time.perf_counter() - begin
+    start_s = time.process_time() - begin
     return Costs(
         start_s=start_s,
         example_s=again.seconds_per_example(),

@@ -177,22 +177,32 @@ class Forecast:
             group.seconds += wall_s
             if not (role.is_measured or role.is_crossed):
                 for part, paid in _paid(record, group.work):
-                    self._paid[part][group.kind] = paid + self._paid[part].get(group.kind, Paid())
+                    held = self._paid[part].get(group.kind, Paid())
+                    if part != "start":
+                        paid += held
+                    elif held.amount and held.seconds < paid.seconds:
+                        paid = held  # a worker's first trial warms it up: the quickest counts
+                    self._paid[part][group.kind] = paid
 
     def _with_seeds_asked(self, totals: Counter[str], records: Sequence[Record]) -> Counter[str]:
         """Where first seeds are not yet in, as many more are expected as elsewhere on average.
 
-        Where none are, half of what a cell may have at most.
+        Elsewhere is the same family on the same population, or else that population, or else
+        anywhere; where nothing is known, half of what a cell may have at most.
         """
         spec, asked = self._spec, seeds_by_cell(self._spec, records)
+        more: dict[Hashable, list[int]] = defaultdict(list)
         measured = [group for group in self._groups.values() if group.role.is_measured]
-        known = [group for group in measured if group.done >= spec.seeds]
-        more = [(spec.max_seeds or spec.seeds) / 2 - spec.seeds / 2]
-        more += [asked[group.cell] - spec.seeds for group in known]
         for group in measured:
-            group.total = spec.seeds + sum(more) / len(more)
-        for group in known:
+            if group.done >= spec.seeds:
+                for place in _places_alike(group.cell):
+                    more[place].append(asked[group.cell] - spec.seeds)
+        for group in measured:
             group.total = asked[group.cell]
+            if group.done < spec.seeds:
+                alike = (more[place] for place in _places_alike(group.cell) if place in more)
+                known = next(alike, [(spec.max_seeds or spec.seeds) - spec.seeds, 0])
+                group.total = spec.seeds + sum(known) / len(known)
         return Counter({**totals, "measure": sum(asked.values())})
 
     def _seconds_left(self, num_slots: int | None, now: float | None) -> float | None:
@@ -202,7 +212,7 @@ class Forecast:
             return None
         self._spans.sort(key=lambda span: span.finished)
         slots = num_slots or 1
-        recent = self._spans[-max(RECENT, 4 * slots) :]
+        self._spans = recent = self._spans[-max(RECENT, 4 * slots) :]
         stretch = last_stretch(recent)
         overhead_s = 0.0
         if stretch is not None:
@@ -251,10 +261,15 @@ LEVELS: tuple[Callable[[Group], Hashable], ...] = (
     lambda group: group.role.name,
     lambda group: (group.role.name, group.cell.family),
     lambda group: (group.role.name, group.kind),
-    lambda group: (group.role.name, group.kind, group.cell.num_train),
+    lambda group: (group.role.name, group.cell.family, group.cell.num_train),
+    lambda group: (group.role.name, group.cell.family, group.cell.distortion, group.cell.severity),
     lambda group: (group.role.name, group.cell),
 )
 """What trials have in common, from coarse to fine."""
+
+
+def _places_alike(cell: Cell) -> tuple[Hashable, ...]:
+    return ((cell.family, cell.population), cell.population, ())
 
 
 def _groups(spec: StudySpec) -> Iterator[Group]:

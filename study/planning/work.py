@@ -16,7 +16,7 @@ from classcomp.training.phases import (
 from search_spaces import Categorical, FamilySpace
 from study.request.spec import StudySpec
 from study.trials.roles import Budget, Role, Scope
-from study.trials.trial import Cell
+from study.trials.trial import CORRUPTIONS, Cell
 
 LIKELY_SETTLED = 850
 """Optimizer steps until a trial has settled, where nothing is known yet. The medians of
@@ -58,7 +58,8 @@ def work_of(spec: StudySpec, role: Role, cell: Cell, batch_size: int | None) -> 
         batch_size: of its hyperparameters; None for what is fitted at once.
     """
     num, is_evaluated = cell.num_train, not role.is_searched
-    corrupted = sum(any(shares) for shares in spec.distortions.values()) if role.is_measured else 0
+    corrupted = sum(name in CORRUPTIONS and any(held) for name, held in spec.distortions.items())
+    corrupted *= role.is_measured
     scorings = is_evaluated + corrupted * ASSESSING
     ends_twice = role.budget(spec).at_most > role.budget(spec).to_budget
     if spec.is_fitted(cell.family) or batch_size is None:
@@ -140,8 +141,11 @@ def first_settled(schedule: Schedule) -> int | None:
 
     Asked of the rule itself, with readings that do not move.
     """
-    enough = 2 * schedule.budget_steps + 4 * (WINDOW_STEPS + MIN_WINDOW * schedule.pass_steps)
-    cut = replace(schedule, most_steps=min(schedule.most_steps, enough))
+    enough = 4 * (WINDOW_STEPS + MIN_WINDOW * schedule.pass_steps)  # to settle within, twice over
+    budget = min(schedule.budget_steps, enough)
+    cut = replace(
+        schedule, budget_steps=budget, most_steps=min(schedule.most_steps, budget + enough)
+    )
     ends, _ = trunk_ends(trained_phases(1, cut))
     readings: list[Reading] = []
     for begin, end in pairwise([0, *ends]):

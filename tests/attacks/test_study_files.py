@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 import tomli_w
 
+from classcomp.costs import Costs
 from study import run
 from tests.attacks.attacking import FINE, answer_of, check_answer
 from tests.small_study import TABLE
+
+COSTS = Costs(start_s=1e-3, example_s=1e-6, scoring_s=1e-3)
 
 GOOD = tomli_w.dumps(TABLE)
 DEEP = "is nested more than 32 deep"
@@ -22,7 +25,7 @@ PARTS = "a key of more than 32 parts"
 
 @pytest.fixture(autouse=True)
 def no_timing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("study.engine.timing.timer", lambda address, data_dir: lambda trial: 1e-6)
+    monkeypatch.setattr("study.engine.timing.timer", lambda address, data_dir: lambda trial: COSTS)
 
 
 def with_key(text: str) -> bytes:

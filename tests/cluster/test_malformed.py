@@ -20,6 +20,7 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from classcomp.costs import Costs
 from study import report, run, status
 from study.analysis.files import write_table
 from study.analysis.joined import join
@@ -31,6 +32,8 @@ from study.planning.plan import next_trials
 from study.request.reading import parse_spec
 from study.request.spec import StudySpec
 from tests.small_study import TABLE, record_of
+
+COSTS = Costs(start_s=1e-3, example_s=1e-6, scoring_s=1e-3)
 
 JUNK = st.one_of(
     st.none(),
@@ -50,7 +53,7 @@ JUNK = st.one_of(
 @pytest.fixture(autouse=True)
 def nothing_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command up to where Ray would start and figures would be drawn."""
-    monkeypatch.setattr("study.engine.timing.timer", lambda address, data_dir: lambda trial: 1e-6)
+    monkeypatch.setattr("study.engine.timing.timer", lambda address, data_dir: lambda trial: COSTS)
     monkeypatch.setattr(run, "_sweep", lambda spec, whole, records, *rest: checked(whole, records))
     monkeypatch.setattr(run, "_conclude", lambda *everything: OK)
     monkeypatch.setattr(report, "write_report", read_only)

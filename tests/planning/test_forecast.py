@@ -13,12 +13,15 @@ from study.planning.schedule import Batch, makespan
 from study.planning.work import work_of
 from study.request.spec import StudySpec
 from study.trials.roles import ROLES
+from study.trials.seeds import seed_for
 from study.trials.trial import Cell, TrialSpec
 from tests.small_study import record_of
 
 MakeSpec = Callable[..., StudySpec]
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 COSTS = {"linear": 1e-5, "vgg": 1e-4}
+SETTLES = {"linear": 0.75, "vgg": 1.2}
+"""As a share of when most do."""
 
 
 def cell_named(family: str) -> Cell:
@@ -71,9 +74,10 @@ def test_many_trials_are_simulated_as_few() -> None:
 def seconds_of(spec: StudySpec, trial: TrialSpec) -> float:
     """What a trial of this made-up machine takes."""
     work = work_of(spec, ROLES[trial.role], trial.cell, 32)
-    settled = work.least + 0.2 * (work.most - work.least)
-    spread = 0.7 + 0.6 * (hash((trial.role, trial.seed)) % 1000) / 1000
-    return 0.05 + (settled * COSTS[trial.cell.family] + 0.1 * work.scorings) * spread
+    settled = work.likely * SETTLES[trial.cell.family]
+    drawn = seed_for("takes", trial.role, trial.seed) % 1000 / 1000
+    spread = 0.7 + 0.6 * drawn if work.least < work.most else 1.0
+    return 0.05 + settled * COSTS[trial.cell.family] * spread + 0.1 * work.scorings
 
 
 def replayed(spec: StudySpec, num_slots: int) -> list[dict[str, Any]]:
@@ -93,7 +97,8 @@ def replayed(spec: StudySpec, num_slots: int) -> list[dict[str, Any]]:
         now, _, trial, takes = heapq.heappop(running)
         work = work_of(spec, ROLES[trial.role], trial.cell, 32)
         scored_s = 0.1 * work.scorings
-        clocks = [0.05, max(0.06, takes - scored_s)]
+        learned_s = takes - scored_s - 0.05
+        clocks = [0.05 + learned_s / 2, 0.05 + learned_s]  # two passes
         record = record_of(trial, metrics={"wall_s": takes, "examples_seen": int(work.likely)})
         record["curves"] = [{"wall_s": clock} for clock in clocks]
         record["finished_at"] = (NOON + timedelta(seconds=now)).isoformat()

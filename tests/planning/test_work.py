@@ -78,6 +78,13 @@ def test_epochs_are_told_as_epochs_for_the_size_that_needs_most(make_spec: MakeS
     assert settling_lines(make_spec(training={"budget_epochs": 4, "max_epochs": enough - 1}))
 
 
-def test_a_maximum_without_end_takes_no_time_to_plan() -> None:
-    schedule = schedule_for(Budget(unit="steps", to_budget=100, at_most=10**12), 64, 32)
-    assert first_settled(schedule) == 528
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        (Budget(unit="steps", to_budget=100, at_most=10**12), 528),
+        (Budget(unit="steps", to_budget=10**6, at_most=10**12), 8 * 50_000),  # four passes a window
+        (Budget(unit="epochs", to_budget=10**11, at_most=10**12), 512),  # of two steps each
+    ],
+)
+def test_a_budget_without_end_takes_no_time_to_plan(budget: Budget, expected: int) -> None:
+    assert first_settled(schedule_for(budget, 64, 32)) == expected
