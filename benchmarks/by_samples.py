@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from classcomp.models import FAMILIES, build
 from classcomp.models.base import Classifier
-from classcomp.populations import make
+from classcomp.populations import Population, make
 
 NUM_TEST = 10_000
 
@@ -66,9 +66,7 @@ def drawn(setting: Setting, num: int, rng: np.random.Generator) -> tuple[np.ndar
     return mean + sd * rng.standard_normal(side), labels
 
 
-def trained(
-    setting: Setting, *, num: int, steps: int, cooldown: int, seed: int
-) -> Scored:
+def trained(setting: Setting, *, num: int, steps: int, cooldown: int, seed: int) -> Scored:
     """Train on `num` drawn examples, score on NUM_TEST others, all of this network's own.
 
     Args:
@@ -80,15 +78,19 @@ def trained(
     """
     begin = time.process_time()
     rng = np.random.default_rng([seed, 7])
+    population = make(setting.law, **setting.parameters)
     x, labels = drawn(setting, num, rng)
     wrong = rng.random(num) < setting.label_noise
-    inputs, targets = _shown(setting, x), torch.from_numpy(np.where(wrong, 1 - labels, labels))
-    model = _network(setting, seed)
+    inputs, targets = (
+        as_seen(population, setting.family, x),
+        torch.from_numpy(np.where(wrong, 1 - labels, labels)),
+    )
+    model = _network(setting.family, population, seed)
     _fit(model, inputs, targets, setting.hyperparameters, steps, cooldown, rng)
     x, labels = drawn(setting, NUM_TEST, rng)
     model.eval()
     with torch.no_grad():
-        parts = _shown(setting, x).split(2_000)
+        parts = as_seen(population, setting.family, x).split(2_000)
         chosen = torch.cat([model(part).argmax(dim=1) for part in parts]).numpy()
     return Scored(risk=float((chosen != labels).mean()), seconds=time.process_time() - begin)
 
@@ -119,11 +121,10 @@ def _fit(
         optimizer.step()
 
 
-def _network(setting: Setting, seed: int) -> Classifier:
-    population = make(setting.law, **setting.parameters)
-    images = FAMILIES[setting.family].takes == "images"
+def _network(family: str, population: Population, seed: int) -> Classifier:
+    images = FAMILIES[family].takes == "images"
     model = build(
-        setting.family,
+        family,
         depth=1,
         input_shape=population.image_shape if images else population.vector_shape,
         num_classes=2,
@@ -133,9 +134,9 @@ def _network(setting: Setting, seed: int) -> Classifier:
     return model.to(memory_format=torch.channels_last) if images else model
 
 
-def _shown(setting: Setting, x: np.ndarray) -> Tensor:
-    population = make(setting.law, **setting.parameters)
-    images = FAMILIES[setting.family].takes == "images"
+def as_seen(population: Population, family: str, x: np.ndarray) -> Tensor:
+    """Points or images as a family takes them, float32."""
+    images = FAMILIES[family].takes == "images"
     shown = population.images(x) if images else population.vectors(x)
     tensor = torch.from_numpy(np.ascontiguousarray(shown, dtype=np.float32))
     return tensor.contiguous(memory_format=torch.channels_last) if images else tensor

@@ -13,7 +13,6 @@ the test part of a new division. `warm`: the winner at label noise 0 trained whe
 
 import argparse
 import json
-import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -118,7 +117,9 @@ def candidate(spec: StudySpec, cell: Cell, seed: int, chosen: dict[str, Any]) ->
     }
 
 
-def reports_of(candidates: Sequence[Candidate], section: SearchSection, spec: StudySpec) -> list[int]:
+def reports_of(
+    candidates: Sequence[Candidate], section: SearchSection, spec: StudySpec
+) -> list[int]:
     """After how many reports ASHA ends each candidate, one after the other."""
     asha = new_asha(section, spec.training.budget)
     return [_reports(asha, number, held["curve"]) for number, held in enumerate(candidates)]
@@ -177,7 +178,9 @@ def train(path: Path) -> None:
                 continue
             candidates, warm = searched(spec, cell, repeat), None
             if not cell.is_undistorted:
-                clean = next(c for c in cells if c == replace(cell, distortion="none", severity=0.0))
+                clean = next(
+                    c for c in cells if c == replace(cell, distortion="none", severity=0.0)
+                )
                 before = seen[clean, repeat].candidates
                 best = winner(before, [held["reports"] for held in before])
                 # a proposal of its own, behind the search's
