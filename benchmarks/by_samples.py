@@ -1,8 +1,8 @@
 """Learning errors measured as the field does: train, draw a test sample, count its wrong labels.
 
-Nothing here is the engine's but the networks and how a point is drawn as an image: laws are sampled,
-networks trained and errors counted by code of its own, so that `precision.py` can hold one way
-against the other. The training is the same procedure: AdamW, batches of shuffled rounds, the rate
+Nothing here is the engine's but the networks and how a point is drawn as an image: laws are
+sampled, networks trained and errors counted by code of its own, so that `precision.py` can hold one
+way against the other. The training is the same procedure: AdamW, batches of shuffled rounds, the rate
 falling to zero over the last steps.
 """
 

@@ -3,16 +3,17 @@
     python benchmarks/evaluation_draws.py                       # some three CPU minutes
     python benchmarks/evaluation_draws.py --replications 10     # rougher
 
-Of each cell two networks, trained as measured trials are (n = 128, T = 100 steps), are scored on many
-draws of 8,192 examples. Printed are variances of the mean over a draw, as multiples of the engine's
-way: posterior-weighted excess over the Bayes rule, examples independent. Below 1 is better.
+Of each cell two networks, trained as measured trials are (n = 128, T = 100 steps), are scored on
+many draws of 8,192 examples. Printed are variances of the mean over a draw, as multiples of the
+engine's way: posterior-weighted excess over the Bayes rule, examples independent. Below 1 is better.
 
-Averaged: `wrong labels`, the share of a draw's labels that are not the decision; `labels - Bayes`, the
-same less the Bayes rule's, whose mean R* is known; `risk`, 1 - eta of the decision; `excess`, less the
-Bayes rule's (the engine's); `excess, best b`, less b times it, b by least squares over all draws;
-`two rules`, the excess of one network less the other's. Drawn: independent; in pairs reflected at
-their component's mean (antithetic); as many of each component as it weighs (stratified); and by
-scrambled Sobol points (Owen 1997), the first coordinate the component, the others its normals.
+Averaged: `wrong labels`, the share of a draw's labels that are not the decision; `labels - Bayes`,
+the same less the Bayes rule's, whose mean R* is known; `risk`, 1 - eta of the decision; `excess`,
+less the Bayes rule's (the engine's); `excess, best b`, less b times it, b by least squares over all
+draws; `two rules`, the excess of one network less the other's. Drawn: independent; in pairs
+reflected at their component's mean (antithetic); as many of each component as it weighs
+(stratified); and by scrambled Sobol points (Owen 1997), the first coordinate the component, the
+others its normals.
 """
 
 import argparse

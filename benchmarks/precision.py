@@ -1,42 +1,46 @@
 """CPU seconds until every term of a small landscape is known to +-.005, by two ways.
 
-    python benchmarks/precision.py pilot FOLDER            # trains both ways' pilots; goes on where it was
-    python benchmarks/precision.py tell FOLDER             # variances, seeds needed, CPU seconds
-    python benchmarks/precision.py verify FOLDER --family linear --law gaussian_images --noise 0
+    python benchmarks/precision.py pilot FOLDER     # trains both ways' pilots; goes on where it was
+    python benchmarks/precision.py tell FOLDER      # variances, seeds needed, CPU seconds
 
-Two families on two laws at label noise 0 and .2, n = 128, T = 100 steps. *Ours* is the engine's: U_H
-looked for, U_A a mean over restarts on soft labels, both branches of one trajectory, excess over
+Two families on two laws at label noise 0 and .2, n = 128, T = 100 steps. *Ours* is the engine's:
+U_H looked for, U_A a mean over restarts on soft labels, both branches of one trajectory, excess over
 the Bayes rule on one evaluation draw that all rules share, and as many seeds in a cell as it needs.
 *By samples* is the field's (by_samples.py): R_n(T), R_n(inf) and the best in class are networks of
 their own, the last trained on a large labelled sample; errors are counted on test samples of their
 own, and every cell has the same number of seeds. It cannot tell objective from approximation.
 
-The half-width of a 95% interval is 1.96 standard errors, whose parts the pilots give. `verify` runs
-one cell by both ways with the numbers that were predicted, on seeds that no pilot had.
+The half-width of a 95% interval is 1.96 standard errors, whose parts the pilots give.
+precision_verify.py runs a cell by both ways with the numbers that are predicted.
 """
 
 import argparse
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from by_samples import NUM_TEST, Setting, trained
+from by_samples import Setting, trained
+from precision_plans import (
+    TERMS,
+    Parts,
+    Theirs,
+    binomial,
+    fixed_plan,
+    our_plan,
+    parts,
+)
 
 from classcomp.experiment import Experiment
-from classcomp.populations import make
-from study.analysis.crossed import Crossed, crossed_mean, t_quantile
 from study.engine.handover import to_trial
 from study.planning.plan import planned_trials
 from study.request.reading import read_spec
 from study.trials.trial import TrialSpec
 
-TARGET = 0.005
-ALLOWED = (TARGET / 1.96) ** 2
 SETTINGS = (
     'families=["linear","vgg"]',
     "num_train=[128]",
@@ -51,10 +55,7 @@ SETTINGS = (
 LARGE = 64_000
 """The field's large sample: labels are noisier than the posterior, so it is the larger one."""
 COOLDOWN = 20
-PILOT_SEEDS = {"linear": 24, "vgg": 10}
-FIRST_VERIFYING_SEED = 1_000
-MOST_RESTARTS, MOST_DRAWS = 400, 64
-TERMS = ("approximation", "objective", "estimation", "optimization", "R_n(T)")
+PILOT_SEEDS = {"linear": 20, "vgg": 8}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,44 +220,6 @@ def settled_steps(ours: Sequence[Ours], place: Place) -> int:
     return round(float(np.mean(steps)))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parts:
-    """Of the variance of a mean over k seeds, K restarts and b draws of 10,000 examples.
-
-    V = seeds/k + restarts/K + examples/b; the seeds' and restarts' parts hold their interaction.
-    """
-
-    seeds: float = 0.0
-    restarts: float = 0.0
-    examples: float = 0.0
-
-    def variance(self, k: int, restarts: int, draws: int) -> float:
-        return self.seeds / k + self.restarts / restarts + self.examples / draws
-
-    def seeds_needed(self, restarts: int, draws: int) -> float:
-        """The least k, or infinity where no number of seeds does."""
-        left = ALLOWED - self.restarts / restarts - self.examples / draws
-        if left <= 0:
-            return math.inf
-        return max(2, math.ceil(self.seeds / left)) if self.seeds else 2
-
-
-def parts(first: np.ndarray, second: np.ndarray | None = None, *, fixed: str = "") -> Parts:
-    """Unbiased parts of the variance of mean(first) - mean(second); rows `fixed` are no sample."""
-    held = {"seeds": first} if second is None else {"seeds": first, "restarts": second}
-    columns = [rows.mean(axis=0) for rows in held.values()]
-    difference = columns[0] - columns[1] if len(columns) > 1 else columns[0]
-    examples, spread = difference.var(ddof=1) / difference.size, {}
-    for (name, rows), column in zip(held.items(), columns, strict=True):
-        if name == fixed or len(rows) < 2:
-            continue
-        k, num = rows.shape
-        spread[name] = float(rows.mean(axis=1).var(ddof=1))
-        left = rows - rows.mean(axis=1, keepdims=True) - column + column.mean()
-        examples -= (left**2).sum() / ((k - 1) * (num - 1) * k * num)
-    return Parts(**spread, examples=max(0.0, float(examples)))
-
-
 def our_parts(ours: Sequence[Ours], place: Place) -> dict[str, Parts]:
     """By term, from the pilot of a cell."""
     here = [
@@ -278,85 +241,12 @@ def our_parts(ours: Sequence[Ours], place: Place) -> dict[str, Parts]:
     }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """Numbers of a cell and their CPU seconds; of the field's way `draws` is 1."""
-
-    seeds: int
-    restarts: int
-    draws: int
-    seconds: float
-
-
-def our_plan(held: Mapping[str, Parts], costs: Mapping[str, float]) -> Plan:
-    """The cheapest numbers that bring these terms' half-widths to the target.
-
-    Args:
-        held: parts by term, of those that are asked for.
-        costs: CPU seconds of a `measure`, a `limit`, the `best_in_class` trials together, and of
-            `scoring` one rule on 10,000 further examples.
-    """
-    needs_limit = any(p.restarts for p in held.values())
-    needs_seeds = any(p.seeds for p in held.values())
-    plans = []
-    for draws in range(1, MOST_DRAWS + 1):
-        for restarts in range(2, MOST_RESTARTS + 1) if needs_limit else (2,):
-            k = max(p.seeds_needed(restarts, draws) for p in held.values())
-            if math.isinf(k):
-                continue
-            further = (draws - 1) * costs["scoring"]
-            seconds = needs_seeds * k * (costs["measure"] + 2 * further)
-            seconds += needs_limit * restarts * (costs["limit"] + further)
-            seconds += costs["best_in_class"] + further if needs_best(held) else 0.0
-            plans.append(Plan(seeds=int(k), restarts=restarts, draws=draws, seconds=seconds))
-    return min(plans, key=lambda plan: plan.seconds)
-
-
-def needs_best(terms: Mapping[str, Parts]) -> bool:
-    """Whether U_H is a part of one of these terms."""
-    return bool({"approximation", "objective"} & set(terms))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Theirs:
-    """A pilot by samples: variance over networks, test sample included, and CPU seconds of one."""
-
-    variance: Mapping[str, float]
-    seconds: Mapping[str, float]
-
-    def plan(self, terms: Sequence[str], restarts: int) -> Plan:
-        """Numbers for these terms with so many large samples; infinite where that is too few."""
-        v, left = self.variance, ALLOWED - self.variance["large"] / restarts
-        wanted = {
-            "R_n(T)": v["budget"] / ALLOWED,
-            "optimization": (v["budget"] + v["settled"]) / ALLOWED,
-            "estimation": v["settled"] / left if left > 0 else math.inf,
-            "approximation": 0.0 if left > 0 else math.inf,
-        }
-        k = max(wanted[name] for name in terms)
-        networks = {"R_n(T)": ("budget",), "estimation": ("settled",)} | {
-            "optimization": ("budget", "settled"),
-            "approximation": (),
-        }
-        trained_ones = {what for name in terms for what in networks[name]}
-        seeds = max(2, math.ceil(k)) if math.isfinite(k) else 10**9
-        seconds = seeds * sum(self.seconds[what] for what in trained_ones)
-        if {"estimation", "approximation"} & set(terms):
-            seconds += restarts * self.seconds["large"]
-        return Plan(seeds=seeds, restarts=restarts, draws=1, seconds=seconds)
-
-    def best_plan(self, terms: Sequence[str]) -> Plan:
-        """The cheapest of them in this cell."""
-        plans = (self.plan(terms, restarts) for restarts in range(2, MOST_RESTARTS))
-        return min(plans, key=lambda plan: plan.seconds)
-
-
 def read_theirs(folder: Path, place: Place) -> Theirs:
     """The pilot by samples of a cell."""
     rows = json.loads((folder / f"theirs-{str(place).replace(' ', '-')}.json").read_text())
     by = {w: [r for r in rows if r["what"] == w] for w in ("budget", "settled", "large")}
     # no sample of risks varies less than its test samples make it
-    least = {w: _binomial(float(np.mean([r["risk"] for r in held]))) for w, held in by.items()}
+    least = {w: binomial(float(np.mean([r["risk"] for r in held]))) for w, held in by.items()}
     return Theirs(
         variance={
             w: max(least[w], float(np.var([r["risk"] for r in held], ddof=1)))
@@ -364,10 +254,6 @@ def read_theirs(folder: Path, place: Place) -> Theirs:
         },
         seconds={w: float(np.mean([r["seconds"] for r in held])) for w, held in by.items()},
     )
-
-
-def _binomial(risk: float) -> float:
-    return risk * (1 - risk) / NUM_TEST
 
 
 def our_costs(ours: Sequence[Ours], place: Place) -> dict[str, float]:
@@ -385,25 +271,6 @@ def our_costs(ours: Sequence[Ours], place: Place) -> dict[str, float]:
 def scoring_seconds(place: Place) -> float:
     """CPU seconds of one rule's decisions on 10,000 examples."""
     return trained(setting_of(place), num=32, steps=1, cooldown=1, seed=0).seconds
-
-
-def fixed_plan(theirs: Mapping[Place, Theirs], terms: Sequence[str]) -> tuple[int, int, float]:
-    """Seeds and large samples, the same in every cell, and CPU seconds altogether."""
-    found = []
-    for restarts in range(2, MOST_RESTARTS):
-        k = max(held.plan(terms, restarts).seeds for held in theirs.values())
-        seconds = 0.0
-        for held in theirs.values():
-            plan = held.plan(terms, restarts)
-            fixed = plan.seconds - restarts * held.seconds["large"] * uses_large(terms)
-            seconds += fixed / plan.seeds * k + restarts * held.seconds["large"] * uses_large(terms)
-        found.append((k, restarts, seconds))
-    return min(found, key=lambda one: one[2])
-
-
-def uses_large(terms: Sequence[str]) -> bool:
-    """Whether the best in class is a part of one of these terms."""
-    return bool({"estimation", "approximation"} & set(terms))
 
 
 def tell(folder: Path) -> None:
@@ -432,7 +299,8 @@ def tell(folder: Path) -> None:
         print(
             f"{place!s:<28} ours {mine.seeds} {mine.restarts} {mine.draws} {mine.seconds:.0f} s | "
             f"by samples, this cell alone {other.seeds} {other.restarts} {other.seconds:.0f} s | "
-            f"one: measure {c['measure']:.2f} limit {c['limit']:.2f} best {c['best_in_class']:.2f}, "
+            f"one: measure {c['measure']:.2f} limit {c['limit']:.2f} "
+            f"best {c['best_in_class']:.2f}, "
             f"T {s['budget']:.2f} inf {s['settled']:.2f} large {s['large']:.2f}"
         )
     for name, terms in [*((name, [name]) for name in TERMS), ("all", list(TERMS))]:
@@ -443,11 +311,12 @@ def tell(folder: Path) -> None:
         if not wanted:
             print(f"{name:<14} ours {mine:.0f} CPU s | by samples: cannot be told")
             continue
-        k, restarts, fixed = fixed_plan(theirs, wanted)
-        alone = sum(held_.best_plan(wanted).seconds for held_ in theirs.values())
+        k, restarts, fixed = fixed_plan(list(theirs.values()), wanted)
+        alone = sum(cell.best_plan(wanted).seconds for cell in theirs.values())
         print(
-            f"{name:<14} ours {mine:.0f} CPU s | by samples {fixed:.0f} ({k} seeds, {restarts} large "
-            f"in every cell), ratio {fixed / mine:.1f} | seeds by cell {alone:.0f}, ratio {alone / mine:.1f}"
+            f"{name:<14} ours {mine:.0f} CPU s | by samples {fixed:.0f} ({k} seeds, {restarts} "
+            f"large in every cell), ratio {fixed / mine:.1f} | seeds by cell {alone:.0f}, "
+            f"ratio {alone / mine:.1f}"
         )
     quiet = {
         place: {t: replace(p, examples=0.0) for t, p in held[place].items()} for place in cells
@@ -456,116 +325,19 @@ def tell(folder: Path) -> None:
     print(f"ours, were there no noise of examples at all: {no_noise:.0f} CPU s")
 
 
-def verify(folder: Path, place: Place) -> None:
-    """Runs a cell by both ways at the numbers that were predicted, on seeds of their own.
-
-    Intervals of ours are the engine's (study.analysis.crossed), over seeds, restarts and examples;
-    of the other way t over networks.
-    """
-    ours = read_ours(folder)
-    mine = our_plan(our_parts(ours, place), our_costs(ours, place))
-    theirs = read_theirs(folder, place)
-    other = theirs.best_plan([name for name in TERMS if name != "objective"])
-    print(
-        f"{place}: ours {mine.seeds} seeds, {mine.restarts} restarts; {other.seeds}, {other.restarts}"
-    )
-    trials = [t for t in our_trials(2) if place_of(t) == place and t.seed == 0]
-    wanted = {"measure": mine.seeds, "limit": mine.restarts}
-    rules: dict[str, list[Ours]] = {}
-    for role, num in wanted.items():
-        trial = next(t for t in trials if t.role == role)
-        seeds = range(FIRST_VERIFYING_SEED, FIRST_VERIFYING_SEED + num)
-        rules[role] = [run_ours(replace(trial, seed=seed)) for seed in seeds]
-    at_budget = np.stack([held.budget for held in rules["measure"]])
-    settled = np.stack([h.converged for h in rules["measure"] if h.converged is not None])
-    limits = np.stack([held.budget for held in rules["limit"]])
-    rest = [h for h in ours if h.role == "best_in_class" and alike(h.place, place)]
-    best = min([h.budget for h in rest] + list(limits), key=lambda terms: float(terms.mean()))[None]
-    found = {
-        "approximation": crossed_mean(best, fixed_first=True, largest=1.0),
-        "objective": crossed_mean(limits, best, fixed_second=True, largest=1.0),
-        "estimation": crossed_mean(settled, limits, largest=1.0),
-        "optimization": crossed_mean(at_budget - settled, largest=1.0),
-        "R_n(T)": crossed_mean(at_budget, largest=1.0),
-    }
-    seconds = sum(h.seconds for held in rules.values() for h in held)
-    print(
-        f"ours, {seconds + sum(h.seconds for h in rest):.0f} CPU s ({mine.seconds:.0f} predicted)"
-    )
-    for name, crossed in found.items():
-        print(f"  {name:<14} {told(crossed)}")
-    verify_theirs(place, theirs, other, settled_steps(ours, place), found)
-
-
-def alike(first: Place, second: Place) -> bool:
-    """Whether two cells have one best rule: label noise is none of the law's."""
-    return (first.family, first.law) == (second.family, second.law)
-
-
-def told(crossed: Crossed) -> str:
-    """A value in points and half the length of its interval."""
-    if crossed.lo is None or crossed.hi is None:
-        return f"{100 * crossed.value:.2f}"
-    return f"{100 * crossed.value:.2f} ± {50 * (crossed.hi - crossed.lo):.2f}"
-
-
-def verify_theirs(
-    place: Place, theirs: Theirs, plan: Plan, settled: int, ours: Mapping[str, Crossed]
-) -> None:
-    """The way by samples, and how far it lies from ours in standard errors of the difference."""
-    setting, first = setting_of(place), 10 * FIRST_VERIFYING_SEED
-    numbers = {"budget": plan.seeds, "settled": plan.seeds, "large": plan.restarts}
-    rows = {
-        what: [run_theirs(setting, what, first * (1 + n) + i, settled) for i in range(count)]
-        for n, (what, count) in enumerate(numbers.items())
-    }
-    risks = {what: np.array([row["risk"] for row in held]) for what, held in rows.items()}
-    bayes = make(setting.law, **setting.parameters).bayes_risk()
-    assert bayes is not None
-    mean = {what: float(held.mean()) for what, held in risks.items()}
-    square = {what: float(held.var(ddof=1)) / len(held) for what, held in risks.items()}
-    found = {
-        "approximation": (mean["large"] - bayes.value, square["large"], numbers["large"]),
-        "estimation": (
-            mean["settled"] - mean["large"],
-            square["settled"] + square["large"],
-            numbers["large"],
-        ),
-        "optimization": (
-            mean["budget"] - mean["settled"],
-            square["budget"] + square["settled"],
-            plan.seeds,
-        ),
-        "R_n(T)": (mean["budget"] - bayes.value, square["budget"], plan.seeds),
-    }
-    seconds = sum(row["seconds"] for held in rows.values() for row in held)
-    print(f"by samples, {seconds:.0f} CPU s ({plan.seconds:.0f} predicted)")
-    for name, (value, variance, num) in found.items():
-        half = float(t_quantile(num - 1)) * math.sqrt(variance)
-        error = ours[name].standard_error or 0.0
-        apart = (value - ours[name].value) / math.hypot(error, math.sqrt(variance))
-        print(f"  {name:<14} {100 * value:.2f} ± {100 * half:.2f}, less ours {apart:+.2f} SE")
-
-
 def main() -> None:
     """Reads the command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("pilot", "tell", "verify"))
+    parser.add_argument("what", choices=("pilot", "tell"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--family", default="linear")
-    parser.add_argument("--law", default="gaussian_images")
-    parser.add_argument("--noise", type=float, default=0.0)
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.what == "pilot":
         pilot(options.folder)
-    elif options.what == "tell":
-        tell(options.folder)
     else:
-        place = Place(family=options.family, law=options.law, noise=options.noise)
-        verify(options.folder, place)
+        tell(options.folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,151 @@
+"""How many seeds, restarts and draws bring terms to a half-width, and at what cost.
+
+Of precision.py, which says what is compared. The half-width of a 95% interval is 1.96 standard errors.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from by_samples import NUM_TEST
+
+TARGET = 0.005
+ALLOWED = (TARGET / 1.96) ** 2
+TERMS = ("approximation", "objective", "estimation", "optimization", "R_n(T)")
+MOST_RESTARTS, MOST_DRAWS = 400, 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """Of the variance of a mean over k seeds, K restarts and b draws of 10,000 examples.
+
+    V = seeds/k + restarts/K + examples/b; the seeds' and restarts' parts hold their interaction.
+    """
+
+    seeds: float = 0.0
+    restarts: float = 0.0
+    examples: float = 0.0
+
+    def variance(self, k: int, restarts: int, draws: int) -> float:
+        return self.seeds / k + self.restarts / restarts + self.examples / draws
+
+    def seeds_needed(self, restarts: int, draws: int) -> float:
+        """The least k, or infinity where no number of seeds does."""
+        left = ALLOWED - self.restarts / restarts - self.examples / draws
+        if left <= 0:
+            return math.inf
+        return max(2, math.ceil(self.seeds / left)) if self.seeds else 2
+
+
+def parts(first: np.ndarray, second: np.ndarray | None = None, *, fixed: str = "") -> Parts:
+    """Unbiased parts of the variance of mean(first) - mean(second); rows `fixed` are no sample."""
+    held = {"seeds": first} if second is None else {"seeds": first, "restarts": second}
+    columns = [rows.mean(axis=0) for rows in held.values()]
+    difference = columns[0] - columns[1] if len(columns) > 1 else columns[0]
+    examples, spread = difference.var(ddof=1) / difference.size, {}
+    for (name, rows), column in zip(held.items(), columns, strict=True):
+        if name == fixed or len(rows) < 2:
+            continue
+        k, num = rows.shape
+        spread[name] = float(rows.mean(axis=1).var(ddof=1))
+        left = rows - rows.mean(axis=1, keepdims=True) - column + column.mean()
+        examples -= (left**2).sum() / ((k - 1) * (num - 1) * k * num)
+    return Parts(**spread, examples=max(0.0, float(examples)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Numbers of a cell and their CPU seconds; of the field's way `draws` is 1."""
+
+    seeds: int
+    restarts: int
+    draws: int
+    seconds: float
+
+
+def our_plan(held: Mapping[str, Parts], costs: Mapping[str, float]) -> Plan:
+    """The cheapest numbers that bring these terms' half-widths to the target.
+
+    Args:
+        held: parts by term, of those that are asked for.
+        costs: CPU seconds of a `measure`, a `limit`, the `best_in_class` trials together, and of
+            `scoring` one rule on 10,000 further examples.
+    """
+    needs_limit = any(p.restarts for p in held.values())
+    needs_seeds = any(p.seeds for p in held.values())
+    plans = []
+    for draws in range(1, MOST_DRAWS + 1):
+        for restarts in range(2, MOST_RESTARTS + 1) if needs_limit else (2,):
+            k = max(p.seeds_needed(restarts, draws) for p in held.values())
+            if math.isinf(k):
+                continue
+            further = (draws - 1) * costs["scoring"]
+            seconds = needs_seeds * k * (costs["measure"] + 2 * further)
+            seconds += needs_limit * restarts * (costs["limit"] + further)
+            seconds += costs["best_in_class"] + further if needs_best(held) else 0.0
+            plans.append(Plan(seeds=int(k), restarts=restarts, draws=draws, seconds=seconds))
+    return min(plans, key=lambda plan: plan.seconds)
+
+
+def needs_best(terms: Mapping[str, Parts]) -> bool:
+    """Whether U_H is a part of one of these terms."""
+    return bool({"approximation", "objective"} & set(terms))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Theirs:
+    """A pilot by samples: variance over networks, test sample included, and CPU seconds of one."""
+
+    variance: Mapping[str, float]
+    seconds: Mapping[str, float]
+
+    def plan(self, terms: Sequence[str], restarts: int) -> Plan:
+        """Numbers for these terms with so many large samples; infinite where that is too few."""
+        v, left = self.variance, ALLOWED - self.variance["large"] / restarts
+        wanted = {
+            "R_n(T)": v["budget"] / ALLOWED,
+            "optimization": (v["budget"] + v["settled"]) / ALLOWED,
+            "estimation": v["settled"] / left if left > 0 else math.inf,
+            "approximation": 0.0 if left > 0 else math.inf,
+        }
+        k = max(wanted[name] for name in terms)
+        networks = {"R_n(T)": ("budget",), "estimation": ("settled",)} | {
+            "optimization": ("budget", "settled"),
+            "approximation": (),
+        }
+        trained_ones = {what for name in terms for what in networks[name]}
+        seeds = max(2, math.ceil(k)) if math.isfinite(k) else 10**9
+        seconds = seeds * sum(self.seconds[what] for what in trained_ones)
+        if {"estimation", "approximation"} & set(terms):
+            seconds += restarts * self.seconds["large"]
+        return Plan(seeds=seeds, restarts=restarts, draws=1, seconds=seconds)
+
+    def best_plan(self, terms: Sequence[str]) -> Plan:
+        """The cheapest of them in this cell."""
+        plans = (self.plan(terms, restarts) for restarts in range(2, MOST_RESTARTS))
+        return min(plans, key=lambda plan: plan.seconds)
+
+
+def binomial(risk: float) -> float:
+    """Variance of the share of wrong labels in a test sample."""
+    return risk * (1 - risk) / NUM_TEST
+
+
+def fixed_plan(theirs: Sequence[Theirs], terms: Sequence[str]) -> tuple[int, int, float]:
+    """Seeds and large samples, the same in every cell, and CPU seconds altogether."""
+    found = []
+    for restarts in range(2, MOST_RESTARTS):
+        k = max(held.plan(terms, restarts).seeds for held in theirs)
+        seconds = 0.0
+        for held in theirs:
+            plan = held.plan(terms, restarts)
+            fixed = plan.seconds - restarts * held.seconds["large"] * uses_large(terms)
+            seconds += fixed / plan.seeds * k + restarts * held.seconds["large"] * uses_large(terms)
+        found.append((k, restarts, seconds))
+    return min(found, key=lambda one: one[2])
+
+
+def uses_large(terms: Sequence[str]) -> bool:
+    """Whether the best in class is a part of one of these terms."""
+    return bool({"estimation", "approximation"} & set(terms))
