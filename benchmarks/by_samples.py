@@ -2,8 +2,8 @@
 
 Nothing here is the engine's but the networks and how a point is drawn as an image: laws are
 sampled, networks trained and errors counted by code of its own, so that `precision.py` can hold one
-way against the other. The training is the same procedure: AdamW, batches of shuffled rounds, the rate
-falling to zero over the last steps.
+way against the other. The training is the same procedure: AdamW, batches of shuffled rounds, the
+rate falling to zero over the last steps.
 """
 
 import time

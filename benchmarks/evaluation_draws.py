@@ -5,7 +5,8 @@
 
 Of each cell two networks, trained as measured trials are (n = 128, T = 100 steps), are scored on
 many draws of 8,192 examples. Printed are variances of the mean over a draw, as multiples of the
-engine's way: posterior-weighted excess over the Bayes rule, examples independent. Below 1 is better.
+engine's way: posterior-weighted excess over the Bayes rule, examples independent. Below 1 is
+better.
 
 Averaged: `wrong labels`, the share of a draw's labels that are not the decision; `labels - Bayes`,
 the same less the Bayes rule's, whose mean R* is known; `risk`, 1 - eta of the decision; `excess`,

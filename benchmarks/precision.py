@@ -4,8 +4,8 @@
     python benchmarks/precision.py tell FOLDER      # variances, seeds needed, CPU seconds
 
 Two families on two laws at label noise 0 and .2, n = 128, T = 100 steps. *Ours* is the engine's:
-U_H looked for, U_A a mean over restarts on soft labels, both branches of one trajectory, excess over
-the Bayes rule on one evaluation draw that all rules share, and as many seeds in a cell as it needs.
+U_H looked for, U_A a mean over restarts on soft labels, both branches of one trajectory, excess
+over the Bayes rule on one evaluation draw that all rules share, and as many seeds as a cell needs.
 *By samples* is the field's (by_samples.py): R_n(T), R_n(inf) and the best in class are networks of
 their own, the last trained on a large labelled sample; errors are counted on test samples of their
 own, and every cell has the same number of seeds. It cannot tell objective from approximation.
@@ -49,13 +49,14 @@ SETTINGS = (
     "distortions={label_noise=[0.0,0.2]}",
     "search.trials=0",
     "training={budget_steps=100,max_steps=2000}",
-    "best_in_class={restarts=2,num_stream=[32000]}",
-    "limit={restarts=3,num_stream=[32000]}",
+    "best_in_class={restarts=2,num_stream=[16000]}",
+    "limit={restarts=3,num_stream=[16000]}",
 )
 LARGE = 64_000
 """The field's large sample: labels are noisier than the posterior, so it is the larger one."""
 COOLDOWN = 20
-PILOT_SEEDS = {"linear": 20, "vgg": 8}
+PILOT_SEEDS = {"linear": 12, "vgg": 6}
+LARGE_SEEDS = {"linear": 3, "vgg": 2}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,34 +143,39 @@ def run_theirs(setting: Setting, what: str, seed: int, settled: int) -> dict[str
 
 
 def pilot(folder: Path) -> None:
-    """Both ways' pilots; what is in the folder is not trained again."""
+    """Both ways' pilots, clean labels first; what is in the folder is not trained again."""
     (folder / "ours").mkdir(parents=True, exist_ok=True)
-    for trial in our_trials(max(PILOT_SEEDS.values())):
-        path = folder / "ours" / f"{trial.trial_id}.npz"
-        if trial.role == "slack" or path.exists():
-            continue
-        if trial.role == "measure" and trial.seed >= PILOT_SEEDS[trial.cell.family]:
-            continue
-        write(path, run_ours(trial))
-        print(trial.role, place_of(trial), trial.seed, flush=True)
-    ours = read_ours(folder)
-    for place in places(ours):
-        path = folder / f"theirs-{str(place).replace(' ', '-')}.json"
-        if path.exists():
-            continue
-        setting, settled = setting_of(place), settled_steps(ours, place)
-        numbers = {
-            "budget": PILOT_SEEDS[place.family],
-            "settled": PILOT_SEEDS[place.family],
-            "large": 3,
-        }
-        found = [
-            run_theirs(setting, what, 1_000 * number + seed, settled)
-            for number, (what, count) in enumerate(numbers.items())
-            for seed in range(count)
-        ]
-        path.write_text(json.dumps(found))
-        print("by samples", place, flush=True)
+    trials = [t for t in our_trials(max(PILOT_SEEDS.values())) if t.role != "slack"]
+    cells = sorted({place_of(t) for t in trials}, key=lambda place: (place.noise, str(place)))
+    for place in cells:
+        for trial in (t for t in trials if place_of(t) == place):
+            path = folder / "ours" / f"{trial.trial_id}.npz"
+            if trial.role == "measure" and trial.seed >= PILOT_SEEDS[place.family]:
+                continue
+            if not path.exists():
+                write(path, run_ours(trial))
+                print(trial.role, place, trial.seed, flush=True)
+        path = by_samples_path(folder, place)
+        if not path.exists():
+            path.write_text(json.dumps(their_pilot(read_ours(folder), place)))
+            print("by samples", place, flush=True)
+
+
+def their_pilot(ours: Sequence[Ours], place: Place) -> list[dict[str, Any]]:
+    """The pilot by samples of a cell whose own is there."""
+    setting, settled = setting_of(place), settled_steps(ours, place)
+    seeds = PILOT_SEEDS[place.family]
+    numbers = {"budget": seeds, "settled": seeds, "large": LARGE_SEEDS[place.family]}
+    return [
+        run_theirs(setting, what, 1_000 * number + seed, settled)
+        for number, (what, count) in enumerate(numbers.items())
+        for seed in range(count)
+    ]
+
+
+def by_samples_path(folder: Path, place: Place) -> Path:
+    """Where the pilot by samples of a cell is kept."""
+    return folder / f"theirs-{str(place).replace(' ', '-')}.json"
 
 
 def write(path: Path, held: Ours) -> None:
@@ -243,7 +249,7 @@ def our_parts(ours: Sequence[Ours], place: Place) -> dict[str, Parts]:
 
 def read_theirs(folder: Path, place: Place) -> Theirs:
     """The pilot by samples of a cell."""
-    rows = json.loads((folder / f"theirs-{str(place).replace(' ', '-')}.json").read_text())
+    rows = json.loads(by_samples_path(folder, place).read_text())
     by = {w: [r for r in rows if r["what"] == w] for w in ("budget", "settled", "large")}
     # no sample of risks varies less than its test samples make it
     least = {w: binomial(float(np.mean([r["risk"] for r in held]))) for w, held in by.items()}
@@ -276,7 +282,7 @@ def scoring_seconds(place: Place) -> float:
 def tell(folder: Path) -> None:
     """Prints what the pilots say."""
     ours = read_ours(folder)
-    cells = places(ours)
+    cells = [place for place in places(ours) if by_samples_path(folder, place).exists()]
     theirs = {place: read_theirs(folder, place) for place in cells}
     held = {place: our_parts(ours, place) for place in cells}
     costs = {place: our_costs(ours, place) for place in cells}
@@ -311,11 +317,11 @@ def tell(folder: Path) -> None:
         if not wanted:
             print(f"{name:<14} ours {mine:.0f} CPU s | by samples: cannot be told")
             continue
-        k, restarts, fixed = fixed_plan(list(theirs.values()), wanted)
+        fixed = fixed_plan(list(theirs.values()), wanted)
         alone = sum(cell.best_plan(wanted).seconds for cell in theirs.values())
         print(
-            f"{name:<14} ours {mine:.0f} CPU s | by samples {fixed:.0f} ({k} seeds, {restarts} "
-            f"large in every cell), ratio {fixed / mine:.1f} | seeds by cell {alone:.0f}, "
+            f"{name:<14} ours {mine:.0f} CPU s | by samples {fixed.seconds:.0f} ({fixed.seeds} seeds, {fixed.restarts} "
+            f"large in every cell), ratio {fixed.seconds / mine:.1f} | seeds by cell {alone:.0f}, "
             f"ratio {alone / mine:.1f}"
         )
     quiet = {

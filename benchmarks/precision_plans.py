@@ -1,6 +1,7 @@
 """How many seeds, restarts and draws bring terms to a half-width, and at what cost.
 
-Of precision.py, which says what is compared. The half-width of a 95% interval is 1.96 standard errors.
+Of precision.py, which says what is compared. The half-width of a 95% interval is 1.96 standard
+errors.
 """
 
 import math
@@ -13,7 +14,14 @@ from by_samples import NUM_TEST
 TARGET = 0.005
 ALLOWED = (TARGET / 1.96) ** 2
 TERMS = ("approximation", "objective", "estimation", "optimization", "R_n(T)")
-MOST_RESTARTS, MOST_DRAWS = 400, 64
+MOST_RESTARTS, MOST_DRAWS = 2_000, 64
+NETWORKS = {
+    "R_n(T)": ("budget",),
+    "optimization": ("budget", "settled"),
+    "estimation": ("settled",),
+    "approximation": (),
+}
+"""Trained on small samples, of which a term by samples is made."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,31 +108,31 @@ class Theirs:
     variance: Mapping[str, float]
     seconds: Mapping[str, float]
 
-    def plan(self, terms: Sequence[str], restarts: int) -> Plan:
-        """Numbers for these terms with so many large samples; infinite where that is too few."""
+    def plan(self, terms: Sequence[str], restarts: int) -> Plan | None:
+        """Numbers for these terms with so many large samples; None where those are too few."""
         v, left = self.variance, ALLOWED - self.variance["large"] / restarts
+        if uses_large(terms) and left <= 0:
+            return None
         wanted = {
             "R_n(T)": v["budget"] / ALLOWED,
             "optimization": (v["budget"] + v["settled"]) / ALLOWED,
-            "estimation": v["settled"] / left if left > 0 else math.inf,
-            "approximation": 0.0 if left > 0 else math.inf,
+            "estimation": v["settled"] / left,
+            "approximation": 0.0,
         }
-        k = max(wanted[name] for name in terms)
-        networks = {"R_n(T)": ("budget",), "estimation": ("settled",)} | {
-            "optimization": ("budget", "settled"),
-            "approximation": (),
-        }
-        trained_ones = {what for name in terms for what in networks[name]}
-        seeds = max(2, math.ceil(k)) if math.isfinite(k) else 10**9
-        seconds = seeds * sum(self.seconds[what] for what in trained_ones)
-        if {"estimation", "approximation"} & set(terms):
-            seconds += restarts * self.seconds["large"]
+        seeds = max(2, math.ceil(max(wanted[name] for name in terms)))
+        seconds = self.seconds_of(terms, seeds, restarts)
         return Plan(seeds=seeds, restarts=restarts, draws=1, seconds=seconds)
+
+    def seconds_of(self, terms: Sequence[str], seeds: int, restarts: int) -> float:
+        """CPU seconds of the networks that these terms are made of."""
+        small = {what for name in terms for what in NETWORKS[name]}
+        seconds = seeds * sum(self.seconds[what] for what in small)
+        return seconds + uses_large(terms) * restarts * self.seconds["large"]
 
     def best_plan(self, terms: Sequence[str]) -> Plan:
         """The cheapest of them in this cell."""
         plans = (self.plan(terms, restarts) for restarts in range(2, MOST_RESTARTS))
-        return min(plans, key=lambda plan: plan.seconds)
+        return min((plan for plan in plans if plan), key=lambda plan: plan.seconds)
 
 
 def binomial(risk: float) -> float:
@@ -132,18 +140,17 @@ def binomial(risk: float) -> float:
     return risk * (1 - risk) / NUM_TEST
 
 
-def fixed_plan(theirs: Sequence[Theirs], terms: Sequence[str]) -> tuple[int, int, float]:
+def fixed_plan(theirs: Sequence[Theirs], terms: Sequence[str]) -> Plan:
     """Seeds and large samples, the same in every cell, and CPU seconds altogether."""
     found = []
     for restarts in range(2, MOST_RESTARTS):
-        k = max(held.plan(terms, restarts).seeds for held in theirs)
-        seconds = 0.0
-        for held in theirs:
-            plan = held.plan(terms, restarts)
-            fixed = plan.seconds - restarts * held.seconds["large"] * uses_large(terms)
-            seconds += fixed / plan.seeds * k + restarts * held.seconds["large"] * uses_large(terms)
-        found.append((k, restarts, seconds))
-    return min(found, key=lambda one: one[2])
+        plans = [held.plan(terms, restarts) for held in theirs]
+        if None in plans:
+            continue
+        seeds = max(plan.seeds for plan in plans if plan)
+        seconds = sum(held.seconds_of(terms, seeds, restarts) for held in theirs)
+        found.append(Plan(seeds=seeds, restarts=restarts, draws=1, seconds=seconds))
+    return min(found, key=lambda plan: plan.seconds)
 
 
 def uses_large(terms: Sequence[str]) -> bool:

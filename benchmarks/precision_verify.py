@@ -2,8 +2,8 @@
 
     python benchmarks/precision_verify.py FOLDER --family linear --law gaussian_images --noise 0
 
-On seeds that no pilot had. The two ways share the networks and no other code: that their values agree
-says that either is right, and the half-widths printed are those that were really had.
+On seeds that no pilot had. The two ways share the networks and no other code: that their values
+agree says that either is right, and the half-widths printed are those that were really had.
 """
 
 import argparse
