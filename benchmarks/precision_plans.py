@@ -35,15 +35,11 @@ class Parts:
     restarts: float = 0.0
     examples: float = 0.0
 
-    def variance(self, k: int, restarts: int, draws: int) -> float:
-        return self.seeds / k + self.restarts / restarts + self.examples / draws
-
-    def seeds_needed(self, restarts: int, draws: int) -> float:
-        """The least k, or infinity where no number of seeds does."""
+    def seeds_needed(self, restarts: np.ndarray, draws: int) -> np.ndarray:
+        """The least k for each number of restarts; infinite where no number of seeds does."""
         left = ALLOWED - self.restarts / restarts - self.examples / draws
-        if left <= 0:
-            return math.inf
-        return max(2, math.ceil(self.seeds / left)) if self.seeds else 2
+        with np.errstate(divide="ignore"):
+            return np.where(left > 0, np.maximum(2, np.ceil(self.seeds / left)), np.inf)
 
 
 def parts(first: np.ndarray, second: np.ndarray | None = None, *, fixed: str = "") -> Parts:
@@ -64,7 +60,7 @@ def parts(first: np.ndarray, second: np.ndarray | None = None, *, fixed: str = "
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Numbers of a cell and their CPU seconds; of the field's way `draws` is 1."""
+    """Numbers of a cell and their CPU seconds; by samples `draws` is 1."""
 
     seeds: int
     restarts: int
@@ -82,17 +78,27 @@ def our_plan(held: Mapping[str, Parts], costs: Mapping[str, float]) -> Plan:
     """
     needs_limit = any(p.restarts for p in held.values())
     needs_seeds = any(p.seeds for p in held.values())
+    tried = np.arange(2, MOST_RESTARTS + 1) if needs_limit else np.array([2])
     plans = []
     for draws in range(1, MOST_DRAWS + 1):
-        for restarts in range(2, MOST_RESTARTS + 1) if needs_limit else (2,):
-            k = max(p.seeds_needed(restarts, draws) for p in held.values())
-            if math.isinf(k):
-                continue
-            further = (draws - 1) * costs["scoring"]
-            seconds = needs_seeds * k * (costs["measure"] + 2 * further)
-            seconds += needs_limit * restarts * (costs["limit"] + further)
-            seconds += costs["best_in_class"] + further if needs_best(held) else 0.0
-            plans.append(Plan(seeds=int(k), restarts=restarts, draws=draws, seconds=seconds))
+        k = np.max([p.seeds_needed(tried, draws) for p in held.values()], axis=0)
+        further = (draws - 1) * costs["scoring"]
+        seconds = needs_limit * tried * (costs["limit"] + further)
+        if needs_seeds:
+            seconds = seconds + k * (costs["measure"] + 2 * further)
+        if needs_best(held):
+            seconds = seconds + costs["best_in_class"] + further
+        seconds = np.where(np.isfinite(k), seconds, np.inf)
+        least = int(seconds.argmin())
+        if np.isfinite(seconds[least]):
+            plans.append(
+                Plan(
+                    seeds=int(k[least]),
+                    restarts=int(tried[least]),
+                    draws=draws,
+                    seconds=float(seconds[least]),
+                )
+            )
     return min(plans, key=lambda plan: plan.seconds)
 
 
@@ -131,8 +137,7 @@ class Theirs:
 
     def best_plan(self, terms: Sequence[str]) -> Plan:
         """The cheapest of them in this cell."""
-        plans = (self.plan(terms, restarts) for restarts in range(2, MOST_RESTARTS))
-        return min((plan for plan in plans if plan), key=lambda plan: plan.seconds)
+        return fixed_plan([self], terms)
 
 
 def binomial(risk: float) -> float:
@@ -143,7 +148,7 @@ def binomial(risk: float) -> float:
 def fixed_plan(theirs: Sequence[Theirs], terms: Sequence[str]) -> Plan:
     """Seeds and large samples, the same in every cell, and CPU seconds altogether."""
     found = []
-    for restarts in range(2, MOST_RESTARTS):
+    for restarts in range(2, MOST_RESTARTS + 1) if uses_large(terms) else (2,):
         plans = [held.plan(terms, restarts) for held in theirs]
         if None in plans:
             continue
