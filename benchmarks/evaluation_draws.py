@@ -24,15 +24,27 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from by_samples import as_seen
-from precision import our_trials, place_of
 from scipy.stats import norm, qmc
 
 from classcomp.experiment import Experiment
 from classcomp.models.base import Decides
 from classcomp.populations import Population
 from study.engine.handover import to_trial
+from study.planning.plan import planned_trials
+from study.request.reading import read_spec
+from study.trials.trial import TrialSpec
 
 SIZE = 8_192
+SETTINGS = (
+    'families=["linear","vgg"]',
+    "num_train=[128]",
+    'populations=[{name="xor",sigma=0.5},'
+    '{name="gaussian_images",mu0=0.0,mu1=0.15,sigma0=1.0,sigma1=1.2,size=8}]',
+    "distortions={}",
+    "seeds=2",
+    "search.trials=0",
+    "training={budget_steps=100,max_steps=101}",
+)
 Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 """(number, generator) to component `(n,)` and standard normals `(n, d)`."""
 
@@ -105,12 +117,17 @@ def draws_of(law: Law) -> dict[str, Draw]:
     }
 
 
+def measured_trials() -> list[TrialSpec]:
+    """Two of each cell."""
+    trials = planned_trials(read_spec("smoke", list(SETTINGS)))
+    return [trial for trial in trials if trial.role == "measure"]
+
+
 def networks(family: str, law: str) -> tuple[list[Decides], Population]:
     """Two measured rules of a cell, at T, and its law."""
     found: list[Decides] = []
-    for trial in our_trials(2):
-        place = place_of(trial)
-        if trial.role == "measure" and (place.family, place.law, place.noise) == (family, law, 0.0):
+    for trial in measured_trials():
+        if (trial.cell.family, trial.population_name) == (family, law):
             experiment = Experiment(to_trial(trial, "."))
             while "risk" not in experiment.outcome.metrics:  # R_n(T) is scored before the rest
                 experiment.advance()
@@ -178,13 +195,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--replications", type=int, default=60)
+    parser.add_argument("--family", default=None, help="default: all")
+    parser.add_argument("--law", default=None, help="default: all")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cells = {
-        (t.cell.family, t.population_name): dict(t.population_parameters) for t in our_trials(2)
+        (t.cell.family, t.population_name): dict(t.population_parameters) for t in measured_trials()
     }
     for (family, law), held in cells.items():
-        tell(family, law, held, options.replications)
+        if options.family in (None, family) and options.law in (None, law):
+            tell(family, law, held, options.replications)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
     python benchmarks/precision.py ray_results/reference/quickstart
     python benchmarks/precision.py ray_results/reference/gaussian-small
 
-A finished study is the pilot: its decisions say what seeds, restarts and evaluation examples each add
-to a term's variance in each of its cells whose law is known, its `cpu_s` what a trial costs. From
-them follow the numbers that make the half-width of a 95% interval .005, and their CPU seconds.
+A finished study is the pilot: its decisions say what seeds, restarts and evaluation examples each
+add to a term's variance in each of its cells whose law is known, its `cpu_s` what a trial costs.
+From them follow the numbers that make the half-width of a 95% interval .005, and their CPU seconds.
 
-*Ours* is the engine's way: U_H looked for, U_A a mean over restarts on soft labels, both branches of
-one trajectory, excess over the Bayes rule on one evaluation draw that all rules share, and as many
-seeds in a cell as it needs. *By samples* is the field's: R_n(T), R_n(inf) and the best in class are
+*Ours* is the engine's way: U_H looked for, U_A a mean over restarts on soft labels, both branches
+of one trajectory, excess over the Bayes rule on one evaluation draw that all rules share, and as
+many seeds in a cell as it needs. *By samples* is the field's: R_n(T), R_n(inf) and the best in class are
 networks of their own, errors are counted on 10,000 labelled examples of each network's own, and
 every cell has the same number of seeds. Its best in class is trained on four times our stream, for
 labels in place of posteriors take that much to come as low (docs/protocol.md), and it cannot tell
@@ -160,12 +160,10 @@ def tell(folder: Path) -> None:
     costs = [pilot.costs() for pilot in cells]
     theirs = [pilot.theirs() for pilot in cells]
     print(
-        f"{len(cells)} cells; standard deviations over seeds, in points: T, T - inf, inf; of U_A;"
+        f"{len(cells)} cells; SD over seeds, in points, of T, T - inf, inf; over restarts of U_A |"
     )
-    print(f"half-widths from {NUM_EXAMPLES} examples alone: {', '.join(TERMS)};")
-    print(
-        "numbers for all terms: ours seeds, restarts, draws of 10,000, CPU s; by samples likewise"
-    )
+    print(f"half-widths from {NUM_EXAMPLES} examples alone: {', '.join(TERMS)} |")
+    print("numbers for all terms: seeds, restarts, draws of 10,000, CPU s | by samples likewise")
     common = [name for name in TERMS if name != "objective"]
     for pilot, p, cost, other in zip(cells, held, costs, theirs, strict=True):
         spread = [100 * math.sqrt(p[t].seeds) for t in ("R_n(T)", "optimization", "estimation")]
@@ -188,7 +186,8 @@ def tell(folder: Path) -> None:
         print(
             f"{name:<14} ours {mine:.0f} CPU s | by samples {fixed.seconds:.0f} "
             f"({fixed.seeds} seeds, {fixed.restarts} large samples in every cell), "
-            f"ratio {fixed.seconds / mine:.1f} | seeds by cell {alone:.0f}, ratio {alone / mine:.1f}"
+            f"ratio {fixed.seconds / mine:.1f} | seeds by cell {alone:.0f}, "
+            f"ratio {alone / mine:.1f}"
         )
     quiet = [{t: replace(part, examples=0.0) for t, part in p.items()} for p in held]
     print(f"ours, were examples without noise: {total(quiet, costs, TERMS):.0f} CPU s")

@@ -2,9 +2,9 @@
 
     python benchmarks/precision_verify.py ray_results/reference/gaussian-small linear d1 n=256
 
-The cell is that of the shortest name which holds all the words. All trials are new, on seeds that the
-study does not have. The two ways share the networks and no other code: that their values agree says
-that either is right, and the half-widths printed are those that were really had, ours over the
+The cell is that of the shortest name which holds all the words. All trials are new, on seeds that
+the study does not have. The two ways share the networks and no other code: that their values agree
+says that either is right, and the half-widths printed are those that were really had, ours over the
 engine's one draw of 10,000 examples, beside those that the study's parts predict for it.
 """
 
