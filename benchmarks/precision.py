@@ -9,16 +9,16 @@ From them follow the numbers that make the half-width of a 95% interval .005, an
 
 *Ours* is the engine's way: U_H looked for, U_A a mean over restarts on soft labels, both branches
 of one trajectory, excess over the Bayes rule on one evaluation draw that all rules share, and as
-many seeds in a cell as it needs. *By samples* is the field's: R_n(T), R_n(inf) and the best in class
-are networks of their own, errors are counted on 10,000 labelled examples of each network's own,
-and every cell has the same number of seeds. Its best in class is trained on four times our stream,
-for labels in place of posteriors take that much to come as low, and it cannot tell objective from
-approximation. In all else it is given the benefit of the doubt: R* for nothing, the restarts'
-variance of soft labels, and of a measured trial's seconds the share of its own steps. `seeds by
-cell`: were it to give every cell the seeds that it needs.
+many seeds in a cell as it needs. *By samples* is the field's: R_n(T), R_n(inf) and the best in
+class are networks of their own, errors are counted on 10,000 labelled examples of each network's
+own, and every cell has the same number of seeds. Its best in class is trained on four times our
+stream, for labels in place of posteriors take that much to come as low, and it cannot tell
+objective from approximation. In all else it is given the benefit of the doubt: R* for nothing, the
+restarts' variance of soft labels, and of a measured trial's seconds the share of its own steps.
+`seeds by cell`: were it to give every cell the seeds that it needs.
 
 At last the correlation over seeds of R_n(T) with that of `linear` of depth 1, on the same samples:
-whether a cheap family could serve as a control variate, which leaves 1 - r^2 of the seeds' variance.
+a cheap family could serve as a control variate, which leaves 1 - r^2 of the seeds' variance.
 
 precision_verify.py runs both ways in a cell at the numbers that are predicted here.
 """
