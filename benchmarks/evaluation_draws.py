@@ -45,6 +45,7 @@ SETTINGS = (
     "search.trials=0",
     "training={budget_steps=100,max_steps=101}",
 )
+AVERAGED = ("wrong labels", "labels - Bayes", "risk", "excess", "two rules")
 Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 """(number, generator) to component `(n,)` and standard normals `(n, d)`."""
 
@@ -155,6 +156,8 @@ def means_of(
         "excess": float((risk - bayes).mean()),
         "Bayes": float(bayes.mean()),
         "two rules": float((risk - other).mean()),
+        "of one excess": float((risk - bayes).var()),
+        "of one two rules": float((risk - other).var()),
     }
 
 
@@ -168,20 +171,21 @@ def tell(family: str, name: str, held: dict[str, float], replications: int) -> N
     """A line a way to draw."""
     law = law_of(name, held)
     models, population = networks(family, name)
-    base = None
+    base: dict[str, float] = {}
     for way, drawn in draws_of(law).items():
         rows = [
             means_of(models, population, law, family, drawn, seed) for seed in range(replications)
         ]
         values = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+        if not base:  # of independent examples every draw says what its mean varies by
+            for key in ("excess", "two rules"):
+                base[key] = float(values[f"of one {key}"].mean()) / SIZE
         covariance = np.cov(values["risk"], values["Bayes"])
         left = covariance[0, 0] - covariance[0, 1] ** 2 / covariance[1, 1]
-        variances = {key: float(v.var(ddof=1)) for key, v in values.items() if key != "Bayes"}
+        variances = {key: float(values[key].var(ddof=1)) for key in AVERAGED}
         variances["excess, best b"] = float(left) * (replications - 1) / (replications - 2)
-        base = variances if base is None else base
         told = " · ".join(
-            f"{key} {v / (base['two rules'] if key == 'two rules' else base['excess']):.3g}"
-            for key, v in variances.items()
+            f"{k} {v / base.get(k, base['excess']):.3g}" for k, v in variances.items()
         )
         mean, se = values["excess"].mean(), values["excess"].std(ddof=1) / replications**0.5
         print(f"{family:<6} {name:<15} {way:<11} {told} | mean {mean:.5f} ({se:.5f})", flush=True)
