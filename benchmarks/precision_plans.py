@@ -35,9 +35,9 @@ class Parts:
     restarts: float = 0.0
     examples: float = 0.0
 
-    def seeds_needed(self, restarts: np.ndarray, draws: int) -> np.ndarray:
+    def seeds_needed(self, restarts: np.ndarray, draws: int, allowed: float) -> np.ndarray:
         """The least k for each number of restarts; infinite where no number of seeds does."""
-        left = ALLOWED - self.restarts / restarts - self.examples / draws
+        left = allowed - self.restarts / restarts - self.examples / draws
         with np.errstate(divide="ignore"):
             return np.where(left > 0, np.maximum(2, np.ceil(self.seeds / left)), np.inf)
 
@@ -68,20 +68,23 @@ class Plan:
     seconds: float
 
 
-def our_plan(held: Mapping[str, Parts], costs: Mapping[str, float]) -> Plan:
+def our_plan(
+    held: Mapping[str, Parts], costs: Mapping[str, float], allowed: float = ALLOWED
+) -> Plan:
     """The cheapest numbers that bring these terms' half-widths to the target.
 
     Args:
         held: parts by term, of those that are asked for.
         costs: CPU seconds of a `measure`, a `limit`, the `best_in_class` trials together, and of
             `scoring` one rule on 10,000 further examples.
+        allowed: variance.
     """
     needs_limit = any(p.restarts for p in held.values())
     needs_seeds = any(p.seeds for p in held.values())
     tried = np.arange(2, MOST_RESTARTS + 1) if needs_limit else np.array([2])
     plans = []
     for draws in range(1, MOST_DRAWS + 1):
-        k = np.max([p.seeds_needed(tried, draws) for p in held.values()], axis=0)
+        k = np.max([p.seeds_needed(tried, draws, allowed) for p in held.values()], axis=0)
         further = (draws - 1) * costs["scoring"]
         seconds = needs_limit * tried * (costs["limit"] + further)
         if needs_seeds:
@@ -114,14 +117,14 @@ class Theirs:
     variance: Mapping[str, float]
     seconds: Mapping[str, float]
 
-    def plan(self, terms: Sequence[str], restarts: int) -> Plan | None:
+    def plan(self, terms: Sequence[str], restarts: int, allowed: float) -> Plan | None:
         """Numbers for these terms with so many large samples; None where those are too few."""
-        v, left = self.variance, ALLOWED - self.variance["large"] / restarts
+        v, left = self.variance, allowed - self.variance["large"] / restarts
         if uses_large(terms) and left <= 0:
             return None
         wanted = {
-            "R_n(T)": v["budget"] / ALLOWED,
-            "optimization": (v["budget"] + v["settled"]) / ALLOWED,
+            "R_n(T)": v["budget"] / allowed,
+            "optimization": (v["budget"] + v["settled"]) / allowed,
             "estimation": v["settled"] / left,
             "approximation": 0.0,
         }
@@ -135,9 +138,9 @@ class Theirs:
         seconds = seeds * sum(self.seconds[what] for what in small)
         return seconds + uses_large(terms) * restarts * self.seconds["large"]
 
-    def best_plan(self, terms: Sequence[str]) -> Plan:
+    def best_plan(self, terms: Sequence[str], allowed: float = ALLOWED) -> Plan:
         """The cheapest of them in this cell."""
-        return fixed_plan([self], terms)
+        return fixed_plan([self], terms, allowed)
 
 
 def binomial(risk: float) -> float:
@@ -145,11 +148,11 @@ def binomial(risk: float) -> float:
     return risk * (1 - risk) / NUM_TEST
 
 
-def fixed_plan(theirs: Sequence[Theirs], terms: Sequence[str]) -> Plan:
+def fixed_plan(theirs: Sequence[Theirs], terms: Sequence[str], allowed: float = ALLOWED) -> Plan:
     """Seeds and large samples, the same in every cell, and CPU seconds altogether."""
     found = []
     for restarts in range(2, MOST_RESTARTS + 1) if uses_large(terms) else (2,):
-        plans = [held.plan(terms, restarts) for held in theirs]
+        plans = [held.plan(terms, restarts, allowed) for held in theirs]
         if None in plans:
             continue
         seeds = max(plan.seeds for plan in plans if plan)

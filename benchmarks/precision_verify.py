@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from by_samples import Setting, trained
 from precision import LONGER, Pilot, pilots
-from precision_plans import TERMS, Parts, Plan, our_plan
+from precision_plans import TARGET, TERMS, Parts, Plan, our_plan
 
 from classcomp.experiment import Experiment
 from classcomp.models import TRAINING_HYPERPARAMETERS
@@ -129,12 +129,14 @@ def predicted(held: Parts, plan: Plan) -> float:
     return 1.96 * math.sqrt(seeds + restarts + held.examples)
 
 
-def verify(folder: Path, words: list[str]) -> None:
+def verify(folder: Path, words: list[str], half_width: float) -> None:
     """Runs both and prints what they found, in points."""
     fitting = [p for p in pilots(folder) if all(word in p.cell.title.split() for word in words)]
     pilot = min(fitting, key=lambda p: len(p.cell.title))
     parts, theirs = pilot.parts(), pilot.theirs()
-    mine, other = our_plan(parts, pilot.costs()), theirs.best_plan(COMMON)
+    allowed = (half_width / 1.96) ** 2
+    mine = our_plan(parts, pilot.costs(), allowed)
+    other = theirs.best_plan(COMMON, allowed)
     trials = trials_of(folder, pilot)
     print(f"{pilot.cell.title}: ours {mine.seeds} seeds, {mine.restarts} restarts", flush=True)
     begin = time.process_time()
@@ -167,9 +169,10 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("words", nargs="+")
+    parser.add_argument("--half-width", type=float, default=TARGET)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    verify(options.folder, options.words)
+    verify(options.folder, options.words, options.half_width)
 
 
 if __name__ == "__main__":
