@@ -113,8 +113,8 @@ def _mean(values: Any) -> float:
     return float(np.mean(list(values)))
 
 
-def pilots(folder: Path) -> list[Pilot]:
-    """A study's cells whose law is known, each with its trials."""
+def pilots(folder: Path, words: Sequence[str] = ()) -> list[Pilot]:
+    """A study's cells whose law is known and whose titles hold the words, each with its trials."""
     table, _ = read_trials(folder / "trials.parquet")
     rows, decisions = [r for r in to_rows(table) if r["status"] == "done"], Decisions(folder)
     found = []
@@ -123,6 +123,8 @@ def pilots(folder: Path) -> list[Pilot]:
         if row["role"] == "measure" and row["converged_excess_risk"] is not None:
             measured.setdefault(cell_of(row), []).append(row)
     for cell, held in measured.items():
+        if not set(words) <= set(cell.title.split()):
+            continue
         limits = [r for r in rows if r["role"] == "limit" and _alike(cell_of(r), cell)]
         longest = max(row["num_train"] for row in limits)
         limits = [row for row in limits if row["num_train"] == longest]

@@ -131,8 +131,7 @@ def predicted(held: Parts, plan: Plan) -> float:
 
 def verify(folder: Path, words: list[str], half_width: float) -> None:
     """Runs both and prints what they found, in points."""
-    fitting = [p for p in pilots(folder) if all(word in p.cell.title.split() for word in words)]
-    pilot = min(fitting, key=lambda p: len(p.cell.title))
+    pilot = min(pilots(folder, words), key=lambda p: len(p.cell.title))
     parts, theirs = pilot.parts(), pilot.theirs()
     allowed = (half_width / 1.96) ** 2
     mine = our_plan(parts, pilot.costs(), allowed)
