@@ -5,7 +5,8 @@
     evaluation  scoring by batches of another size, and in bfloat16
     profile     where a step's time goes
 
-Ratios are of the minima over rounds, in which all that is compared takes turns.
+Ratios are of the minima over rounds, in which all that is compared takes turns, in CPU seconds of
+one thread; but for compilation, which starts compilers of its own.
 """
 
 import argparse
@@ -173,14 +174,17 @@ def products(case: Case) -> tuple[Callable[[], object], float]:
 
 
 def seconds(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Return of each way its seconds, round by round, after one that is not counted."""
+    """Return of each way its CPU seconds, round by round, after one that is not counted.
+
+    One thread does all: other programs beside it lengthen the wait and not the work.
+    """
     found: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name, way in ways.items():
-            begin = time.perf_counter()
+            begin = time.process_time()
             way()
             if number:
-                found[name].append(time.perf_counter() - begin)
+                found[name].append(time.process_time() - begin)
     return found
 
 

@@ -19,7 +19,7 @@ from classcomp.scoring import Scorer, classes_of, law_of
 from classcomp.tasks import Evaluation
 from classcomp.training.best_in_class import Search, new_search
 from classcomp.training.dynamics import area_under_curve
-from classcomp.training.loop import PassStats, Trainer
+from classcomp.training.loop import Pass, PassStats, Trainer
 from classcomp.training.phases import TRUNK, Phase
 from classcomp.training.sources import FreshStream
 from classcomp.trial import Outcome, Progress, Trial
@@ -79,28 +79,35 @@ class Experiment:
         self._enter_phase()
         self.finished = False
 
-    def advance(self) -> Progress:
-        """Runs one pass and whatever scoring is due after it.
+    def next_pass(self) -> Pass | None:
+        """The pass that `advance` would make; None where it is no trainer's."""
+        if not isinstance(self._trainer, Trainer):
+            return None
+        phase, num_steps = self._phase, self._phase.steps_after(self._done)
+        return Pass(
+            trainer=self._trainer,
+            examples=self.design.source.examples(self._place, num_steps * phase.batch_size),
+            batch_size=phase.batch_size,
+            rate_from=phase.rate_after(self._done),
+            rate_to=phase.rate_after(self._done + num_steps),
+        )
+
+    def advance(self, made: PassStats | None = None) -> Progress:
+        """Runs one pass, or takes one `made` of `next_pass`, and whatever scoring is due after it.
 
         Raises:
             DivergedError: the training loss is no longer finite.
         """
         assert not self.finished, "a finished trial does not advance"
-        phase, stats = self._phase, None
-        num_steps = phase.steps_after(self._done)
+        phase, stats, num_steps = self._phase, made, self._phase.steps_after(self._done)
         if isinstance(self._trainer, Search):
             stats = self._trainer.advance()
             self._done += self._trainer.finished
-        elif self._trainer is not None:
-            stats = self._trainer.run_pass(
-                self.design.source.examples(self._place, num_steps * phase.batch_size),
-                batch_size=phase.batch_size,
-                rate_from=phase.rate_after(self._done),
-                rate_to=phase.rate_after(self._done + num_steps),
-            )
-            self._done += num_steps
         else:
-            self._seen += len(self.design.head_examples.labels)
+            if stats is None and (planned := self.next_pass()) is not None:
+                stats = planned.run()
+            if stats is None:
+                self._seen += len(self.design.head_examples.labels)
             self._done += num_steps
         if stats is not None:
             self._place += stats.num_examples
@@ -119,10 +126,9 @@ class Experiment:
     @property
     def outcome(self) -> Outcome:
         """Scores so far; complete once `finished`."""
-        wall_s, cpu_s = self._clock()
-        costs = {"steps": self._steps, "examples_seen": self._seen, "wall_s": wall_s}
-        metrics = {**self._metrics, **costs, "cpu_s": cpu_s}
-        return Outcome(metrics=metrics, curves=tuple(self._curves))
+        costs = {"steps": self._steps, "examples_seen": self._seen}
+        clocks = dict(zip(("wall_s", "cpu_s"), self._clock(), strict=True))
+        return Outcome(metrics={**self._metrics, **costs, **clocks}, curves=tuple(self._curves))
 
     @property
     def decisions(self) -> dict[str, np.ndarray]:
@@ -169,14 +175,13 @@ class Experiment:
 
     def seconds_per_example(self) -> float:
         """Times a few optimizer steps, or one fit; the trial is not fit for use afterwards."""
-        if self._trainer is None:
-            begin = time.perf_counter()
-            self._fit_head()
-            return (time.perf_counter() - begin) / len(self.design.head_examples.labels)
-        if isinstance(self._trainer, Search):
-            begin = time.perf_counter()
-            stats = self._trainer.advance()
-            return (time.perf_counter() - begin) / stats.num_examples
+        if not isinstance(self._trainer, Trainer):
+            begin, num = time.perf_counter(), len(self.design.head_examples.labels)
+            if self._trainer is None:
+                self._fit_head()
+            else:
+                num = self._trainer.advance().num_examples
+            return (time.perf_counter() - begin) / num
         size = self._phase.batch_size
         few = self.design.source.examples(0, 4 * size)
         seconds = []
@@ -256,6 +261,16 @@ class Experiment:
         self._head_noise.set_state(position["head_noise"].cpu())
         self._place, self._step = position["place"]
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """The stage that is trained, and the optimizer steps up to here."""
+        return self._phase.stage, self._step
+
+    def wait(self, wall_s: float, cpu_s: float) -> None:
+        """Takes off its clock what others have worked meanwhile."""
+        self._wall_before -= wall_s
+        self._cpu_before -= cpu_s
+
     def _clock(self) -> tuple[float, float]:
         wall = self._wall_before + time.perf_counter() - self._started
         return wall, self._cpu_before + time.process_time() - self._cpu_started
@@ -328,10 +343,10 @@ class Experiment:
             self._fit_head()
         elif self._trainer is not None:
             self._metrics["area_under_curve"] = area_under_curve(self._curves)
-        self._metrics |= self._scorer.at_budget()
+        self._metrics |= self._scorer.at_budget(self._curves[-1])
 
     def _score_end(self) -> None:
-        self._metrics |= self._scorer.at_end()
+        self._metrics |= self._scorer.at_end(self._curves[-1])
 
     def _evaluation(self, corrupted: str | None = None) -> Evaluation:
         """The model as it is now; what scores draw is theirs and that of all trials."""
