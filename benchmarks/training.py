@@ -3,16 +3,17 @@
     step        our loop; a DataLoader and torch's AdamW; channels_first; the step's own products
     ways        dispatch saved: torch.compile, and four seeds stacked into one (torch.func)
     evaluation  scoring by batches of another size, and in bfloat16
-    profile     where a step's time goes
+    profile     shares of a step; on stderr torch's profiler, by operation
 
 Ratios are of the minima over rounds, in which all that is compared takes turns, in CPU seconds of
 one thread; but for compilation, which starts compilers of its own.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from statistics import median
 from typing import Any
@@ -37,6 +38,8 @@ HEADS = {
     "| products / ours | of matrix rate |\n" + "|---" * 9 + "|",
     "ways": "| family | depth | side | batch | ms a step | eager / stacked | eager / compiled "
     "| s to compile | s again |\n" + "|---" * 9 + "|",
+    "profile": "| family | depth | side | batch | ms a step | data | forward | backward "
+    "| optimizer | dispatch |\n" + "|---" * 10 + "|",
     "evaluation": "| family | depth | side | ms | batch | 2048 / it | bits | bf16 gains "
     "| decisions that differ |\n" + "|---" * 9 + "|",
 }
@@ -296,15 +299,51 @@ def evaluation(case: Case, rounds: int, num: int) -> None:
     )
 
 
-def profile(case: Case) -> None:
-    """Print a table of torch's profiler: a pass of `STEPS` steps, by operation."""
-    loop = ours(case, torch.channels_last)
-    assert loop is not None, "fitted, not trained"
-    loop()
+def profile(case: Case, rounds: int) -> None:
+    """Print the shares of a step, and torch's profiler on a pass of `STEPS` steps, by operation.
+
+    Dispatch is what the step takes of two examples, in which there is hardly any arithmetic.
+    """
+    loop, small = (ours(c, torch.channels_last) for c in (case, replace(case, batch=2)))
+    stage, sample = case.stage(torch.channels_last), case.sample(torch.channels_last)
+    if loop is None or small is None or stage is None:
+        return
+    stage.prepare(sample.inputs)
+    trainer, batch = _trainer(stage), sample.examples(0, case.batch)
+    losses: list[Tensor] = []
+
+    def forward() -> None:
+        losses[:] = [objective.loss(batch, trainer.noise) for objective in trainer.objectives]
+
+    def optimize() -> None:
+        for optimizer in trainer.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    took = seconds(
+        {
+            "data": lambda: sample.examples(0, STEPS * case.batch),
+            "forward": forward,
+            "backward": lambda: [loss.backward() for loss in losses],
+            "optimizer": optimize,
+            "pass": loop,
+            "dispatch": small,
+        },
+        STEPS * rounds,
+    )
+    least = {name: min(times) for name, times in took.items()}
+    whole = least["pass"] / STEPS
+    per_step = {**least, "data": least["data"] / STEPS, "dispatch": least["dispatch"] / STEPS}
+    names = ("data", "forward", "backward", "optimizer", "dispatch")
+    shares = " | ".join(f"{per_step[name] / whole:.2f}" for name in names)
+    print(
+        f"| {case.family} | {case.depth} | {case.side} | {case.batch} | {1e3 * whole:.2f} "
+        f"| {shares} |",
+        flush=True,
+    )
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
         loop()
-    print(f"{case}: {STEPS} steps")
-    print(seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=16))
+    print(seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=12), file=sys.stderr)
 
 
 def main() -> None:
@@ -330,10 +369,10 @@ def main() -> None:
         for depth in depths
         for batch in batches
     ]
-    print(HEADS.get(options.part, ""))
+    print(HEADS[options.part])
     for case in cases:
         if options.part == "profile":
-            profile(case)
+            profile(case, options.rounds)
         elif options.part == "evaluation":
             evaluation(case, options.rounds, options.examples)
         else:

@@ -72,9 +72,8 @@ class Experiment:
             "num_parameters": count_parameters(self.model) or None,
             **setting.parts,
         }
-        judged = (self.task, self.design, self._evaluation, trial.scored_under)
-        self._scorer = Scorer(self.model, *judged)
-        self._trunk = Trunk(trial, self.model, self.task, self.design, self._evaluation)
+        judged = (self.model, self.task, self.design, self._evaluation)
+        self._scorer, self._trunk = Scorer(*judged, trial.scored_under), Trunk(trial, *judged)
         self._fork: dict[str, Any] | None = None
         self._enter_phase()
         self.finished = False
@@ -157,8 +156,9 @@ class Experiment:
         Of the model as it is, and of what it was after 1, 2, 4, 8, ... passes where those are of
         the trunk; of a cell's later seeds those with numbers alone. Nothing of the trial changes.
         """
-        is_shown = self.design.evaluation is not None
-        now = exhibit_arrays(self._evaluation(), is_first=is_first) if is_shown else {}
+        now = (
+            exhibit_arrays(self._evaluation(), is_first=is_first) if self.design.evaluation else {}
+        )
         return now | looks_arrays(self._trunk.looks) if is_first else now
 
     def law_exhibits(self) -> dict[str, np.ndarray]:
