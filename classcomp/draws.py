@@ -271,7 +271,7 @@ class Draws:
 
 
 def staged(array: np.ndarray, device: torch.device) -> Tensor:
-    """Return an array as a tensor on a device: to a GPU by pinned memory, beside what it computes."""
+    """Return an array as a tensor on a device: to a GPU by pinned memory, meanwhile."""
     tensor = torch.from_numpy(array)
     if device.type != "cuda":
         return tensor.to(device)

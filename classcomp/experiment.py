@@ -125,9 +125,9 @@ class Experiment:
     @property
     def outcome(self) -> Outcome:
         """Scores so far; complete once `finished`."""
-        costs = {"steps": self._steps, "examples_seen": self._seen}
-        clocks = dict(zip(("wall_s", "cpu_s"), self._clock(), strict=True))
-        return Outcome(metrics={**self._metrics, **costs, **clocks}, curves=tuple(self._curves))
+        metrics = {**self._metrics, "steps": self._steps, "examples_seen": self._seen}
+        metrics["wall_s"], metrics["cpu_s"] = self._clock()
+        return Outcome(metrics=metrics, curves=tuple(self._curves))
 
     @property
     def decisions(self) -> dict[str, np.ndarray]:
@@ -156,9 +156,8 @@ class Experiment:
         Of the model as it is, and of what it was after 1, 2, 4, 8, ... passes where those are of
         the trunk; of a cell's later seeds those with numbers alone. Nothing of the trial changes.
         """
-        now = (
-            exhibit_arrays(self._evaluation(), is_first=is_first) if self.design.evaluation else {}
-        )
+        held = self.design.evaluation
+        now = exhibit_arrays(self._evaluation(), is_first=is_first) if held else {}
         return now | looks_arrays(self._trunk.looks) if is_first else now
 
     def law_exhibits(self) -> dict[str, np.ndarray]:
@@ -182,12 +181,11 @@ class Experiment:
             else:
                 num = self._trainer.advance().num_examples
             return (time.perf_counter() - begin) / num
-        size = self._phase.batch_size
-        few = self.design.source.examples(0, 4 * size)
+        few = self.design.source.examples(0, 4 * self._phase.batch_size)
         seconds = []
         for _ in range(3):
             begin = time.perf_counter()
-            self._trainer.run_pass(few, batch_size=size)
+            self._trainer.run_pass(few, batch_size=self._phase.batch_size)
             seconds.append(time.perf_counter() - begin)
         return min(seconds) / len(few)
 
