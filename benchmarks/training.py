@@ -1,7 +1,7 @@
 """The training step of each family against a plain loop and the machine's matrix rate.
 
     step        our loop; a DataLoader and torch's AdamW; channels_first; the step's own products
-    ways        dispatch saved: torch.compile, and four seeds stacked into one (torch.func)
+    ways        dispatch saved: four seeds stacked into one (torch.func), and torch.compile
     evaluation  scoring by batches of another size, and in bfloat16
     profile     shares of a step; on stderr torch's profiler, by operation
 
@@ -214,34 +214,34 @@ def step(case: Case, rounds: int) -> None:
     )
 
 
-def ways(case: Case, rounds: int) -> None:
-    """Print what compilation and stacking gain, for a seed's pass; cold and from torch's cache."""
+def ways(case: Case, rounds: int, *, compiles: bool) -> None:
+    """Print what stacking gains, and compilation for a seed's pass, cold and from torch's cache."""
     stages = [case.stage(torch.channels_last, seed) for seed in range(SEEDS)]
     sample = case.sample(torch.channels_last)
     if stages[0] is None or why_not(stages[0], sample.examples(0, 8)) is not None:
         return
     trainers = [_trainer(stage) for stage in stages]
     examples = [sample.examples(0, STEPS * case.batch) for _ in stages]
-    (compiled, cold_s), (_, warm_s) = _compiled(case), _compiled(case)
 
     def eager() -> None:
         for trainer, batches in zip(trainers, examples, strict=True):
             trainer.run_pass(batches, batch_size=case.batch)
 
-    found = seconds(
-        {
-            "eager": eager,
-            "stacked": lambda: run_stacked_pass(trainers, examples, batch_size=case.batch),
-            "compiled": lambda: compiled.run_pass(examples[0], batch_size=case.batch),
-        },
-        rounds,
-    )
-    least = {name: min(times) for name, times in found.items()}
+    compared: dict[str, Callable[[], object]] = {
+        "eager": eager,
+        "stacked": lambda: run_stacked_pass(trainers, examples, batch_size=case.batch),
+    }
+    took_s = "| | "
+    if compiles:
+        (compiled, cold_s), (_, warm_s) = _compiled(case), _compiled(case)
+        compared["compiled"] = lambda: compiled.run_pass(examples[0], batch_size=case.batch)
+        took_s = f"| {cold_s:.1f} | {warm_s:.1f} "
+    least = {name: min(times) for name, times in seconds(compared, rounds).items()}
     each = least["eager"] / SEEDS
+    gain = f"{each / least['compiled']:.2f} " if compiles else ""
     print(
         f"| {case.family} | {case.depth} | {case.side} | {case.batch} | {1e3 * each / STEPS:.2f} "
-        f"| {least['eager'] / least['stacked']:.2f} | {each / least['compiled']:.2f} "
-        f"| {cold_s:.1f} | {warm_s:.1f} |",
+        f"| {least['eager'] / least['stacked']:.2f} | {gain}{took_s}|",
         flush=True,
     )
 
@@ -356,6 +356,7 @@ def main() -> None:
     parser.add_argument("--batches", default="32,128")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--examples", type=int, default=4_096, help="that are scored")
+    parser.add_argument("--compile", action="store_true", help="takes minutes a case")
     options = parser.parse_args()
     torch.set_num_threads(1)
     depths, sides, batches = (
@@ -375,8 +376,10 @@ def main() -> None:
             profile(case, options.rounds)
         elif options.part == "evaluation":
             evaluation(case, options.rounds, options.examples)
+        elif options.part == "ways":
+            ways(case, options.rounds, compiles=options.compile)
         else:
-            {"step": step, "ways": ways}[options.part](case, options.rounds)
+            step(case, options.rounds)
 
 
 if __name__ == "__main__":
