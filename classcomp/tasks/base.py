@@ -20,7 +20,7 @@ RECONSTRUCTION_BATCH = 512
 """Smaller: what is reconstructed passes maps of full size twice."""
 SCORED_PIXELS = 2_048 * 64
 """Of a batch, at most: its maps stay near the processor, and in memory that is used again. Batches
-of 2,048 images of 28x28 take twice as long (`benchmarks/training.py evaluation`)."""
+of 2,048 images of 28x28 take up to twice as long (`benchmarks/training.py evaluation`)."""
 NUM_IN_PLANE = 1_000
 """Evaluation examples that a plane of two latents is shown and judged by: the first ones."""
 NUM_SEARCHED = 128
