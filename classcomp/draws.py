@@ -43,7 +43,7 @@ class Presenter:
 
     def tensor(self, shown: Float[np.ndarray, " n *shape"]) -> Float32[Tensor, " n *shape"]:
         """Arrays that look as they are to be seen already."""
-        tensor = torch.from_numpy(np.ascontiguousarray(shown, dtype=np.float32)).to(self.device)
+        tensor = staged(np.ascontiguousarray(shown, dtype=np.float32), self.device)
         return tensor.contiguous(memory_format=torch.channels_last) if self.takes_images else tensor
 
 
@@ -196,7 +196,7 @@ class Draws:
         if posterior is not None:
             rho = self.population.label_noise if noisy else 0.0
             wanted = noisy_posterior(posterior, rho)
-            targets = torch.from_numpy(wanted.astype(np.float32)).to(self.device)
+            targets = staged(wanted.astype(np.float32), self.device)
         return *self._tensors(x, labels), targets
 
     def validation(self, num: int) -> Examples:
@@ -267,4 +267,12 @@ class Draws:
         return flip_labels(labels, self.population.label_noise, self.population.num_classes, rng)
 
     def _tensors(self, x: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
-        return self.present(x), torch.from_numpy(labels).to(self.device)
+        return self.present(x), staged(labels, self.device)
+
+
+def staged(array: np.ndarray, device: torch.device) -> Tensor:
+    """Return an array as a tensor on a device: to a GPU by pinned memory, meanwhile."""
+    tensor = torch.from_numpy(array)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

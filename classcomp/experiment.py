@@ -19,7 +19,7 @@ from classcomp.scoring import Scorer, classes_of, law_of
 from classcomp.tasks import Evaluation
 from classcomp.training.best_in_class import Search, new_search
 from classcomp.training.dynamics import area_under_curve
-from classcomp.training.loop import PassStats, Trainer
+from classcomp.training.loop import Pass, PassStats, Trainer
 from classcomp.training.phases import TRUNK, Phase
 from classcomp.training.sources import FreshStream
 from classcomp.trial import Outcome, Progress, Trial
@@ -72,35 +72,41 @@ class Experiment:
             "num_parameters": count_parameters(self.model) or None,
             **setting.parts,
         }
-        judged = (self.task, self.design, self._evaluation, trial.scored_under)
-        self._scorer = Scorer(self.model, *judged)
-        self._trunk = Trunk(trial, self.model, self.task, self.design, self._evaluation)
+        judged = (self.model, self.task, self.design, self._evaluation)
+        self._scorer, self._trunk = Scorer(*judged, trial.scored_under), Trunk(trial, *judged)
         self._fork: dict[str, Any] | None = None
         self._enter_phase()
         self.finished = False
 
-    def advance(self) -> Progress:
-        """Runs one pass and whatever scoring is due after it.
+    def next_pass(self) -> Pass | None:
+        """The pass that `advance` would make; None where it is no trainer's."""
+        if not isinstance(self._trainer, Trainer):
+            return None
+        phase, num_steps = self._phase, self._phase.steps_after(self._done)
+        return Pass(
+            trainer=self._trainer,
+            examples=self.design.source.examples(self._place, num_steps * phase.batch_size),
+            batch_size=phase.batch_size,
+            rate_from=phase.rate_after(self._done),
+            rate_to=phase.rate_after(self._done + num_steps),
+        )
+
+    def advance(self, made: PassStats | None = None) -> Progress:
+        """Runs one pass, or takes one `made` of `next_pass`, and whatever scoring is due after it.
 
         Raises:
             DivergedError: the training loss is no longer finite.
         """
         assert not self.finished, "a finished trial does not advance"
-        phase, stats = self._phase, None
-        num_steps = phase.steps_after(self._done)
+        phase, stats, num_steps = self._phase, made, self._phase.steps_after(self._done)
         if isinstance(self._trainer, Search):
             stats = self._trainer.advance()
             self._done += self._trainer.finished
-        elif self._trainer is not None:
-            stats = self._trainer.run_pass(
-                self.design.source.examples(self._place, num_steps * phase.batch_size),
-                batch_size=phase.batch_size,
-                rate_from=phase.rate_after(self._done),
-                rate_to=phase.rate_after(self._done + num_steps),
-            )
-            self._done += num_steps
         else:
-            self._seen += len(self.design.head_examples.labels)
+            if stats is None and (planned := self.next_pass()) is not None:
+                stats = planned.run()
+            if stats is None:
+                self._seen += len(self.design.head_examples.labels)
             self._done += num_steps
         if stats is not None:
             self._place += stats.num_examples
@@ -119,9 +125,8 @@ class Experiment:
     @property
     def outcome(self) -> Outcome:
         """Scores so far; complete once `finished`."""
-        wall_s, cpu_s = self._clock()
-        costs = {"steps": self._steps, "examples_seen": self._seen, "wall_s": wall_s}
-        metrics = {**self._metrics, **costs, "cpu_s": cpu_s}
+        metrics = {**self._metrics, "steps": self._steps, "examples_seen": self._seen}
+        metrics["wall_s"], metrics["cpu_s"] = self._clock()
         return Outcome(metrics=metrics, curves=tuple(self._curves))
 
     @property
@@ -151,8 +156,8 @@ class Experiment:
         Of the model as it is, and of what it was after 1, 2, 4, 8, ... passes where those are of
         the trunk; of a cell's later seeds those with numbers alone. Nothing of the trial changes.
         """
-        is_shown = self.design.evaluation is not None
-        now = exhibit_arrays(self._evaluation(), is_first=is_first) if is_shown else {}
+        held = self.design.evaluation
+        now = exhibit_arrays(self._evaluation(), is_first=is_first) if held else {}
         return now | looks_arrays(self._trunk.looks) if is_first else now
 
     def law_exhibits(self) -> dict[str, np.ndarray]:
@@ -176,20 +181,18 @@ class Experiment:
 
     def seconds_per_example(self) -> float:
         """Processor time of a few steps, or one fit; the trial is not fit for use afterwards."""
-        if self._trainer is None:
-            begin = time.process_time()
-            self._fit_head()
-            return (time.process_time() - begin) / len(self.design.head_examples.labels)
-        if isinstance(self._trainer, Search):
-            begin = time.process_time()
-            stats = self._trainer.advance()
-            return (time.process_time() - begin) / stats.num_examples
-        size = self._phase.batch_size
-        few = self.design.source.examples(0, 4 * size)
+        if not isinstance(self._trainer, Trainer):
+            begin, num = time.process_time(), len(self.design.head_examples.labels)
+            if self._trainer is None:
+                self._fit_head()
+            else:
+                num = self._trainer.advance().num_examples
+            return (time.process_time() - begin) / num
+        few = self.design.source.examples(0, 4 * self._phase.batch_size)
         seconds = []
         for _ in range(3):
             begin = time.process_time()
-            self._trainer.run_pass(few, batch_size=size)
+            self._trainer.run_pass(few, batch_size=self._phase.batch_size)
             seconds.append(time.process_time() - begin)
         return min(seconds) / len(few)
 
@@ -263,6 +266,16 @@ class Experiment:
         self._head_noise.set_state(position["head_noise"].cpu())
         self._place, self._step = position["place"]
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """The stage that is trained, and the optimizer steps up to here."""
+        return self._phase.stage, self._step
+
+    def wait(self, wall_s: float, cpu_s: float) -> None:
+        """Takes off its clock what others have worked meanwhile."""
+        self._wall_before -= wall_s
+        self._cpu_before -= cpu_s
+
     def _clock(self) -> tuple[float, float]:
         wall = self._wall_before + time.perf_counter() - self._started
         return wall, self._cpu_before + time.process_time() - self._cpu_started
@@ -335,10 +348,10 @@ class Experiment:
             self._fit_head()
         elif self._trainer is not None:
             self._metrics["area_under_curve"] = area_under_curve(self._curves)
-        self._metrics |= self._scorer.at_budget()
+        self._metrics |= self._scorer.at_budget(self._curves[-1])
 
     def _score_end(self) -> None:
-        self._metrics |= self._scorer.at_end()
+        self._metrics |= self._scorer.at_end(self._curves[-1])
 
     def _evaluation(self, corrupted: str | None = None) -> Evaluation:
         """The model as it is now; what scores draw is theirs and that of all trials."""

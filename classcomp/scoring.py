@@ -12,6 +12,7 @@ from classcomp.populations import FittedImages, Population, RealData
 from classcomp.scores import score_columns
 from classcomp.tasks import Evaluation, Task
 from classcomp.tasks.base import rounded_terms
+from classcomp.trial import Progress
 
 CONVERGED = (
     *("risk", "excess_risk", "excess_risk_se"),
@@ -50,11 +51,16 @@ class Scorer:
         self._evaluation, self._corruptions = evaluation, corruptions
         self.kept: dict[str, np.ndarray] = {}
 
-    def at_budget(self) -> Metrics:
-        """Every score there is, at the end of the budget."""
-        found: Metrics = {"train_risk": self._risk_on("head_examples")}
+    def at_budget(self, last: Progress) -> Metrics:
+        """Every score there is, at the end of the budget.
+
+        Args:
+            last: of the trial's curve, which the model has not moved since: what was computed for
+                it is not computed again.
+        """
+        found: Metrics = {"train_risk": self._known_or(last.train_risk, "head_examples")}
         if self._design.validation is not None:
-            found["validation_risk"] = self._risk_on("validation")
+            found["validation_risk"] = self._known_or(last.validation_risk, "validation")
         if self._design.selection is not None:
             found["selection_risk"] = self._risk_on("selection")
         if self._design.evaluation is not None:
@@ -63,13 +69,16 @@ class Scorer:
                 found |= self._under(kind)
         return found
 
-    def at_end(self) -> Metrics:
-        """Those that R_n(inf) has too."""
+    def at_end(self, last: Progress) -> Metrics:
+        """Those that R_n(inf) has too; `last` as of `at_budget`."""
         columns = self._columns("converged")
         found: Metrics = {f"converged_{name}": columns.get(name) for name in CONVERGED}
         if self._design.selection is not None:
             found["converged_selection_risk"] = self._risk_on("selection")
-        return {**found, "final_train_risk": self._risk_on("head_examples")}
+        return {**found, "final_train_risk": self._known_or(last.train_risk, "head_examples")}
+
+    def _known_or(self, risk: float | None, examples: str) -> float:
+        return self._risk_on(examples) if risk is None else risk
 
     def _risk_on(self, examples: str) -> float:
         return self._task.risk(self._model, getattr(self._design, examples))

@@ -4,7 +4,7 @@ import torch
 
 from classcomp.models.base import Quantises
 from classcomp.tasks import Evaluation
-from classcomp.tasks.base import RECONSTRUCTION_BATCH
+from classcomp.tasks.base import batches
 
 
 @torch.no_grad()
@@ -16,7 +16,7 @@ def code_columns(evaluation: Evaluation) -> dict[str, float]:
     """
     model, inputs = evaluation.model, evaluation.examples.inputs
     assert isinstance(model, Quantises)
-    codes = torch.cat([model.codes(batch) for batch in inputs.split(RECONSTRUCTION_BATCH)])
+    codes = torch.cat([model.codes(batch) for batch in batches(inputs)])
     shares = codes.flatten().bincount().double() / codes.numel()
     return {
         "code_bits": float(model.code_bits(codes).mean()),

@@ -18,6 +18,9 @@ from classcomp.populations import Population
 SCORING_BATCH = 2_048
 RECONSTRUCTION_BATCH = 512
 """Smaller: what is reconstructed passes maps of full size twice."""
+SCORED_PIXELS = 2_048 * 64
+"""Of a batch, at most: its maps stay near the processor, and in memory that is used again. Batches
+of 2,048 images of 28x28 take up to twice as long (`benchmarks/training.py evaluation`)."""
 NUM_IN_PLANE = 1_000
 """Evaluation examples that a plane of two latents is shown and judged by: the first ones."""
 NUM_SEARCHED = 128
@@ -96,9 +99,10 @@ class Evaluation:
         assert isinstance(model, Reconstructs)
         with torch.no_grad():
             if isinstance(model, Infers):  # latents that take many passes are found once
-                parts = [model.decode(part) for part in self.features.split(RECONSTRUCTION_BATCH)]
+                at_once = scored_at_once(inputs)
+                parts = [model.decode(part) for part in self.features.split(at_once)]
             else:
-                parts = [model.reconstruct(part) for part in inputs.split(RECONSTRUCTION_BATCH)]
+                parts = [model.reconstruct(part) for part in batches(inputs)]
         return torch.cat(parts)
 
     @cached_property
@@ -116,9 +120,9 @@ class Evaluation:
     def features(self) -> Float[Tensor, "n features"]:
         """Each example's features; of a model that decodes, its latents."""
         assert isinstance(self.model, Encodes)
-        batches = self.examples.inputs.split(RECONSTRUCTION_BATCH)
+        parts = batches(self.examples.inputs)
         with torch.no_grad():
-            return torch.cat([self.model.features(batch).flatten(1) for batch in batches])
+            return torch.cat([self.model.features(part).flatten(1) for part in parts])
 
     @cached_property
     def plane(self) -> Float[Tensor, "n 2"] | None:
@@ -225,10 +229,25 @@ def check_not_empty(sample: Sized) -> None:
         raise ValueError("an evaluation sample must hold at least one example, not 0")
 
 
+def batches(
+    examples: Float[Tensor, " n *shape"], most: int = RECONSTRUCTION_BATCH
+) -> tuple[Float[Tensor, " batch *shape"], ...]:
+    """Split examples into what is scored at once: `most` of them, fewer where images are large."""
+    return tuple(examples.split(scored_at_once(examples, most)))
+
+
+def scored_at_once(examples: Float[Tensor, " n *shape"], most: int = RECONSTRUCTION_BATCH) -> int:
+    """Return how many: a power of two of images, within `SCORED_PIXELS`."""
+    if examples.dim() < 4:
+        return most
+    fitting = max(1, SCORED_PIXELS // examples[0, 0].numel())
+    return min(most, 1 << (fitting.bit_length() - 1))
+
+
 @torch.no_grad()
 def predict(model: Decides, inputs: Float[Tensor, " n *shape"]) -> Int64[np.ndarray, " n"]:
     """Classes decided for; the caller sets eval."""
-    parts = [model.predict(batch).cpu().numpy() for batch in inputs.split(SCORING_BATCH)]
+    parts = [model.predict(batch).cpu().numpy() for batch in batches(inputs, SCORING_BATCH)]
     return np.concatenate(parts)
 
 
@@ -237,7 +256,7 @@ def decide(
     model: Decides, inputs: Float[Tensor, " n *shape"]
 ) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, "n classes"]]:
     """Classes decided for, and probabilities; the caller sets eval."""
-    parts = [model.decide(batch) for batch in inputs.split(SCORING_BATCH)]
+    parts = [model.decide(batch) for batch in batches(inputs, SCORING_BATCH)]
     classes = torch.cat([chosen for chosen, _ in parts]).cpu().numpy()
     return classes, torch.cat([proba for _, proba in parts]).cpu().numpy().astype(np.float64)
 
@@ -253,8 +272,9 @@ def errors_of(
         give_back: of a few hundred places what the model gives back for them; in eval mode.
     """
     found = []
-    for begin in range(0, len(examples.labels), RECONSTRUCTION_BATCH):
-        part = slice(begin, begin + RECONSTRUCTION_BATCH)
+    at_once = scored_at_once(examples.inputs)
+    for begin in range(0, len(examples.labels), at_once):
+        part = slice(begin, begin + at_once)
         made, inputs = give_back(part), examples.inputs[part]
         if not inputs.isnan().any():
             found.append(squared_errors(inputs, made))

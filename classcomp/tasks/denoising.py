@@ -13,11 +13,11 @@ from classcomp.draws import Draws, Examples
 from classcomp.models.base import Denoises, Model
 from classcomp.noisy_draws import NoisyDraws
 from classcomp.tasks.base import (
-    RECONSTRUCTION_BATCH,
     Assessment,
     Evaluation,
     Mean,
     above_floor,
+    batches,
     deviation,
     kept_terms,
     mean_of,
@@ -73,10 +73,6 @@ def errors(model: Model, examples: Examples) -> Float64[np.ndarray, " n"]:
     """Each example's mean squared error against its target; the caller sets eval."""
     assert isinstance(model, Denoises)
     assert examples.targets is not None
-    batches = zip(
-        examples.inputs.split(RECONSTRUCTION_BATCH),
-        examples.targets.split(RECONSTRUCTION_BATCH),
-        strict=True,
-    )
-    found = torch.cat([squared_errors(x, model.denoise(z)) for z, x in batches])
+    pairs = zip(batches(examples.inputs), batches(examples.targets), strict=True)
+    found = torch.cat([squared_errors(x, model.denoise(z)) for z, x in pairs])
     return found.double().cpu().numpy()

@@ -32,6 +32,16 @@ class PassStats:
     loss: float
     gradient_norm: float
 
+    def checked(self) -> "PassStats":
+        """Return the same.
+
+        Raises:
+            DivergedError: the loss is no longer finite.
+        """
+        if not math.isfinite(self.loss):
+            raise DivergedError(f"the training loss became {self.loss}")
+        return self
+
 
 class Trainer:
     """AdamW (Loshchilov and Hutter, 2019) on one stage, one pass over given examples at a time.
@@ -110,15 +120,13 @@ class Trainer:
                 total += loss.detach() * len(batch)
                 if step == num_steps - 1:
                     norms.append(_gradient_norm(objective.parameters))
-        mean_loss = float(total) / num
-        if not math.isfinite(mean_loss):
-            raise DivergedError(f"the training loss became {mean_loss}")
-        return PassStats(
+        stats = PassStats(
             num_steps=num_steps,
             num_examples=num,
-            loss=mean_loss,
+            loss=float(total) / num,
             gradient_norm=math.hypot(*norms),
         )
+        return stats.checked()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the stage's own weights that the next pass depends on."""
@@ -134,6 +142,26 @@ class Trainer:
         for optimizer, held in zip(self.optimizers, saved, strict=True):
             optimizer.load_state_dict(held)
         self.noise.set_state(state["noise"].cpu())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """A pass that a trainer is about to make; the attributes are `Trainer.run_pass`'s."""
+
+    trainer: Trainer
+    examples: Batch
+    batch_size: int
+    rate_from: float
+    rate_to: float
+
+    def run(self) -> PassStats:
+        """Make it; raises what `Trainer.run_pass` does."""
+        return self.trainer.run_pass(
+            self.examples,
+            batch_size=self.batch_size,
+            rate_from=self.rate_from,
+            rate_to=self.rate_to,
+        )
 
 
 def _gradient_norm(parameters: tuple[Tensor, ...]) -> float:
