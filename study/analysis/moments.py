@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from study.analysis import special
-
 from study.analysis.frames import Row
 from study.analysis.resampling import resampled_factor
 
