@@ -19,7 +19,7 @@ from study.analysis import special
 from study.analysis.columns import CROSS_ENTROPY_COLUMNS
 from study.analysis.crossed import Crossed, crossed_mean
 from study.analysis.decisions import BUDGET, CONVERGED
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, Trial, typed_frame
 from study.analysis.joined import Joined
 from study.trials.trial import Cell
 
@@ -107,7 +107,7 @@ def _cell_columns(joined: Joined, cell: Cell) -> Row | None:
     return row
 
 
-def _logs(joined: Joined, rows: Sequence[Row], branch: str) -> Array | None:
+def _logs(joined: Joined, rows: Sequence[Trial], branch: str) -> Array | None:
     """Logs (k, M, K) of what all these rules predict; None where one's are unknown."""
     assert joined.decisions is not None
     found = [joined.decisions.log_probabilities(row, branch) for row in rows]

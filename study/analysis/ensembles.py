@@ -18,7 +18,7 @@ import pandas as pd
 
 from study.analysis.columns import ENSEMBLE_COLUMNS
 from study.analysis.crossed import crossed_mean
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, Trial, typed_frame
 from study.analysis.joined import Joined
 from study.trials.trial import Cell
 
@@ -55,7 +55,7 @@ def majority(decided: Classes, losses: Array) -> tuple[Array, Array]:
     return (losses * is_of_it).sum(axis=0) / is_of_it.sum(axis=0), 1 - most / len(decided)
 
 
-def _cell_columns(joined: Joined, cell: Cell, rows: Sequence[Row]) -> Row | None:
+def _cell_columns(joined: Joined, cell: Cell, rows: Sequence[Trial]) -> Row | None:
     if joined.decisions is None or len(rows) < MIN_SEEDS:
         return None
     held = [(joined.decisions.classes(row), joined.decisions.losses(row)) for row in rows]

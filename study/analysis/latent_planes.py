@@ -11,7 +11,7 @@ import pandas as pd
 
 from study.analysis.columns import LATENT_PLANE_COLUMNS, PLANE_NUMBERS
 from study.analysis.exhibits import Arrays
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, Trial, typed_frame
 from study.analysis.intervals import mean
 from study.analysis.joined import Joined
 from study.analysis.resampling import seeds_interval
@@ -45,12 +45,12 @@ def build_latent_planes(joined: Joined, laws: Mapping[str, Arrays]) -> pd.DataFr
     return typed_frame([*rows, *named.values()], LATENT_PLANE_COLUMNS)
 
 
-def is_planar(row: Row) -> bool:
+def is_planar(row: Trial) -> bool:
     """Whether a trial's model has a latent plane that was judged."""
     return all(row.get(name) is not None for name in PLANE_NUMBERS)
 
 
-def _means(rows: Sequence[Row]) -> Row:
+def _means(rows: Sequence[Trial]) -> Row:
     found: Row = {}
     for name in PLANE_NUMBERS:
         values = [row[name] for row in rows]

@@ -22,7 +22,7 @@ import pandas as pd
 from study.analysis.completeness import shown_as
 from study.analysis.cross_fitting import MIN_SEEDS, cross_fit, one_over
 from study.analysis.curve_columns import EARLY_STOPPING_COLUMNS, TRACE_COLUMNS
-from study.analysis.frames import Row, to_rows, typed_frame
+from study.analysis.frames import Row, Trial, to_rows, typed_frame
 from study.analysis.intervals import CONFIDENCE, Estimate
 from study.analysis.joined import Joined
 from study.analysis.knee import not_outdone
@@ -107,7 +107,7 @@ def _budget(curves: pd.DataFrame, trial_ids: Sequence[str]) -> Row:
     return {f"budget_{axis}": _same([row[axis] for row in rows]) for axis in ("step", "epoch")}
 
 
-def _aligned(rows: Sequence[Row], traces: Sequence[Sequence[Row]]) -> _Traces:
+def _aligned(rows: Sequence[Trial], traces: Sequence[Sequence[Row]]) -> _Traces:
     """Traces on the places, in the budget's unit, of the seed that was trained longest."""
     axis = "step" if rows[0]["budget_steps"] is not None else "epoch"
     longest = max(traces, key=lambda trace: (trace[-1][axis], len(trace)))
@@ -154,7 +154,7 @@ def _same(values: Sequence[Any]) -> Any:
     return next(iter(set(values))) if len(set(values)) == 1 else None
 
 
-def _parts(risks: Array, noise: Array | None, row: Row) -> list[Part] | None:
+def _parts(risks: Array, noise: Array | None, row: Trial) -> list[Part] | None:
     if noise is None:
         return resampled_parts(risks.T, row)
     num = len(risks)
@@ -167,7 +167,7 @@ def _parts(risks: Array, noise: Array | None, row: Row) -> list[Part] | None:
     ]
 
 
-def _factor(row: Row) -> Callable[[int], float]:
+def _factor(row: Trial) -> Callable[[int], float]:
     if not row["is_resplit"]:
         return one_over
     return partial(resampled_factor, num_train=row["num_available"], num_test=row["num_test"])
