@@ -155,7 +155,8 @@ def _classes(joined: Joined, cell: Cell) -> list[ClassTerms]:
     decisions, measured = joined.decisions, joined.measured(cell)
     if decisions is None or not len(measured):
         return []
-    if any(decisions.classes(row) is None for row in measured):
+    kept = joined.deciding(measured)
+    if len(kept) < len(measured) or any(decisions.classes(row) is None for row in kept):
         return []
     posterior, labels = decisions.posterior(cell), decisions.labels(cell)
     names = decisions.class_names(cell)

@@ -117,7 +117,9 @@ def _agreement(joined: Joined, meeting: Meeting) -> float | None:
     if joined.decisions is None:
         return None
     shares = []
-    for first, second in zip(*meeting.rows, strict=True):
+    are_kept = [joined.are_kept[rows.places] for rows in meeting.rows]
+    pairs = (rows.at(are_kept[0] & are_kept[1]) for rows in meeting.rows)
+    for first, second in zip(*pairs, strict=True):
         said = joined.decisions.classes(first), joined.decisions.classes(second)
         if said[0] is not None and said[1] is not None:
             shares.append(float((said[0] == said[1]).mean()))

@@ -157,16 +157,16 @@ def difference_terms(
     return None if first is None or second is None else first - second
 
 
-def loss_terms(joined: Joined, rows: Sequence[Trial], kind: str | None = None) -> Array | None:
+def loss_terms(joined: Joined, rows: Rows, kind: str | None = None) -> Array | None:
     """Losses (k, N) of rules, under a corruption or none; None without every rule's."""
     if joined.decisions is None:
         return None
     found = [
         joined.decisions.losses(row) if kind is None else joined.decisions.losses_under(row, kind)
-        for row in rows
+        for row in joined.deciding(rows)
     ]
     held = [losses for losses in found if losses is not None]
-    return np.array(held) if len(held) == len(found) else None
+    return np.array(held) if len(held) == len(rows) else None
 
 
 def worth_of(num: int, anew: Trial | None) -> float:

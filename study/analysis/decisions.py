@@ -7,7 +7,7 @@ table may travel alone.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,11 @@ class Decisions:
         self._laws_of: dict[tuple[Any, ...], _Law | None] = {}
         self._unpacked: dict[tuple[str, str], tuple[Array, Array]] = {}
         self._room = MOST_UNPACKED
+
+    def are_kept(self, trial_ids: Iterable[str]) -> Array:
+        """Whether there is a file of each trial, good or bad."""
+        present = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else ()
+        return np.array([f"{trial_id}.npz" in present for trial_id in trial_ids], dtype=bool)
 
     def losses(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """The terms (N,) whose mean is a rule's risk on the evaluation sample; float64.

@@ -24,7 +24,7 @@ from study.analysis.estimates import seed_errors
 from study.analysis.frames import Row, typed_frame
 from study.analysis.grouping import ByCell, by_role_and_cell, groups
 from study.analysis.grouping import current as current_of
-from study.analysis.rows import Rows, Table
+from study.analysis.rows import Array, Rows, Table
 from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import Column
 from study.trials.seeds import decode_search_seed
@@ -56,6 +56,7 @@ class Joined:
             SEED_ERROR_COLUMNS in place of the trials'.
         real: populations of whose trials, of tasks that know R* on laws, none knows it.
         decisions: of the study; None where there is a table alone.
+        are_kept: (rows of the table,) whether there is a file of what the trial decided.
         none: no rows, of the same columns.
         first_stage: the number of seeds that a cell starts with, where it is measured until its
             interval is short enough; None where every cell has as many seeds.
@@ -76,6 +77,7 @@ class Joined:
     real: Collection[str]
     decisions: Decisions | None = None
     first_stage: int | None = None
+    are_kept: Array
     none: Rows
 
     @property
@@ -116,6 +118,11 @@ class Joined:
     def measured(self, cell: Cell) -> Rows:
         """The cell's finished measuring trials, in order of seed."""
         return self.finished.get(cell, self.none)
+
+    def deciding(self, rows: Rows) -> Rows:
+        """Those with a file of decisions, which need not be usable."""
+        is_kept = self.are_kept[rows.places]
+        return rows if is_kept.all() else rows.at(is_kept)
 
     def is_real(self, population: str) -> bool:
         """Whether R* is known to none of the population's trials of tasks that know it on laws."""
@@ -168,6 +175,7 @@ def join(
             if len(held)
         },
         real=_real(finished),
+        are_kept=_are_kept(table, decisions),
         none=none,
         decisions=decisions,
         first_stage=first_stage,
@@ -206,6 +214,14 @@ def _tasks(table: Table, rows: Mapping[str, ByCell]) -> dict[str, str | None]:
         family = table["family"][places[own[0]]]
         found[family] = tasks[places[said[0]]] if len(said) else None
     return found
+
+
+def _are_kept(table: Table, decisions: Decisions | None) -> Array:
+    ids = table["trial_id"]
+    if decisions is None:
+        return np.zeros(len(table), dtype=bool)
+    kept: Array = decisions.are_kept(ids.texts or ())[ids.data]
+    return kept
 
 
 def _num_repeats(searched: ByCell) -> int:

@@ -80,14 +80,16 @@ def pool_skewness(joined: Joined) -> dict[str, dict[str, float]]:
 def _measured(
     joined: Joined, cell: Cell, num_seeds: int, skewness: Mapping[str, float]
 ) -> Measured:
+    rows, limits = joined.measured(cell), joined.limit_of(cell)
+    is_deciding = any(len(joined.deciding(held)) for held in (rows, limits))
     return Measured(
         task=task_of(joined.tasks[cell.family]),
-        rows=joined.measured(cell),
+        rows=rows,
         errors=joined.errors.get(cell, joined.none),
         num_expected=num_seeds,
         best=joined.rule_of(cell),
-        limits=joined.limit_of(cell),
-        decisions=joined.decisions,
+        limits=limits,
+        decisions=joined.decisions if is_deciding else None,
         skewness=skewness,
         first_stage=joined.first_stage,
     )

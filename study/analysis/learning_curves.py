@@ -149,9 +149,9 @@ def _terms(joined: Joined, groups: Sequence[Rows], branch: str) -> Array | None:
         return None
     found = []
     for rows in groups:
-        held = [joined.decisions.terms(row, branch) for row in rows]
+        held = [joined.decisions.terms(row, branch) for row in joined.deciding(rows)]
         known = [terms for terms in held if terms is not None]
-        if len(known) < len(held) or len({len(terms) for terms in known}) > 1:
+        if len(known) < len(rows) or len({len(terms) for terms in known}) > 1:
             return None
         found.append(np.array(known))
     return np.array(found)
