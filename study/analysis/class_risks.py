@@ -14,7 +14,7 @@ Values and intervals are study.analysis.estimates', of the class's terms in plac
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,8 @@ class ClassTerms:
         shares: (N,) eta_k(x_i), or whether example i is of the class.
         bayes: (N,) the Bayes rule's decisions; None where it is unknown.
         trials: rows of the trials table by trial, by which decisions are checked.
+        weights: (N,) of mean 1.
+        found: terms by trial and branch, each computed once.
     """
 
     decisions: Decisions
@@ -54,16 +56,13 @@ class ClassTerms:
     shares: Array
     bayes: Array | None
     trials: Mapping[str, Trial]
+    weights: Array
+    found: dict[tuple[str, str], Array | None] = field(default_factory=dict)
 
     @property
     def prior(self) -> float:
         """p_k, of the evaluation sample."""
         return float(self.shares.mean())
-
-    @property
-    def weights(self) -> Array:
-        """(N,) of mean 1."""
-        return self.shares / self.prior
 
     def losses(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """Terms (N,) of mean R_k(h); None where decisions are not there."""
@@ -72,6 +71,12 @@ class ClassTerms:
 
     def terms(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """Terms (N,) of mean R_k(h) - R_k(h*), or R_k(h) where h* is unknown."""
+        key = (row["trial_id"], branch)
+        if key not in self.found:
+            self.found[key] = self._terms(row, branch)
+        return self.found[key]
+
+    def _terms(self, row: Trial, branch: str) -> Array | None:
         wrong = self._wrong(row, branch)
         if wrong is None:
             return None
@@ -175,6 +180,7 @@ def _classes(joined: Joined, cell: Cell) -> list[ClassTerms]:
             shares=shares[:, label],
             bayes=bayes,
             trials=trials,
+            weights=shares[:, label] / float(shares[:, label].mean()),
         )
         for label, name in enumerate(names)
         if shares[:, label].any()
