@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -73,7 +74,7 @@ class Meeting:
         return self.rows[0].at(chosen), self.rows[1].at(chosen)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Contrast:
     """The difference of two families in one cell by one measure.
 
@@ -88,14 +89,14 @@ class Contrast:
     kind: str | None = None
     has_terms: bool = True
 
-    @property
+    @cached_property
     def seeds(self) -> list[int]:
         """Those whose two trials both know the measure."""
         first, second = (rows.numbers(self.column) for rows in self.meeting.rows)
         is_known = ~np.isnan(first - second)
         return [seed for seed, known in zip(self.meeting.seeds, is_known, strict=True) if known]
 
-    @property
+    @cached_property
     def differences(self) -> Array:
         """First minus second by seed."""
         return self.meeting.differences(self.seeds, self.column)
