@@ -46,9 +46,11 @@ def build_landscape(joined: Joined, levels: Levels) -> pd.DataFrame:
         for cell in study_grid(joined, levels)
     }
     bounds = _bounds(joined, cells)
+    extrapolated = {law: excess_limit(joined.restarts.get(law, {})) for law in bounds}
     rows = []
     for cell, measured in cells.items():
         row = _landscape_row(joined, cell, measured)
+        row["approximation_limit"] = extrapolated[any_size(law_of(cell))]
         if row["approximation"] is not None:
             row["approximation_is_bound"] = bounds[any_size(law_of(cell))]
         rows += [{**row, **shown} for shown in shown_as(cell, levels)]
@@ -131,7 +133,6 @@ def _landscape_row(joined: Joined, cell: Cell, measured: Measured) -> Row:
         "bayes_risk_se": _first(done, "bayes_risk_se"),
         "risk": found.risk,
         "converged_risk": found.converged_risk,
-        "approximation_limit": excess_limit(joined.restarts.get(law, {})),
         "slack": joined.slacks.get(law),
         "limit_risk": limit_mean(limits, "risk"),
         "limit_num_stream": _first(limits, "num_train"),

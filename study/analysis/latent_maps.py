@@ -28,7 +28,7 @@ def build_latent_maps(joined: Joined, maps: Mapping[str, Arrays]) -> pd.DataFram
         maps: the trials' exhibits, by trial; those that are missing are not in the means.
     """
     rows: list[Row] = []
-    for cell in sorted(joined.current["measure"]):
+    for cell in sorted(joined.current["measure"]) if maps else ():
         measured = joined.measured(cell)
         held = [row for row in measured if MAP_QUALITY in maps.get(row["trial_id"], {})]
         if not held:

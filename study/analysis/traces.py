@@ -75,7 +75,7 @@ def build_traces(
     stops: list[Row] = []
     curves = typed_frame([], CURVE_COLUMNS) if curves is None else curves
     held = _by_trial(curves)
-    for cell in sorted(joined.current["measure"]):
+    for cell in sorted(joined.current["measure"]) if held else ():
         rows = [row for row in joined.measured(cell) if row["trial_id"] in held]
         rows = [row for row in rows if row["converged_risk"] is not None]
         if not rows:
