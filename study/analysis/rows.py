@@ -191,7 +191,9 @@ class Rows(Sequence[RowView]):
         return Rows(self.table, self.places, {**self.own, **own})
 
     def values(self, name: str) -> list[Any]:
-        """A column's values of Python."""
+        """A column's values of Python; of no rows none, whatever its name."""
+        if not len(self):
+            return []
         if name in self.own:
             return self.own[name].listed(np.arange(len(self)))
         return self.table[name].listed(self.places)
