@@ -68,8 +68,7 @@ def write_study(folder: Path, design: Design) -> int:
     rng = np.random.default_rng(SEED)
     parts = [
         _proposals(rng, design),
-        _measured(rng, design),
-        _superseded(rng, design),
+        _merged(_measured(rng, design), _superseded(rng, design)),
         _streams(rng, design, "best_in_class"),
         _streams(rng, design, "limit"),
     ]
@@ -92,9 +91,9 @@ def _cells(design: Design, sizes: Sequence[int], noises: Sequence[float]) -> Col
     laws = [f"two_gaussians(delta={delta:g})" for delta in np.linspace(1.0, 3.0, design.laws)]
     noise = [("label_noise", place, level) for place, level in enumerate(noises)]
     shift = [("feature_noise", place, level) for place, level in enumerate(LEVELS["feature_noise"])]
-    damages = [(name, place, level) if level else ("none", 0, 0.0) for name, place, level in noise]
+    damages = [damage if damage[2] else ("none", 0, 0.0) for damage in noise]
     damages += [damage for damage in shift if damage[2]]
-    held = list(product(range(len(FAMILIES)), depths, laws, damages, sizes))
+    held = sorted(product(range(len(FAMILIES)), depths, laws, sorted(damages), sizes))
     families, depth, population, damage, num_train = zip(*held, strict=True)
     return {
         "family": np.array(FAMILIES)[list(families)],
@@ -105,6 +104,7 @@ def _cells(design: Design, sizes: Sequence[int], noises: Sequence[float]) -> Col
         "severity": np.array([severity for _, _, severity in damage]),
         "num_train": np.array(num_train),
         "place": np.array(families),
+        "cell": np.arange(len(held)),
     }
 
 
@@ -213,6 +213,19 @@ def _superseded(rng: np.random.Generator, design: Design) -> Columns:
     }
     old = {"finished_at": "2026-10-01T00:00:00"}
     return _base(rng, found, "measure") | _risks(rng, found) | old
+
+
+def _merged(first: Columns, second: Columns) -> Columns:
+    """Both, in order of cell and seed, as tables are."""
+    sizes = len(first["cell"]), len(second["cell"])
+    found = {
+        name: np.concatenate(
+            [np.broadcast_to(p[name], n) for p, n in zip((first, second), sizes, strict=True)]
+        )
+        for name in first
+    }
+    order = np.lexsort((found["seed"], found["cell"]))
+    return {name: values[order] for name, values in found.items()}
 
 
 def _streams(rng: np.random.Generator, design: Design, role: str) -> Columns:

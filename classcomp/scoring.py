@@ -51,16 +51,17 @@ class Scorer:
         self._evaluation, self._corruptions = evaluation, corruptions
         self.kept: dict[str, np.ndarray] = {}
 
-    def at_budget(self, last: Progress) -> Metrics:
+    def at_budget(self, last: Progress | None = None) -> Metrics:
         """Every score there is, at the end of the budget.
 
         Args:
             last: of the trial's curve, which the model has not moved since: what was computed for
-                it is not computed again.
+                it is not computed again. None: nothing was.
         """
-        found: Metrics = {"train_risk": self._known_or(last.train_risk, "head_examples")}
+        train, validation = (last.train_risk, last.validation_risk) if last else (None, None)
+        found: Metrics = {"train_risk": self._known_or(train, "head_examples")}
         if self._design.validation is not None:
-            found["validation_risk"] = self._known_or(last.validation_risk, "validation")
+            found["validation_risk"] = self._known_or(validation, "validation")
         if self._design.selection is not None:
             found["selection_risk"] = self._risk_on("selection")
         if self._design.evaluation is not None:

@@ -135,7 +135,8 @@ def _read_exhibits(
     if study.folder is None or not (present := exhibit_ids(study.folder)):
         return [], []
     cells = join(study.trials).current["measure"].values()
-    shown = shown_trials([row for rows in cells for row in rows], present)
+    held = [dict(row) for rows in cells for row in rows if row["trial_id"] in present]
+    shown = shown_trials(held, present)
     exhibits, skipped = read_exhibits(study.folder, [row["trial_id"] for row in shown])
     bayes = {} if study.decisions is None else _bayes_rules(study.decisions, shown)
     return shown_exhibits(shown, exhibits, laws, class_names, bayes), skipped

@@ -9,19 +9,19 @@ risk on the evaluation draw, which chose nothing, is U_H.
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from study.analysis.decisions import BUDGET, COLUMNS, CONVERGED, Decisions
-from study.analysis.frames import Row
+from study.analysis.frames import Row, Trial
+from study.analysis.grouping import ByCell
 from study.analysis.intervals import mean, mean_known
+from study.analysis.rows import Array, Rows, RowView, joined_rows
 from study.trials.roles import ROLES
 from study.trials.tasks import task_of
 from study.trials.trial import Cell, cell_of, law_of
-
-ByCell = Mapping[Cell, list[Row]]
 
 QUARTER = 4
 """By how much shorter a stream must be whose risk says whether U_H has settled."""
@@ -41,7 +41,7 @@ class Rule:
         branch: BUDGET or CONVERGED.
     """
 
-    row: Row
+    row: RowView
     branch: str = BUDGET
 
     @property
@@ -79,12 +79,21 @@ def any_size(cell: Cell) -> Cell:
     return replace(cell, num_train=0)
 
 
-def done(rows: Iterable[Row]) -> list[Row]:
+def done(rows: Rows) -> Rows:
     """The finished trials that have a risk."""
-    return [row for row in rows if row["status"] == "done" and row["risk"] is not None]
+    is_done = rows.say("status", "done") & ~np.isnan(rows.numbers("risk"))
+    return rows if is_done.all() else rows.at(is_done)
 
 
-def last_finished(rows: Sequence[Row]) -> Row:
+def in_order_of_seed(rows: Rows) -> Rows:
+    """The same rows, by seed."""
+    seeds = rows.numbers("seed")
+    if (np.diff(seeds) >= 0).all():
+        return rows
+    return rows.at(np.argsort(seeds, kind="stable"))
+
+
+def last_finished(rows: Rows) -> Trial:
     """The row of the trial that finished last."""
     return max(rows, key=lambda row: (row["finished_at"] or "", row["trial_id"]))
 
@@ -103,27 +112,27 @@ def best_rules(rows: Mapping[str, ByCell]) -> dict[Cell, Rule]:
     Args:
         rows: every trial, by role and cell.
     """
-    laws: dict[Cell, list[Row]] = defaultdict(list)
+    laws: dict[Cell, list[Rows]] = defaultdict(list)
     for name, role in ROLES.items():
         if role.is_candidate:
             for cell, held in rows[name].items():
-                laws[any_size(law_of(cell))] += [
-                    row for row in done(held) if task_of(row["task"]).seeks_best_rule
-                ]
+                finished = done(held)
+                seeks = [task_of(task).seeks_best_rule for task in finished.values("task")]
+                laws[any_size(law_of(cell))].append(finished.at(np.array(seeks, dtype=bool)))
     found = {}
-    for law, held in laws.items():
-        source = last_finished(held)["source"] if held else None
-        rule = _best(row for row in held if row["source"] == source)
+    for law, parts in laws.items():
+        rule = _best(_of_last_source(joined_rows(parts)))
         if rule is not None:
             found[law] = rule
     return found
 
 
-def best_restarts(restarts: ByCell) -> dict[Cell, tuple[Rule, list[Row]]]:
+def best_restarts(restarts: ByCell) -> dict[Cell, tuple[Rule, Rows]]:
     """The best restart of every law at every m, and all its finished restarts."""
-    groups: dict[Cell, list[Row]] = defaultdict(list)
+    parts: dict[Cell, list[Rows]] = defaultdict(list)
     for cell, rows in restarts.items():
-        groups[law_of(cell)] += done(rows)
+        parts[law_of(cell)].append(done(rows))
+    groups = {stream: joined_rows(held) for stream, held in parts.items()}
     chosen = {stream: _best(rows, is_known=False) for stream, rows in groups.items()}
     return {
         stream: (rule, groups[stream])
@@ -132,16 +141,16 @@ def best_restarts(restarts: ByCell) -> dict[Cell, tuple[Rule, list[Row]]]:
     }
 
 
-def largest_limits(limits: ByCell) -> dict[Cell, list[Row]]:
+def largest_limits(limits: ByCell) -> dict[Cell, Rows]:
     """The restarts of U_A at the largest m, by cell at any sample size."""
-    found: dict[Cell, list[Row]] = {}
+    found: dict[Cell, Rows] = {}
     for cell in sorted(limits):
         if rows := done(limits[cell]):
             found[any_size(cell)] = rows  # in order of m: the largest stays
     return found
 
 
-def stream_rows(restarts: Mapping[Cell, tuple[Rule, list[Row]]], limits: ByCell) -> list[Row]:
+def stream_rows(restarts: Mapping[Cell, tuple[Rule, Rows]], limits: ByCell) -> list[Row]:
     """Rows of the table of U_H and U_A at every m, so that a reader sees whether they settled."""
     rows: list[Row] = []
     for stream, (rule, held) in restarts.items():
@@ -158,8 +167,8 @@ def stream_rows(restarts: Mapping[Cell, tuple[Rule, list[Row]]], limits: ByCell)
         )
     for cell in sorted(limits):
         if held := done(limits[cell]):
-            excess = [row["excess_risk"] for row in held]
-            means = {"risk": mean_known(row["risk"] for row in held)}
+            excess = held.values("excess_risk")
+            means = {"risk": mean_known(held.values("risk"))}
             means["excess_risk"] = None if None in excess else mean_known(excess)
             rows.append(_stream(cell, "limit", held) | means)
     return sorted(rows, key=lambda row: (any_size(cell_of(row)), row["role"], row["num_stream"]))
@@ -219,8 +228,8 @@ def slacks(rows: ByCell, best: Mapping[Cell, Rule]) -> dict[Cell, float]:
     return found
 
 
-def _stream(cell: Cell, role: str, held: Sequence[Row]) -> Row:
-    risks = [row["risk"] for row in held]
+def _stream(cell: Cell, role: str, held: Rows) -> Row:
+    risks = held.values("risk")
     return {
         **asdict(cell),
         "role": role,
@@ -230,40 +239,56 @@ def _stream(cell: Cell, role: str, held: Sequence[Row]) -> Row:
     }
 
 
-def _best(rows: Iterable[Row], *, is_known: bool = True) -> Rule | None:
+def _of_last_source(rows: Rows) -> Rows:
+    """Those of the network that the trial had that finished last: of one name there may be two."""
+    sources = rows.values("source")
+    if len(set(sources)) < 2:
+        return rows
+    last = last_finished(rows)["source"]
+    return rows.at(np.array([source == last for source in sources]))
+
+
+def _best(rows: Rows, *, is_known: bool = True) -> Rule | None:
     """The rule with the smallest selection risk, in the order of `best_rules`.
 
     Args:
         rows: finished trials.
         is_known: whether only rules compete whose excess risk is known.
     """
+    scores = np.array([_scores(rows, branch, is_known) for branch in _SELECTION])
+    if np.isnan(scores).all():
+        drawn_once = np.where(rows.say("role", "measure"), np.nan, rows.numbers("validation_risk"))
+        usable = _scores(rows, BUDGET, is_known, drawn_once)
+        scores = np.array([usable, np.full(len(rows), np.nan)])
+    if np.isnan(scores).all():
+        return None
+    branches, places = np.nonzero(scores == np.nanmin(scores))
+    names = list(_SELECTION)
     rules = [
-        rule
-        for row in rows
-        for rule in (Rule(row=row), Rule(row=row, branch=CONVERGED))
-        if rule.risk is not None and (rule.excess_risk is not None or not is_known)
+        Rule(row=rows[place], branch=names[branch])
+        for branch, place in zip(branches.tolist(), places.tolist(), strict=True)
     ]
-    scored = [(score, rule) for rule in rules if (score := _drawn(rule)) is not None]
-    if not scored:
-        scored = [(score, rule) for rule in rules if (score := _drawn_once(rule)) is not None]
-    return min(scored, key=lambda pair: (pair[0], *_order(pair[1])))[1] if scored else None
+    return min(rules, key=_order)
+
+
+def _scores(rows: Rows, branch: str, is_known: bool, scores: Array | None = None) -> Array:
+    """Selection risks (k,), or other scores, of a branch's rules; NaN of one that may not win."""
+    risk, excess = COLUMNS[branch]
+    found = rows.numbers(_SELECTION[branch]) if scores is None else scores
+    is_out = np.isnan(rows.numbers(risk))
+    if is_known:
+        is_out |= np.isnan(rows.numbers(excess))
+    return np.where(is_out, np.nan, found)
 
 
 def _score(rule: Rule) -> float | None:
-    drawn = _drawn(rule)
-    return _drawn_once(rule) if drawn is None else drawn
+    """What a rule was chosen by.
 
-
-def _drawn(rule: Rule) -> float | None:
-    score: float | None = rule.row[_SELECTION[rule.branch]]
-    return score
-
-
-def _drawn_once(rule: Rule) -> float | None:
-    """The score of a restart of version 1 and 2, on a draw that measured trials never saw."""
+    In tables of version 1 and 2 restarts have a draw that measured trials never saw.
+    """
+    drawn: float | None = rule.row[_SELECTION[rule.branch]]
     is_restart = rule.role != "measure" and rule.branch == BUDGET
-    score: float | None = rule.row["validation_risk"] if is_restart else None
-    return score
+    return rule.row["validation_risk"] if drawn is None and is_restart else drawn
 
 
 def _order(rule: Rule) -> tuple[int, bool, int, float, int, str]:

@@ -18,7 +18,7 @@ import pandas as pd
 from study.analysis.completeness import shown_as
 from study.analysis.curve_columns import CAPACITY_COLUMNS, FOUR, PEAK_COLUMNS
 from study.analysis.decisions import BUDGET, CONVERGED
-from study.analysis.frames import Row, to_rows, typed_frame
+from study.analysis.frames import Row, Trial, to_rows, typed_frame
 from study.analysis.intervals import CONFIDENCE, Estimate, mean, named_ends
 from study.analysis.joined import Joined
 from study.analysis.moments import (
@@ -58,7 +58,7 @@ class _Curve:
 
     quantity: str
     cells: Sequence[Cell]
-    errors: Sequence[Sequence[Row]]
+    errors: Sequence[Sequence[Trial]]
     parts: Sequence[Part] | None
 
     @property
@@ -157,7 +157,7 @@ def _curves(joined: Joined, cells: Sequence[Cell]) -> list[_Curve]:
 def _parts(
     joined: Joined,
     cells: Sequence[Cell],
-    errors: Sequence[Sequence[Row]],
+    errors: Sequence[Sequence[Trial]],
     values: Array,
     branch: str,
 ) -> Sequence[Part] | None:
@@ -228,7 +228,7 @@ def _contributions(curve: _Curve, place: int, other: int) -> dict[str, float | N
     return found
 
 
-def _mean(rows: Sequence[Row], name: str) -> float | None:
+def _mean(rows: Sequence[Trial], name: str) -> float | None:
     values = [row[name] for row in rows]
     return None if None in values else mean(values)
 

@@ -14,7 +14,7 @@ Values and intervals are study.analysis.estimates', of the class's terms in plac
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,9 @@ from study.analysis.completeness import shown_as, study_seeds
 from study.analysis.crossed import crossed_mean
 from study.analysis.decisions import BUDGET, COLUMNS, CONVERGED, Decisions
 from study.analysis.estimates import Measured, cell_errors, seed_errors
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, Trial, typed_frame
 from study.analysis.joined import Joined
+from study.analysis.rows import Rows
 from study.analysis.table import Levels
 from study.trials.tasks import task_of
 from study.trials.trial import Cell
@@ -45,6 +46,8 @@ class ClassTerms:
         shares: (N,) eta_k(x_i), or whether example i is of the class.
         bayes: (N,) the Bayes rule's decisions; None where it is unknown.
         trials: rows of the trials table by trial, by which decisions are checked.
+        weights: (N,) of mean 1.
+        found: terms by trial and branch, each computed once.
     """
 
     decisions: Decisions
@@ -52,31 +55,34 @@ class ClassTerms:
     name: str
     shares: Array
     bayes: Array | None
-    trials: Mapping[str, Row]
+    trials: Mapping[str, Trial]
+    weights: Array
+    found: dict[tuple[str, str], Array | None] = field(default_factory=dict)
 
     @property
     def prior(self) -> float:
         """p_k, of the evaluation sample."""
         return float(self.shares.mean())
 
-    @property
-    def weights(self) -> Array:
-        """(N,) of mean 1."""
-        return self.shares / self.prior
-
-    def losses(self, row: Row, branch: str = BUDGET) -> Array | None:
+    def losses(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """Terms (N,) of mean R_k(h); None where decisions are not there."""
         wrong = self._wrong(row, branch)
         return None if wrong is None else self._ratio(wrong)
 
-    def terms(self, row: Row, branch: str = BUDGET) -> Array | None:
+    def terms(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """Terms (N,) of mean R_k(h) - R_k(h*), or R_k(h) where h* is unknown."""
+        key = (row["trial_id"], branch)
+        if key not in self.found:
+            self.found[key] = self._terms(row, branch)
+        return self.found[key]
+
+    def _terms(self, row: Trial, branch: str) -> Array | None:
         wrong = self._wrong(row, branch)
         if wrong is None:
             return None
         return self._ratio(wrong if self.bayes is None else wrong - (self.bayes != self.label))
 
-    def _wrong(self, row: Row, branch: str) -> Array | None:
+    def _wrong(self, row: Trial, branch: str) -> Array | None:
         decided = self.decisions.classes(self.trials[row["trial_id"]], branch)
         if decided is None or decided.shape != self.shares.shape:
             return None
@@ -94,19 +100,25 @@ class ClassTerms:
             return None
         return float((self.weights * (self.bayes != self.label)).mean())
 
-    def of_class(self, row: Row) -> Row:
-        """A trial's row with the class's risks in place of all classes'; null if not known."""
-        floor = self.bayes_risk()
-        found: Row = {**row, "bayes_risk": floor, "bayes_risk_se": None, "final_train_risk": None}
+    def of_class(self, rows: Rows) -> Rows:
+        """Trials with the class's risks in place of all classes'; null if not known."""
+        floor, nothing = self.bayes_risk(), np.full(len(rows), np.nan)
+        columns = {"bayes_risk": nothing if floor is None else np.full(len(rows), floor)}
+        columns |= {"bayes_risk_se": nothing, "final_train_risk": nothing}
         for branch in (BUDGET, CONVERGED):
-            terms, (risk, excess) = self.terms(row, branch), COLUMNS[branch]
-            mean = None if terms is None else float(terms.mean())
-            error = None if terms is None else float(terms.std(ddof=1) / len(terms) ** 0.5)
-            found |= {risk: None if mean is None else mean + (floor or 0.0), f"{risk}_se": error}
-            found |= dict.fromkeys((excess, f"{excess}_se"))
+            told, (risk, excess) = [self.terms(row, branch) for row in rows], COLUMNS[branch]
+            means = np.array([np.nan if terms is None else terms.mean() for terms in told])
+            errors = np.array(
+                [
+                    np.nan if terms is None else terms.std(ddof=1) / len(terms) ** 0.5
+                    for terms in told
+                ]
+            )
+            columns |= {risk: means + (floor or 0.0), f"{risk}_se": errors}
+            columns |= {excess: nothing, f"{excess}_se": nothing}
             if floor is not None:
-                found |= {excess: mean, f"{excess}_se": error}
-        return found
+                columns |= {excess: means, f"{excess}_se": errors}
+        return rows.having(**columns)
 
 
 def build_class_risks(joined: Joined, levels: Levels) -> pd.DataFrame:
@@ -144,9 +156,12 @@ def bayes_confusion(decisions: Decisions, cell: Cell) -> Array | None:
 
 
 def _classes(joined: Joined, cell: Cell) -> list[ClassTerms]:
-    """Every class that has examples."""
-    decisions = joined.decisions
-    if decisions is None or not joined.measured(cell):
+    """Every class that has examples; none where what a seed decided is not there."""
+    decisions, measured = joined.decisions, joined.measured(cell)
+    if decisions is None or not len(measured):
+        return []
+    kept = joined.deciding(measured)
+    if len(kept) < len(measured) or any(decisions.classes(row) is None for row in kept):
         return []
     posterior, labels = decisions.posterior(cell), decisions.labels(cell)
     names = decisions.class_names(cell)
@@ -155,7 +170,7 @@ def _classes(joined: Joined, cell: Cell) -> list[ClassTerms]:
     bayes = None if posterior is None else posterior.argmax(axis=1)
     shares = np.eye(len(names))[labels] if posterior is None else posterior
     rule = joined.rule_of(cell)
-    rules = [*joined.measured(cell), *joined.limit_of(cell), *([] if rule is None else [rule.row])]
+    rules = [*measured, *joined.limit_of(cell), *([] if rule is None else [rule.row])]
     trials = {row["trial_id"]: row for row in rules}
     return [
         ClassTerms(
@@ -165,6 +180,7 @@ def _classes(joined: Joined, cell: Cell) -> list[ClassTerms]:
             shares=shares[:, label],
             bayes=bayes,
             trials=trials,
+            weights=shares[:, label] / float(shares[:, label].mean()),
         )
         for label, name in enumerate(names)
         if shares[:, label].any()
@@ -173,16 +189,16 @@ def _classes(joined: Joined, cell: Cell) -> list[ClassTerms]:
 
 def _row(joined: Joined, cell: Cell, of: ClassTerms) -> Row | None:
     """A class's row; None where what a seed decided is not there."""
-    measured = [of.of_class(row) for row in joined.measured(cell)]
-    if any(row["risk"] is None for row in measured):
+    measured = of.of_class(joined.measured(cell))
+    if len(measured.known("risk")) < len(measured):
         return None
     rule, task = joined.rule_of(cell), task_of(joined.tasks[cell.family])
-    best = None if rule is None else replace(rule, row=of.of_class(rule.row))
-    limits = [of.of_class(row) for row in joined.limit_of(cell)]
+    best = None if rule is None else replace(rule, row=of.of_class(rule.row.alone)[0])
+    limits = of.of_class(joined.limit_of(cell))
     held = Measured(
         task=replace(task, most=task.most * float(of.weights.max())),
         rows=measured,
-        errors=[seed_errors(row, best, limits) for row in measured],
+        errors=seed_errors(measured, best, limits),
         num_expected=len(study_seeds(joined)),
         best=best,
         limits=limits,

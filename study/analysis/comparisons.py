@@ -24,7 +24,7 @@ from study.analysis.contrasts import (
     variance_of,
     worth_of,
 )
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, Trial, typed_frame
 from study.analysis.intervals import clopper_pearson, mean_known
 from study.analysis.joined import Joined
 from study.analysis.moderated import Array
@@ -61,7 +61,7 @@ def _population_rows(joined: Joined, meetings: Sequence[Meeting]) -> list[Row]:
         groups[key].append(meeting)
     rows = []
     for _, held in sorted(groups.items()):
-        seeds = sorted(set.intersection(*(set(meeting.rows) for meeting in held)))
+        seeds = sorted(set.intersection(*(set(meeting.seeds) for meeting in held)))
         if not seeds:
             continue
         differences = np.mean([meeting.differences(seeds) for meeting in held], axis=0)
@@ -117,7 +117,9 @@ def _agreement(joined: Joined, meeting: Meeting) -> float | None:
     if joined.decisions is None:
         return None
     shares = []
-    for first, second in meeting.rows.values():
+    are_kept = [joined.are_kept[rows.places] for rows in meeting.rows]
+    pairs = (rows.at(are_kept[0] & are_kept[1]) for rows in meeting.rows)
+    for first, second in zip(*pairs, strict=True):
         said = joined.decisions.classes(first), joined.decisions.classes(second)
         if said[0] is not None and said[1] is not None:
             shares.append(float((said[0] == said[1]).mean()))
@@ -141,7 +143,7 @@ def _cell_rows(joined: Joined, meetings: Sequence[Meeting]) -> list[Row]:
     ]
 
 
-def _seed_columns(differences: Array, anew: Row | None) -> Row:
+def _seed_columns(differences: Array, anew: Trial | None) -> Row:
     """What the table of trials says by itself.
 
     A tie counts half: no less is covered, ties make the share less variable. Seeds that divide a

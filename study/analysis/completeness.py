@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice, product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from study.analysis.candidates import any_size
+from study.analysis.candidates import any_size, done
 from study.analysis.columns import MISSING_COLUMNS
-from study.analysis.frames import Row, TableError, typed_frame
+from study.analysis.frames import Row, TableError, Trial, typed_frame
 from study.analysis.joined import Joined
 from study.analysis.table import Levels
 from study.trials.roles import ROLES, Role, Scope
@@ -148,13 +149,17 @@ def _missing(joined: Joined, grid: Sequence[Cell]) -> Iterator[Row]:
 
 
 def _seeds(joined: Joined, role: str) -> list[int]:
-    return sorted({row["seed"] for rows in joined.current[role].values() for row in rows})
+    held = [rows.table["seed"].data[rows.places] for rows in joined.current[role].values()]
+    return np.unique(np.concatenate(held)).tolist() if held else []
 
 
 def _missing_seeds(joined: Joined, role: Role, cells: Sequence[Cell]) -> Iterator[Row]:
     seeds = study_seeds(joined) if role.is_measured else _seeds(joined, role.name)
     for cell in cells:
-        held = {row["seed"]: row for row in joined.current[role.name].get(cell, ())}
+        rows = joined.current[role.name].get(cell, joined.none)
+        if len(done(rows)) == len(rows) and rows.values("seed") == seeds:  # as nearly all are
+            continue
+        held = {row["seed"]: row for row in rows}
         for seed in seeds:
             why = _why_unusable([held[seed]] if seed in held else [])
             if why is not None:
@@ -164,7 +169,7 @@ def _missing_seeds(joined: Joined, role: Role, cells: Sequence[Cell]) -> Iterato
 def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> Iterator[Row]:
     """The laws (or cells at any sample size) and m without a single finished restart."""
     is_law = role.scope is Scope.LAW
-    held: dict[Cell, list[Row]] = defaultdict(list)
+    held: dict[Cell, list[Trial]] = defaultdict(list)
     for cell, rows in joined.rows[role.name].items():
         held[law_of(cell) if is_law else cell] += rows
     sizes: dict[str, set[int]] = defaultdict(set)
@@ -183,7 +188,7 @@ def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> Iterat
                 yield {"role": role.name, **asdict(stream), "seed": None, "why": why}
 
 
-def _why_unusable(rows: Sequence[Row]) -> str | None:
+def _why_unusable(rows: Sequence[Trial]) -> str | None:
     """None where a row is done and has its risk, else what the first one lacks."""
     reasons = [
         ("without a risk" if row["risk"] is None else None)

@@ -10,17 +10,19 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 
 from study.analysis.crossed import Crossed, combine, symmetric, t_quantile
-from study.analysis.frames import Row, TableError
+from study.analysis.frames import Row, TableError, Trial
 from study.analysis.intervals import holm
 from study.analysis.joined import Joined
 from study.analysis.moderated import Array, fit_prior
 from study.analysis.moments import Part, crossed_parts
 from study.analysis.resampling import resampled_factor, room_around
+from study.analysis.rows import Rows
 from study.trials.tasks import task_of
 from study.trials.trial import Cell
 
@@ -38,31 +40,41 @@ class Meeting:
 
     Attributes:
         cell: with an empty family.
-        rows: their trials, by seed; the same seeds for both.
+        seeds: that both were measured with, rising.
+        rows: the trials of each, in their order.
     """
 
     task: str | None
     first: str
     second: str
     cell: Cell
-    rows: dict[int, tuple[Row, Row]]
+    seeds: tuple[int, ...]
+    rows: tuple[Rows, Rows]
 
     @property
     def names(self) -> Row:
         return {"task": self.task, "first": self.first, "second": self.second}
 
     @property
-    def anew(self) -> Row | None:
+    def anew(self) -> Trial | None:
         """Any of the trials, where every seed divides the set anew: it says how large parts are."""
-        row, _ = next(iter(self.rows.values()))
+        row = self.rows[0][0]
         return row if row["is_resplit"] else None
 
     def differences(self, seeds: Sequence[int], measure: str = "risk") -> Array:
         """Risk of the first minus the second, or another column, by seed."""
-        return np.array([self.rows[s][0][measure] - self.rows[s][1][measure] for s in seeds])
+        first, second = (rows.numbers(measure) for rows in self.of(seeds))
+        return first - second
+
+    def of(self, seeds: Sequence[int]) -> tuple[Rows, Rows]:
+        """The trials of each with these seeds."""
+        if tuple(seeds) == self.seeds:
+            return self.rows
+        chosen = np.searchsorted(self.seeds, seeds)
+        return self.rows[0].at(chosen), self.rows[1].at(chosen)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Contrast:
     """The difference of two families in one cell by one measure.
 
@@ -77,13 +89,14 @@ class Contrast:
     kind: str | None = None
     has_terms: bool = True
 
-    @property
+    @cached_property
     def seeds(self) -> list[int]:
         """Those whose two trials both know the measure."""
-        pairs = self.meeting.rows.items()
-        return sorted(s for s, pair in pairs if all(row[self.column] is not None for row in pair))
+        first, second = (rows.numbers(self.column) for rows in self.meeting.rows)
+        is_known = ~np.isnan(first - second)
+        return [seed for seed, known in zip(self.meeting.seeds, is_known, strict=True) if known]
 
-    @property
+    @cached_property
     def differences(self) -> Array:
         """First minus second by seed."""
         return self.meeting.differences(self.seeds, self.column)
@@ -105,9 +118,10 @@ def meetings_of(joined: Joined) -> list[Meeting]:
     Raises:
         TableError: their trials are more pairs than MOST_PAIRS.
     """
-    measured: dict[Cell, dict[str, dict[int, Row]]] = defaultdict(dict)
+    measured: dict[Cell, dict[str, dict[int, int]]] = defaultdict(dict)
     for cell in joined.current["measure"]:
-        by_seed = {row["seed"]: row for row in joined.measured(cell)}
+        seeds = joined.measured(cell).values("seed")
+        by_seed = {seed: place for place, seed in enumerate(seeds)}
         measured[replace(cell, family="")][cell.family] = by_seed
     num = sum(math.comb(len(held), 2) * max(map(len, held.values())) for held in measured.values())
     if num > MOST_PAIRS:
@@ -116,9 +130,23 @@ def meetings_of(joined: Joined) -> list[Meeting]:
     for cell, families in sorted(measured.items()):
         for first, second in combinations(sorted(families), 2):
             of_first, of_second, task = families[first], families[second], joined.tasks[first]
-            rows = {s: (of_first[s], of_second[s]) for s in sorted(of_first) if s in of_second}
-            if rows and task == joined.tasks[second]:
-                found.append(Meeting(task=task, first=first, second=second, cell=cell, rows=rows))
+            both = tuple(seed for seed in of_first if seed in of_second)  # in their order
+            if not both or task != joined.tasks[second]:
+                continue
+            first_rows, second_rows = (
+                joined.measured(replace(cell, family=name)).at(np.array([of[s] for s in both]))
+                for name, of in ((first, of_first), (second, of_second))
+            )
+            found.append(
+                Meeting(
+                    task=task,
+                    first=first,
+                    second=second,
+                    cell=cell,
+                    seeds=both,
+                    rows=(first_rows, second_rows),
+                )
+            )
     return found
 
 
@@ -126,25 +154,23 @@ def difference_terms(
     joined: Joined, meeting: Meeting, seeds: Sequence[int], kind: str | None = None
 ) -> Array | None:
     """Differences (k, N) of the losses, under a corruption or none; None without every rule's."""
-    first, second = (
-        loss_terms(joined, [meeting.rows[seed][place] for seed in seeds], kind) for place in (0, 1)
-    )
+    first, second = (loss_terms(joined, rows, kind) for rows in meeting.of(seeds))
     return None if first is None or second is None else first - second
 
 
-def loss_terms(joined: Joined, rows: Sequence[Row], kind: str | None = None) -> Array | None:
+def loss_terms(joined: Joined, rows: Rows, kind: str | None = None) -> Array | None:
     """Losses (k, N) of rules, under a corruption or none; None without every rule's."""
     if joined.decisions is None:
         return None
     found = [
         joined.decisions.losses(row) if kind is None else joined.decisions.losses_under(row, kind)
-        for row in rows
+        for row in joined.deciding(rows)
     ]
     held = [losses for losses in found if losses is not None]
-    return np.array(held) if len(held) == len(found) else None
+    return np.array(held) if len(held) == len(rows) else None
 
 
-def worth_of(num: int, anew: Row | None) -> float:
+def worth_of(num: int, anew: Trial | None) -> float:
     """How many independent seeds `num` of them count for in the variance of their mean.
 
     Seeds that divide the same few examples anew share most of them: s^2 over such seeds has to be

@@ -8,7 +8,6 @@ The landscape's split holds of it, but for the best rule in the class, which is 
 the limit being U_A's, and each difference a mean of differences over the same examples.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +20,7 @@ from study.analysis.crossed import Crossed, crossed_mean
 from study.analysis.decisions import BUDGET, CONVERGED
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
+from study.analysis.rows import Rows
 from study.trials.trial import Cell
 
 LOWEST_LOG = float(np.log(1e-7))
@@ -107,12 +107,12 @@ def _cell_columns(joined: Joined, cell: Cell) -> Row | None:
     return row
 
 
-def _logs(joined: Joined, rows: Sequence[Row], branch: str) -> Array | None:
+def _logs(joined: Joined, rows: Rows, branch: str) -> Array | None:
     """Logs (k, M, K) of what all these rules predict; None where one's are unknown."""
     assert joined.decisions is not None
-    found = [joined.decisions.log_probabilities(row, branch) for row in rows]
+    found = [joined.decisions.log_probabilities(row, branch) for row in joined.deciding(rows)]
     known = [logs for logs in found if logs is not None]
-    if not known or len(known) < len(found) or len({logs.shape for logs in known}) > 1:
+    if not known or len(known) < len(rows) or len({logs.shape for logs in known}) > 1:
         return None
     clipped = np.maximum(np.array(known), LOWEST_LOG)
     normalised: Array = clipped - special.logsumexp(clipped, axis=2, keepdims=True)

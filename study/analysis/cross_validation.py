@@ -15,7 +15,7 @@ import pandas as pd
 
 from study.analysis.candidates import done
 from study.analysis.columns import CROSS_VALIDATION_COLUMNS
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, Trial, typed_frame
 from study.analysis.intervals import Interval, clopper_pearson, mean, mean_known
 from study.analysis.joined import Joined
 from study.analysis.resampling import resampled_interval
@@ -33,7 +33,7 @@ def build_cross_validation(joined: Joined) -> pd.DataFrame:
     return typed_frame(rows, CROSS_VALIDATION_COLUMNS)
 
 
-def _cell_columns(cell: Cell, task: str | None, rows: Sequence[Row]) -> Row | None:
+def _cell_columns(cell: Cell, task: str | None, rows: Sequence[Trial]) -> Row | None:
     left = [row["validation_risk"] for row in rows]
     if not rows or len(rows) != rows[0]["num_folds"] or None in left:
         return None
@@ -70,7 +70,7 @@ def _joined(first: Interval, room: Interval, risk: float | None) -> Interval:
     return Interval(min(first.lo, room.lo - risk), max(first.hi, room.hi - risk))
 
 
-def _risk(row: Row) -> float | None:
+def _risk(row: Trial) -> float | None:
     """On the evaluation sample, against labels as noisy as the fold's own where that is known."""
     noisy: float | None = row.get("noisy_risk")
     risk: float | None = row["risk"]

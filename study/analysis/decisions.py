@@ -7,7 +7,7 @@ table may travel alone.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from study.analysis.exhibits import MOST_BYTES, num_bytes, read_arrays
-from study.analysis.frames import Row, TableError, is_null
+from study.analysis.frames import TableError, Trial, is_null
 from study.trials.decisions import FOLDER, law_key, terms_name, unpack
 from study.trials.schema import under
 from study.trials.tasks import task_of
@@ -31,6 +31,9 @@ COLUMNS = {
 }
 TOLERANCE = 1e-5
 """Between a table's mean over the evaluation sample and the decisions'; one is of float32."""
+MOST_UNPACKED = 2**28
+"""Bytes of decisions and losses that are kept as they are computed with: rules are compared with
+many others, one after another."""
 HALF_PRECISION = 2.0**-11
 """Of itself, what rounding to half precision changes a term by at most, and so their mean; of terms
 below 2^-14 it is 2^-25."""
@@ -96,8 +99,16 @@ class Decisions:
         self._laws: dict[str, _Law | None] = {}
         self._refused: set[tuple[str, str]] = set()
         self._left = MOST_BYTES
+        self._laws_of: dict[tuple[Any, ...], _Law | None] = {}
+        self._unpacked: dict[tuple[str, str], tuple[Array, Array]] = {}
+        self._room = MOST_UNPACKED
 
-    def losses(self, row: Row, branch: str = BUDGET) -> Array | None:
+    def are_kept(self, trial_ids: Iterable[str]) -> Array:
+        """Whether there is a file of each trial, good or bad."""
+        present = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else ()
+        return np.array([f"{trial_id}.npz" in present for trial_id in trial_ids], dtype=bool)
+
+    def losses(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """The terms (N,) whose mean is a rule's risk on the evaluation sample; float64.
 
         Of a classifier 1 - eta_h(x_i)(x_i), or whether h errs where the law is unknown; of another
@@ -113,7 +124,7 @@ class Decisions:
         """
         return None if row["is_resplit"] else self._losses(row, branch)
 
-    def losses_under(self, row: Row, kind: str) -> Array | None:
+    def losses_under(self, row: Trial, kind: str) -> Array | None:
         """The terms (N,) whose mean is a rule's risk with every image corrupted; as `losses`."""
         kept = self._rule(row["trial_id"]).get(terms_name(kind))
         if row["is_resplit"] or kept is None or (row["trial_id"], kind) in self._refused:
@@ -126,12 +137,12 @@ class Decisions:
             return None
         return terms
 
-    def labelled(self, row: Row) -> Labelled | None:
+    def labelled(self, row: Trial) -> Labelled | None:
         """The terms at T with the examples' classes, on whatever sample the rule was scored.
 
         None where they are not there or cannot be used, as those of a classifier.
         """
-        held, law = self._rule(row["trial_id"]), self._law(cell_of(row))
+        held, law = self._rule(row["trial_id"]), self._law_of(row)
         labels = held.get("labels", None if law is None else law.labels)
         terms = None if task_of(row["task"]).keeps_decisions else self._losses(row, BUDGET)
         if labels is None or terms is None or (row["trial_id"], "labels") in self._refused:
@@ -146,21 +157,24 @@ class Decisions:
         self.skipped.append(f"{path}: labels: no classes of the {len(terms)} examples")
         return None
 
-    def _losses(self, row: Row, branch: str) -> Array | None:
+    def _losses(self, row: Trial, branch: str) -> Array | None:
         if (row["trial_id"], branch) in self._refused:
             return None
         task = task_of(row["task"])
         try:
-            return self._decided(row, branch) if task.keeps_decisions else self._kept(row, branch)
+            if not task.keeps_decisions:
+                return self._kept(row, branch)
+            found = self._decided(row, branch)
+            return None if found is None else found[1]
         except ValueError as error:
             self._refuse(row, branch, error)
             return None
 
-    def _refuse(self, row: Row, what: str, error: ValueError) -> None:
+    def _refuse(self, row: Trial, what: str, error: ValueError) -> None:
         self._refused.add((row["trial_id"], what))
         self.skipped.append(f"{self._folder / row['trial_id']}.npz: {what}: {error}")
 
-    def terms(self, row: Row, branch: str = BUDGET) -> Array | None:
+    def terms(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """The terms (N,) that differences between rules are made of.
 
         Of the excess risk where its floor is known example by example, else of the risk: what two
@@ -169,21 +183,19 @@ class Decisions:
         is_known = row["excess_risk"] is not None and task_of(row["task"]).keeps_decisions
         return self.excess(row, branch) if is_known else self.losses(row, branch)
 
-    def classes(self, row: Row, branch: str = BUDGET) -> Array | None:
+    def classes(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """The classes (N,) that a rule decides for; None where `losses` are, or it decides not."""
-        law = self._law(cell_of(row))
-        if law is None or not task_of(row["task"]).keeps_decisions:
+        if not task_of(row["task"]).keeps_decisions or self.losses(row, branch) is None:
             return None
-        if self.losses(row, branch) is None:
-            return None
-        return unpack(self._rule(row["trial_id"])[branch], law.num, law.num_classes)
+        found = self._decided(row, branch)
+        return None if found is None else found[0].astype(np.int64)
 
-    def excess(self, row: Row, branch: str = BUDGET) -> Array | None:
+    def excess(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """A classifier's losses less the floor, of mean excess risk; None where one is unknown."""
         if not task_of(row["task"]).keeps_decisions:
             return None
-        losses, floor = self.losses(row, branch), self.floor(cell_of(row))
-        return None if losses is None or floor is None else losses - floor
+        losses, law = self.losses(row, branch), self._law_of(row)
+        return None if losses is None or law is None or law.floor is None else losses - law.floor
 
     def floor(self, cell: Cell) -> Array | None:
         """The Bayes rule's terms (N,), 1 - max_k eta_k(x_i); None where the law is unknown."""
@@ -205,12 +217,12 @@ class Decisions:
         law = self._law(cell)
         return () if law is None else law.names or tuple(map(str, range(law.num_classes)))
 
-    def log_probabilities(self, row: Row, branch: str = BUDGET) -> Array | None:
+    def log_probabilities(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """The natural logs (M, K) of a classifier's predictions on M examples; float64."""
         if not task_of(row["task"]).keeps_decisions:
             return None
         name = "log_probabilities" if branch == BUDGET else f"{branch}_log_probabilities"
-        found, law = self._rule(row["trial_id"]).get(name), self._law(cell_of(row))
+        found, law = self._rule(row["trial_id"]).get(name), self._law_of(row)
         if found is None or law is None or (row["trial_id"], name) in self._refused:
             return None
         is_whole = found.ndim == 2 and found.shape[1] == law.num_classes and len(found) <= law.num
@@ -221,17 +233,33 @@ class Decisions:
             return None
         return found.astype(np.float64)
 
-    def _decided(self, row: Row, branch: str) -> Array | None:
-        law, packed = self._law(cell_of(row)), self._rule(row["trial_id"]).get(branch)
+    def _decided(self, row: Trial, branch: str) -> tuple[Array, Array] | None:
+        """Classes and their losses, (N,) each, of the table's own risk."""
+        key = (row["trial_id"], branch)
+        if key in self._unpacked:
+            return self._unpacked[key]
+        law, packed = self._law_of(row), self._rule(row["trial_id"]).get(branch)
         if law is None or packed is None:
             return None
-        losses = law.losses(unpack(packed, law.num, law.num_classes))
+        classes = unpack(packed, law.num, law.num_classes)
+        losses = law.losses(classes)
         _check_mean(losses, law, row, branch)
-        return losses
+        found = (classes.astype(np.min_scalar_type(law.num_classes)), losses)
+        self._room -= num_bytes(dict(zip("cl", found, strict=True)))
+        if self._room > 0:
+            losses.flags.writeable = False
+            self._unpacked[key] = found
+        return found
 
-    def _kept(self, row: Row, branch: str) -> Array | None:
+    def _law_of(self, row: Trial) -> _Law | None:
+        place = (row["population"], row["distortion"], row["severity"])
+        if place not in self._laws_of:
+            self._laws_of[place] = self._law(cell_of(row))
+        return self._laws_of[place]
+
+    def _kept(self, row: Trial, branch: str) -> Array | None:
         """Terms as they were kept; the law, where it is there, says how many there are."""
-        kept, law = self._rule(row["trial_id"]).get(terms_name(branch)), self._law(cell_of(row))
+        kept, law = self._rule(row["trial_id"]).get(terms_name(branch)), self._law_of(row)
         if kept is None:
             return None
         return _checked_terms(kept, None if law is None else law.num, row, branch)
@@ -306,7 +334,7 @@ def _scored_with(arrays: Mapping[str, Array]) -> _Law:
     return _Law(num_classes=int(num_classes), num=len(labels), labels=labels)
 
 
-def _check_mean(losses: Array, law: _Law, row: Row, branch: str) -> None:
+def _check_mean(losses: Array, law: _Law, row: Trial, branch: str) -> None:
     """Refuses decisions of another rule or sample than the table's: their means differ."""
     risk, excess = COLUMNS[branch]
     name, found = (risk, losses) if law.floor is None else (excess, losses - law.floor)
@@ -315,7 +343,7 @@ def _check_mean(losses: Array, law: _Law, row: Row, branch: str) -> None:
         raise ValueError(f"{name} is {told} in the table and {found.mean():.6g} by the decisions")
 
 
-def _checked_terms(kept: Array, num: int | None, row: Row, branch: str) -> Array:
+def _checked_terms(kept: Array, num: int | None, row: Trial, branch: str) -> Array:
     """Refuses terms that are none of the task, or of another rule or sample than the table's."""
     task, (risk, excess) = task_of(row["task"]), COLUMNS[branch]
     terms = _whole(kept, num, least=task.least, most=task.most)
@@ -338,7 +366,7 @@ def _whole(
     return terms
 
 
-def _check_rounded_mean(terms: Array, name: str, row: Row) -> None:
+def _check_rounded_mean(terms: Array, name: str, row: Trial) -> None:
     """Refuses terms of another mean than the table's.
 
     That is of terms that were not rounded yet, possibly in float32.

@@ -10,7 +10,6 @@ seeds this is the vote of k, whose risk is not yet that of the vote of infinitel
 holds some variance still.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -20,6 +19,7 @@ from study.analysis.columns import ENSEMBLE_COLUMNS
 from study.analysis.crossed import crossed_mean
 from study.analysis.frames import Row, typed_frame
 from study.analysis.joined import Joined
+from study.analysis.rows import Rows
 from study.trials.trial import Cell
 
 MIN_SEEDS = 3  # two never outvote each other
@@ -55,10 +55,13 @@ def majority(decided: Classes, losses: Array) -> tuple[Array, Array]:
     return (losses * is_of_it).sum(axis=0) / is_of_it.sum(axis=0), 1 - most / len(decided)
 
 
-def _cell_columns(joined: Joined, cell: Cell, rows: Sequence[Row]) -> Row | None:
+def _cell_columns(joined: Joined, cell: Cell, rows: Rows) -> Row | None:
     if joined.decisions is None or len(rows) < MIN_SEEDS:
         return None
-    held = [(joined.decisions.classes(row), joined.decisions.losses(row)) for row in rows]
+    held = [
+        (joined.decisions.classes(row), joined.decisions.losses(row))
+        for row in joined.deciding(rows)
+    ]
     known = [
         (classes, losses) for classes, losses in held if classes is not None and losses is not None
     ]

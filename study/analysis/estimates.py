@@ -13,9 +13,10 @@ terms of another risk than 0-1), with seeds, restarts and examples as crossed ra
 (study.analysis.crossed).
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -23,19 +24,17 @@ from study.analysis.candidates import Rule
 from study.analysis.columns import ERRORS, NOMINAL_ERRORS
 from study.analysis.crossed import Crossed, combine, crossed_mean, known, rows_component
 from study.analysis.decisions import BUDGET, CONVERGED
-from study.analysis.frames import Row
+from study.analysis.frames import Trial
 from study.analysis.intervals import UNKNOWN, Estimate, Z, mean
 from study.analysis.resampling import resampled_interval, room_around
+from study.analysis.rows import Array, Rows, values_of
 from study.trials.tasks import Task
-from study.trials.trial import CELL_NAMES
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class HasTerms(Protocol):
     """`Decisions`, or a part of them."""
 
-    def terms(self, row: Row, branch: str = BUDGET) -> Array | None:
+    def terms(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """What differences between rules are made of; see `Decisions.terms`."""
 
 
@@ -56,11 +55,11 @@ class Measured:
     """
 
     task: Task
-    rows: Sequence[Row]
-    errors: Sequence[Row]
+    rows: Rows
+    errors: Rows
     num_expected: int
     best: Rule | None
-    limits: Sequence[Row]
+    limits: Sequence[Trial]
     decisions: HasTerms | None
     skewness: Mapping[str, float]
     first_stage: int | None = None
@@ -78,45 +77,61 @@ class CellErrors:
     resubstitution_risk: float | None
 
 
-def seed_errors(row: Row, best: Rule | None, limits: Sequence[Row]) -> Row:
-    """The errors of one measured seed; columns as SEED_ERROR_COLUMNS.
+def seed_errors(rows: Rows, best: Rule | None, limits: Sequence[Trial]) -> Rows:
+    """The errors of measured seeds, in the places of columns; named as SEED_ERROR_COLUMNS.
 
     Where R* is unknown (real data, reconstruction), total, approximation and objective are null
     and the others differences of risks; elsewhere they are differences of excess risks, which carry
     less noise.
 
     Args:
-        row: the trial's, of the trials table.
-        best: U_H of its law; None where there is none.
+        rows: the trials, of the trials table.
+        best: U_H of their law; None where there is none.
         limits: the restarts of U_A.
     """
-    is_known = row["excess_risk"] is not None
-    budgeted = row["excess_risk"] if is_known else row["risk"]
-    converged = row["converged_excess_risk"] if is_known else row["converged_risk"]
-    limit = limit_mean(limits, "excess_risk" if is_known else "risk")
-    if row["is_resplit"]:  # its own division's
-        limit = next((other["risk"] for other in limits if other["seed"] == row["seed"]), limit)
-    lower, bayes = row["final_train_risk"], row["bayes_risk"]
+    excess, risk = rows.numbers("excess_risk"), rows.numbers("risk")
+    is_known = ~np.isnan(excess)
+    budgeted = np.where(is_known, excess, risk)
+    settled = np.where(
+        is_known, rows.numbers("converged_excess_risk"), rows.numbers("converged_risk")
+    )
+    limit = np.where(
+        is_known, _or_nan(limit_mean(limits, "excess_risk")), _or_nan(limit_mean(limits, "risk"))
+    )
+    is_resplit = rows.numbers("is_resplit") == 1
+    if is_resplit.any():  # its own division's
+        own = dict(reversed(_by_seed(limits)))
+        seeds = rows.values("seed")
+        divided = [_or_nan(own[s]) if s in own else limit[at] for at, s in enumerate(seeds)]
+        limit = np.where(is_resplit, divided, limit)
+    lower = rows.numbers("final_train_risk")
     # no column holds converged_risk's own noise on real data: risk's, of the same sample, is near
-    noise = row["excess_risk_se"] if is_known else row["risk_se"]
-    return {name: row[name] for name in ("trial_id", *CELL_NAMES, "seed", "risk")} | {
-        "converged_risk": row["converged_risk"],
-        "resubstitution_risk": lower,
-        "risk_noise": noise,
-        "converged_noise": row["converged_excess_risk_se"] if is_known else noise,
-        "total": budgeted if is_known else None,
-        "approximation": None if best is None else best.excess_risk,
-        "objective": _objective_value(best, limits),
-        "estimation": _minus(converged, limit),
-        "optimization": _minus(budgeted, converged),
-        "nominal_approximation": _minus(lower, bayes),
-        "nominal_estimation": _minus(row["risk"], lower),
-    }
+    noise = np.where(is_known, rows.numbers("excess_risk_se"), rows.numbers("risk_se"))
+    return rows.having(
+        resubstitution_risk=lower,
+        risk_noise=noise,
+        converged_noise=np.where(is_known, rows.numbers("converged_excess_risk_se"), noise),
+        total=np.where(is_known, budgeted, np.nan),
+        approximation=np.full(len(rows), _or_nan(None if best is None else best.excess_risk)),
+        objective=np.full(len(rows), _or_nan(_objective_value(best, limits))),
+        estimation=settled - limit,
+        optimization=budgeted - settled,
+        nominal_approximation=lower - rows.numbers("bayes_risk"),
+        nominal_estimation=risk - lower,
+    )
 
 
-def limit_mean(limits: Sequence[Row], name: str) -> float | None:
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _by_seed(limits: Sequence[Trial]) -> list[tuple[int, float | None]]:
+    return list(zip(values_of(limits, "seed"), values_of(limits, "risk"), strict=True))
+
+
+def limit_mean(limits: Sequence[Trial], name: str) -> float | None:
     """The mean over the restarts of U_A; None where there are none, or one does not know."""
-    values = [row[name] for row in limits]
+    values = values_of(limits, name)
     return mean(values) if values and None not in values else None
 
 
@@ -124,9 +139,9 @@ def _minus(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first - second
 
 
-def usable(rows: Sequence[Row], num_expected: int) -> list[Row]:
+def usable(rows: Rows, num_expected: int) -> Rows:
     """The rows a mean may be taken of: all the study's seeds, else two or more of them."""
-    return list(rows) if len(rows) >= 2 or len(rows) >= num_expected else []
+    return rows if len(rows) >= 2 or len(rows) >= num_expected else rows[:0]
 
 
 def cell_errors(cell: Measured) -> CellErrors:
@@ -137,13 +152,11 @@ def cell_errors(cell: Measured) -> CellErrors:
     seeds measured at T.
     """
     rows = cell.errors
-    if any(row["total"] is not None for row in rows):  # R* is known: a seed must know its excess
-        rows = [row for row in rows if row["total"] is not None]
-    split = usable([row for row in rows if row["optimization"] is not None], cell.num_expected)
-    taken = split or usable(rows, cell.num_expected)
-    lower = usable(
-        [row for row in taken if row["resubstitution_risk"] is not None], cell.num_expected
-    )
+    if not rows.none_knows("total"):  # R* is known: a seed must know its excess
+        rows = rows.known("total")
+    split = usable(rows.known("optimization"), cell.num_expected)
+    taken = split if len(split) else usable(rows, cell.num_expected)
+    lower = usable(taken.known("resubstitution_risk"), cell.num_expected)
     found = {
         "total": _estimate(_mean(taken, "total"), _total(cell, taken)),
         "approximation": _approximation(cell.best),
@@ -165,7 +178,7 @@ def cell_errors(cell: Measured) -> CellErrors:
     )
 
 
-def pooled_samples(cells: Iterable[Sequence[Row]]) -> dict[str, list[list[float]]]:
+def pooled_samples(cells: Iterable[Rows]) -> dict[str, list[list[float]]]:
     """The seeds' values of every error, a list for each cell, as pooled_skewness takes them.
 
     Args:
@@ -174,7 +187,7 @@ def pooled_samples(cells: Iterable[Sequence[Row]]) -> dict[str, list[list[float]
     found: dict[str, list[list[float]]] = {name: [] for name in (*ERRORS, *NOMINAL_ERRORS)}
     for rows in cells:
         for name, samples in found.items():
-            samples.append([row[name] for row in rows if row[name] is not None])
+            samples.append(rows.known(name).values(name))
     return found
 
 
@@ -192,8 +205,8 @@ def significantly_below(cell: Measured) -> bool:
     return False
 
 
-def _mean(rows: Sequence[Row], name: str) -> float | None:
-    values = [row[name] for row in rows]
+def _mean(rows: Rows, name: str) -> float | None:
+    values = rows.values(name)
     return mean(values) if values and None not in values else None
 
 
@@ -204,7 +217,7 @@ def _estimate(value: float | None, found: Crossed | None) -> Estimate:
     return _around(value, Estimate(found.value, found.lo, found.hi))
 
 
-def _total(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
+def _total(cell: Measured, rows: Rows) -> Crossed | None:
     terms = _terms(cell, rows, BUDGET)
     return None if terms is None else _seeds_mean(cell, "total", terms)
 
@@ -227,12 +240,12 @@ def _objective(cell: Measured) -> Estimate:
     )
 
 
-def _objective_value(best: Rule | None, limits: Sequence[Row]) -> float | None:
+def _objective_value(best: Rule | None, limits: Sequence[Trial]) -> float | None:
     floor = None if best is None else best.excess_risk
     return _minus(limit_mean(limits, "excess_risk"), floor)
 
 
-def _estimation_estimate(cell: Measured, rows: Sequence[Row]) -> Estimate:
+def _estimation_estimate(cell: Measured, rows: Rows) -> Estimate:
     """R_n(inf) - U_A; on a set that is divided anew, within each seed's own division.
 
     Seeds that a precision asks for in addition may have no restart of their own: they move the
@@ -240,15 +253,16 @@ def _estimation_estimate(cell: Measured, rows: Sequence[Row]) -> Estimate:
     """
     if not _is_resplit(cell):
         return _estimate(_mean(rows, "estimation"), _estimation(cell, rows))
-    limits = {row["seed"]: row["risk"] for row in cell.limits}
-    paired = [row["converged_risk"] - limits[row["seed"]] for row in rows if row["seed"] in limits]
+    limits = dict(_by_seed(cell.limits))
+    settled = zip(rows.values("seed"), rows.values("converged_risk"), strict=True)
+    paired = [risk - limits[seed] for seed, risk in settled if seed in limits]
     return _around(_mean(rows, "estimation"), _resampled(cell, paired))
 
 
-def _optimization_estimate(cell: Measured, rows: Sequence[Row]) -> Estimate:
+def _optimization_estimate(cell: Measured, rows: Rows) -> Estimate:
     if not _is_resplit(cell):
         return _estimate(_mean(rows, "optimization"), _optimization(cell, rows))
-    return _resampled(cell, [row["optimization"] for row in rows])
+    return _resampled(cell, rows.values("optimization"))
 
 
 def _around(value: float | None, found: Estimate) -> Estimate:
@@ -259,7 +273,7 @@ def _around(value: float | None, found: Estimate) -> Estimate:
 
 
 def _is_resplit(cell: Measured) -> bool:
-    return any(row["is_resplit"] for row in cell.rows)
+    return bool((cell.rows.numbers("is_resplit") == 1).any())
 
 
 def _resampled(cell: Measured, values: Sequence[float]) -> Estimate:
@@ -276,14 +290,14 @@ def _resampled(cell: Measured, values: Sequence[float]) -> Estimate:
     return Estimate(mean(values), found.lo, found.hi)
 
 
-def _estimation(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
+def _estimation(cell: Measured, rows: Rows) -> Crossed | None:
     terms, limits = _terms(cell, rows, CONVERGED), _limit_terms(cell)
     if terms is None or limits is None or terms.shape[1:] != limits.shape[1:]:
         return None
     return _seeds_mean(cell, "estimation", terms, limits)
 
 
-def _optimization(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
+def _optimization(cell: Measured, rows: Rows) -> Crossed | None:
     """Both branches of a seed are rules on one sample: the terms are paired by seed as well."""
     budgeted, converged = _terms(cell, rows, BUDGET), _terms(cell, rows, CONVERGED)
     if budgeted is None or converged is None:
@@ -291,13 +305,13 @@ def _optimization(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
     return _seeds_mean(cell, "optimization", budgeted - converged)
 
 
-def _nominal_approximation(cell: Measured, rows: Sequence[Row]) -> Estimate:
+def _nominal_approximation(cell: Measured, rows: Rows) -> Estimate:
     """L - R*: a mean over seeds, each on a training sample of its own; and R*'s own error."""
     value = _mean(rows, "nominal_approximation")
     if value is None:
         return UNKNOWN
     seeds = rows_component(
-        np.array([row["nominal_approximation"] for row in rows]),
+        rows.numbers("nominal_approximation"),
         skewness=cell.skewness.get("nominal_approximation", 0.0),
         first_stage=cell.first_stage,
     )
@@ -306,7 +320,7 @@ def _nominal_approximation(cell: Measured, rows: Sequence[Row]) -> Estimate:
     return _estimate(value, combine(value, [seeds, known(_bayes_variance(cell))]))
 
 
-def _nominal_estimation(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
+def _nominal_estimation(cell: Measured, rows: Rows) -> Crossed | None:
     """R_n(T) - L, paired by seed: L is one number a seed and has no evaluation examples.
 
     Subtracting it from every term of its seed puts its variance over seeds, and its covariance
@@ -315,7 +329,7 @@ def _nominal_estimation(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
     terms = _terms(cell, rows, BUDGET)
     if terms is None:
         return None
-    lower = np.array([row["resubstitution_risk"] for row in rows])
+    lower = rows.numbers("resubstitution_risk")
     return _seeds_mean(
         cell, "nominal_estimation", terms - lower[:, None], bayes=_bayes_variance(cell)
     )
@@ -323,7 +337,7 @@ def _nominal_estimation(cell: Measured, rows: Sequence[Row]) -> Crossed | None:
 
 def _bayes_variance(cell: Measured) -> float:
     """Of R*: 0 in closed form, and where it is unknown."""
-    return max(((row["bayes_risk_se"] or 0.0) ** 2 for row in cell.rows), default=0.0)
+    return max(((error or 0.0) ** 2 for error in cell.rows.values("bayes_risk_se")), default=0.0)
 
 
 def _seeds_mean(
@@ -339,10 +353,13 @@ def _seeds_mean(
     )
 
 
-def _terms(cell: Measured, rows: Sequence[Row], branch: str) -> Array | None:
+def _terms(cell: Measured, rows: Rows, branch: str) -> Array | None:
     """The terms (k, N) of the seeds' rules, less the Bayes rule's where that is known."""
-    trials = {row["trial_id"]: row for row in cell.rows}
-    return _stacked(cell, [trials[row["trial_id"]] for row in rows], branch)
+    if cell.decisions is None or not len(rows):
+        return None
+    trials = {trial_id: place for place, trial_id in enumerate(cell.rows.values("trial_id"))}
+    places = [trials[trial_id] for trial_id in rows.values("trial_id")]
+    return _stacked(cell, [cell.rows[place] for place in places], branch)
 
 
 def _limit_terms(cell: Measured) -> Array | None:
@@ -353,7 +370,7 @@ def _best_terms(cell: Measured) -> Array | None:
     return None if cell.best is None else _stacked(cell, [cell.best.row], cell.best.branch)
 
 
-def _stacked(cell: Measured, rows: Sequence[Row], branch: str) -> Array | None:
+def _stacked(cell: Measured, rows: Sequence[Trial], branch: str) -> Array | None:
     if cell.decisions is None or not rows:
         return None
     terms: list[Array] = []

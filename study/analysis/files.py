@@ -104,8 +104,7 @@ def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
             column that no row can do without, has one of the wrong type, or holds a value that is
             not allowed.
     """
-    table = _read_parquet(path)
-    metadata = table.schema.metadata or {}
+    metadata = _read_metadata(path)
     version = metadata.get(VERSION_KEY)
     if version is None:
         raise TableError(f"{path} is not a trials table: it carries no schema version")
@@ -114,7 +113,7 @@ def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
         found = version.decode(errors="replace")[:20]
         raise TableError(f"{path}: schema is {found}, this program reads 1 to {TABLE_VERSION}")
     levels = _parse_levels(metadata.get(LEVELS_KEY, b"{}"), path)
-    frame = _to_frame(table, TRIAL_COLUMNS, path)
+    frame = _read_frame(path, TRIAL_COLUMNS)
     frame = frame[column_order(list(frame.columns))]
     try:
         validate_trials(frame)
@@ -168,7 +167,7 @@ def read_curves(path: Path) -> pd.DataFrame:
     Raises:
         TableError: as for `read_trials`.
     """
-    frame = _to_frame(_read_parquet(path), CURVE_COLUMNS, path)
+    frame = _read_frame(path, CURVE_COLUMNS)
     try:
         check_sizes(frame)
     except TableError as error:
@@ -176,8 +175,8 @@ def read_curves(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _read_parquet(path: Path) -> pa.Table:
-    return _in_one_line(path, _bounded)
+def _read_frame(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
+    return _in_one_line(path, lambda path: _bounded(path, columns))
 
 
 def _read_metadata(path: Path) -> Mapping[bytes, bytes]:
@@ -197,37 +196,42 @@ def _in_one_line(path: Path, read: Callable[[Path], _Read]) -> _Read:
         raise TableError(f"{path} cannot be read as parquet: {first}") from None
 
 
-def _bounded(path: Path) -> pa.Table:
-    """A table that is no larger in memory than any honest one: a small file may hold a huge one."""
+def _bounded(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
+    """A frame that is no larger in memory than any honest one: a small file may hold a huge one.
+
+    In nullable dtypes, NaN as null. A column that an older table lacks is null, unless a row means
+    nothing without it. Column by column, so that there is a table in memory once.
+    """
     with pq.ParquetFile(path) as held:
-        size, schema = held.metadata.num_rows * held.metadata.num_columns, held.schema_arrow
+        num, schema = held.metadata.num_rows, held.schema_arrow
         groups = map(held.metadata.row_group, range(held.metadata.num_row_groups))
         unpacked = sum(group.total_byte_size for group in groups)
+        size = num * held.metadata.num_columns
     if size > MOST_VALUES:
         raise TableError(f"{path}: {size:,} values are more than the {MOST_VALUES:,} allowed")
     if unpacked > MOST_BYTES:
         raise TableError(f"{path}: {unpacked:,} bytes are more than the {MOST_BYTES:,} allowed")
-    for column in schema:
-        if pa.types.is_nested(column.type):
-            wanted = ", ".join(_ARROW)
-            raise TableError(
-                f"{path}: column {column.name} is of type {column.type}, not one of {wanted}"
-            )
-    texts = [column.name for column in schema if _dtype_of(column.type) == "string"]
+    dtypes = _dtypes(path, schema, columns)
+    texts = [name for name in schema.names if dtypes[name] == "string"]
+    found, num_bytes = {}, 0
     # Each text once, however often it is said.
     with pq.ParquetFile(path, read_dictionary=texts) as held:
-        table = held.read()
-    num_bytes = 0
-    for place, name in enumerate(table.column_names):
-        column = table.column(place)
-        if name in texts and pa.types.is_dictionary(column.type):
-            num_bytes += sum(_num_bytes(chunk) for chunk in column.chunks)
-            if num_bytes > MOST_TEXT:
-                raise TableError(
-                    f"{path}: text up to column {name} holds more than {MOST_TEXT:,} bytes"
-                )
-            table = table.set_column(place, name, column.cast(pa.string()))
-    return table
+        for name, dtype in dtypes.items():
+            values = (
+                held.read(columns=[name]).column(0)
+                if name in schema.names
+                else pa.chunked_array([pa.nulls(num, _ARROW[dtype][1])])
+            )
+            if pa.types.is_dictionary(values.type):
+                num_bytes += sum(_num_bytes(chunk) for chunk in values.chunks)
+                if num_bytes > MOST_TEXT:
+                    raise TableError(
+                        f"{path}: text up to column {name} holds more than {MOST_TEXT:,} bytes"
+                    )
+                values = values.cast(pa.string())
+            cast = _cast(values, dtype, f"{path}: column {name}")
+            found[name] = cast.to_pandas(types_mapper=_PANDAS.get).array
+    return pd.DataFrame(found, copy=False)
 
 
 def _num_bytes(chunk: pa.DictionaryArray) -> int:
@@ -260,27 +264,27 @@ _ARROW: Mapping[str, tuple[Callable[[pa.DataType], bool], pa.DataType]] = {
 _PANDAS = {held: pd.api.types.pandas_dtype(dtype) for dtype, (_, held) in _ARROW.items()}
 
 
-def _to_frame(table: pa.Table, columns: Sequence[Column], path: Path) -> pd.DataFrame:
-    """Checks the columns' types and turns the table into nullable dtypes, NaN into null.
-
-    A column that an older table lacks is null, unless a row means nothing without it.
-    """
-    if len(set(table.column_names)) < len(table.column_names):
+def _dtypes(path: Path, schema: pa.Schema, columns: Sequence[Column]) -> dict[str, str]:
+    """The dtypes of these columns and of the file's others, checked against the file's types."""
+    for column in schema:
+        if pa.types.is_nested(column.type):
+            wanted = ", ".join(_ARROW)
+            raise TableError(
+                f"{path}: column {column.name} is of type {column.type}, not one of {wanted}"
+            )
+    if len(set(schema.names)) < len(schema.names):
         raise TableError(f"{path}: two columns have the same name")
     dtypes = {column.name: column.dtype for column in columns}
     for name in REQUIRED_NAMES:
-        if name in dtypes and name not in table.column_names:
+        if name in dtypes and name not in schema.names:
             raise TableError(f"{path}: column {name} is missing")
-    held = {name: pa.nulls(table.num_rows, _ARROW[dtype][1]) for name, dtype in dtypes.items()}
-    for name in table.column_names:
-        values = table.column(name)
-        dtype = dtypes.get(name) or _dtype_of(values.type)
-        if dtype is None or not _ARROW[dtype][0](values.type):
+    for column in schema:
+        dtype = dtypes.get(column.name) or _dtype_of(column.type)
+        if dtype is None or not _ARROW[dtype][0](column.type):
             wanted = dtype or "one of " + ", ".join(_ARROW)
-            raise TableError(f"{path}: column {name} is of type {values.type}, not {wanted}")
-        held[name] = _cast(values, dtype, f"{path}: column {name}")
-    frame: pd.DataFrame = pa.table(held).to_pandas(types_mapper=_PANDAS.get)
-    return frame
+            raise TableError(f"{path}: column {column.name} is of type {column.type}, not {wanted}")
+        dtypes[column.name] = dtype
+    return dtypes
 
 
 def _cast(values: pa.ChunkedArray, dtype: str, where: str) -> pa.ChunkedArray:

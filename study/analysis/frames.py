@@ -9,6 +9,8 @@ import pandas as pd
 from study.trials.schema import Column
 
 Row = dict[str, Any]
+Trial = Mapping[str, Any]
+"""A row of the trials table, or one like it, however it is held: null is None."""
 
 _INT64 = 2**63
 LARGEST = 1e150

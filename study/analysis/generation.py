@@ -3,7 +3,6 @@
 Of every family that generates, whatever its task. Means over the measured seeds, at T.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import pandas as pd
@@ -14,6 +13,7 @@ from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import mean, mean_known
 from study.analysis.joined import Joined
 from study.analysis.resampling import seeds_interval
+from study.analysis.rows import Rows
 from study.analysis.table import Levels
 
 _LEAST = {"frechet_distance": 0.0, "precision": 0.0, "recall": 0.0}
@@ -29,26 +29,25 @@ def build_generation(joined: Joined, levels: Levels) -> pd.DataFrame:
     """
     rows: list[Row] = []
     for cell in sorted(joined.current["measure"]):
-        held = [row for row in joined.measured(cell) if row.get("mmd2") is not None]
-        if not held:
+        held = joined.measured(cell).known("mmd2")
+        if not len(held):
             continue
         named = {**asdict(cell), "task": joined.tasks[cell.family], "num_seeds": len(held)}
-        real = mean_known(row.get("frechet_distance_real") for row in held)
+        real = mean_known(held.listed("frechet_distance_real"))
         found = {**_means(held), "frechet_distance_real": real}
         rows += [{**named, **found, **shown} for shown in shown_as(cell, levels)]
     return typed_frame(rows, GENERATION_COLUMNS)
 
 
-def _means(rows: Sequence[Row]) -> Row:
+def _means(rows: Rows) -> Row:
     """Means and Student's intervals over seeds; one that a seed lacks, as of points, is null.
 
     Seeds that are all alike, such as a recall of 0, say nothing of their spread: no interval.
     """
     found: Row = {}
     for name in GENERATION_NUMBERS:
-        values = [row.get(name) for row in rows]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
+        known = rows.listed(name)
+        if len(known) < len(rows):
             continue
         interval = seeds_interval(known, rows[0])
         found[name] = mean(known)

@@ -1,32 +1,35 @@
 """The trials as every table asks for them: turned into rows, grouped and matched once."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from study.analysis.candidates import (
-    ByCell,
     Rule,
     any_size,
     best_restarts,
     best_rules,
     done,
+    in_order_of_seed,
     largest_limits,
-    last_finished,
     slacks,
     stream_rows,
 )
 from study.analysis.columns import BEST_IN_CLASS_COLUMNS, SEED_ERROR_COLUMNS
 from study.analysis.decisions import Decisions
 from study.analysis.estimates import seed_errors
-from study.analysis.frames import Row, to_rows, typed_frame
-from study.trials.roles import RETIRED, ROLES, Role, Scope
+from study.analysis.frames import Row, typed_frame
+from study.analysis.grouping import ByCell, by_role_and_cell, groups
+from study.analysis.grouping import current as current_of
+from study.analysis.rows import Array, Rows, Table
+from study.trials.roles import ROLES, Role, Scope
 from study.trials.schema import Column
 from study.trials.seeds import decode_search_seed
 from study.trials.tasks import task_of
-from study.trials.trial import Cell, cell_of, law_of
+from study.trials.trial import Cell, law_of
 
 CONFIGURATION = ("source", "budget_epochs", "max_epochs", "budget_steps", "max_steps", "until")
 """With the hyperparameters: what trials of one mean have in common besides their cell."""
@@ -48,8 +51,13 @@ class Joined:
         restarts: the best restart of `best_in_class`, by law, then by m.
         limits: the restarts of U_A at the largest m, by cell at any sample size.
         slacks: what the search for U_H leaves on a teacher, by law.
-        errors: errors of every measured seed that is done, in order of seed, by cell.
+        finished: the finished measuring trials, in order of seed, by cell.
+        errors: their errors, in the same order, of the cells that have any; with the columns of
+            SEED_ERROR_COLUMNS in place of the trials'.
+        real: populations of whose trials, of tasks that know R* on laws, none knows it.
         decisions: of the study; None where there is a table alone.
+        are_kept: (rows of the table,) whether there is a file of what the trial decided.
+        none: no rows, of the same columns.
         first_stage: the number of seeds that a cell starts with, where it is measured until its
             interval is short enough; None where every cell has as many seeds.
     """
@@ -64,9 +72,13 @@ class Joined:
     restarts: Mapping[Cell, Mapping[int, Rule]]
     limits: ByCell
     slacks: Mapping[Cell, float]
+    finished: ByCell
     errors: ByCell
+    real: Collection[str]
     decisions: Decisions | None = None
     first_stage: int | None = None
+    are_kept: Array
+    none: Rows
 
     @property
     def grid_cells(self) -> list[Cell]:
@@ -99,35 +111,30 @@ class Joined:
             "excess_risk_se": rule.excess_risk_se,
         }
 
-    def limit_of(self, cell: Cell) -> Sequence[Row]:
+    def limit_of(self, cell: Cell) -> Rows:
         """The restarts of U_A of the cell's family, law and label noise; empty where none is."""
-        return self.limits.get(any_size(cell), ())
+        return self.limits.get(any_size(cell), self.none)
 
-    def measured(self, cell: Cell) -> list[Row]:
+    def measured(self, cell: Cell) -> Rows:
         """The cell's finished measuring trials, in order of seed."""
-        return sorted(done(self.current["measure"].get(cell, ())), key=lambda row: row["seed"])
+        return self.finished.get(cell, self.none)
+
+    def deciding(self, rows: Rows) -> Rows:
+        """Those with a file of decisions, which need not be usable."""
+        is_kept = self.are_kept[rows.places]
+        return rows if is_kept.all() else rows.at(is_kept)
 
     def is_real(self, population: str) -> bool:
         """Whether R* is known to none of the population's trials of tasks that know it on laws."""
-        rows = [row for held in self.current["measure"].values() for row in done(held)]
-        told = [
-            row["bayes_risk"]
-            for row in rows
-            if row["population"] == population and task_of(row["task"]).seeks_best_rule
-        ]
-        return bool(told) and all(value is None for value in told)
+        return population in self.real
 
 
 def join(
     trials: pd.DataFrame, decisions: Decisions | None = None, *, first_stage: int | None = None
 ) -> Joined:
     """Join a trials table, and the study's decisions where they are at hand; see `Joined`."""
-    rows: dict[str, dict[Cell, list[Row]]] = {name: {} for name in ROLES}
-    tasks: dict[str, str | None] = {}
-    for row in to_rows(trials):
-        if row["role"] not in RETIRED:
-            rows[row["role"]].setdefault(cell_of(row), []).append(row)
-            tasks[row["family"]] = tasks.get(row["family"]) or row["task"]
+    table = Table(trials)
+    rows = by_role_and_cell(table)
     hyperparameters = [
         Column(name, str(trials[name].dtype), "", f"hyperparameter {name.removeprefix('hp_')}")
         for name in map(str, trials.columns)
@@ -136,10 +143,7 @@ def join(
     compared = (*CONFIGURATION, *(column.name for column in hyperparameters))
     repeats = _num_repeats(rows["search"])
     current = {
-        name: {
-            cell: _current(held, compared, 1 if role.takes_first_winner else repeats)
-            for cell, held in rows[name].items()
-        }
+        name: current_of(rows[name], compared, 1 if role.takes_first_winner else repeats)
         for name, role in ROLES.items()
         if _has_one_configuration(role)
     }
@@ -149,18 +153,30 @@ def join(
     by_stream: dict[Cell, dict[int, Rule]] = defaultdict(dict)
     for stream, (rule, _) in restarts.items():
         by_stream[any_size(stream)][stream.num_train] = rule
+    finished = {cell: in_order_of_seed(done(held)) for cell, held in current["measure"].items()}
+    none = Rows(table, np.zeros(0, dtype=np.int64))
     return Joined(
         rows=rows,
         current=current,
         repeats=repeats,
-        tasks=tasks,
+        tasks=_tasks(table, rows),
         hyperparameters=hyperparameters,
         streams=stream_rows(restarts, current["limit"]),
         best=best,
         restarts=by_stream,
         limits=limits,
         slacks=slacks(rows["slack"], best),
-        errors=_errors(current["measure"], best, limits),
+        finished=finished,
+        errors={
+            cell: seed_errors(
+                held, best.get(any_size(law_of(cell))), limits.get(any_size(cell), none)
+            )
+            for cell, held in finished.items()
+            if len(held)
+        },
+        real=_real(finished),
+        are_kept=_are_kept(table, decisions),
+        none=none,
         decisions=decisions,
         first_stage=first_stage,
     )
@@ -168,7 +184,12 @@ def join(
 
 def trial_errors(joined: Joined) -> pd.DataFrame:
     """The errors of every measured seed; columns as SEED_ERROR_COLUMNS."""
-    return typed_frame((row for rows in joined.errors.values() for row in rows), SEED_ERROR_COLUMNS)
+    names = [column.name for column in SEED_ERROR_COLUMNS]
+    held = {
+        name: [v for rows in joined.errors.values() for v in rows.values(name)] for name in names
+    }
+    rows = (dict(zip(names, row, strict=True)) for row in zip(*held.values(), strict=True))
+    return typed_frame(rows, SEED_ERROR_COLUMNS)
 
 
 def build_best_in_class(joined: Joined) -> pd.DataFrame:
@@ -182,35 +203,39 @@ def _has_one_configuration(role: Role) -> bool:
     return not role.is_searched and role.scope is not Scope.LAW
 
 
-def _current(rows: Sequence[Row], compared: Sequence[str], repeats: int) -> list[Row]:
-    """The rows of a cell's current configuration: the one that finished a trial last.
+def _tasks(table: Table, rows: Mapping[str, ByCell]) -> dict[str, str | None]:
+    """The task of every family: the first that a row says, in the table's order."""
+    held = [held.places for cells in rows.values() for held in cells.values()]
+    places = np.sort(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
+    families, tasks = table["family"].data[places], table["task"]
+    found = {}
+    for own in groups(families):
+        said = own if tasks.is_null is None else own[~tasks.is_null[places[own]]]
+        family = table["family"][places[own[0]]]
+        found[family] = tasks[places[said[0]]] if len(said) else None
+    return found
 
-    A study that is extended by more search may find another winner and measure again; its ledger
-    keeps the old rows. A mean over two configurations means nothing, unless several independent
-    searches are to be averaged over: then seed s has the configuration of search s mod repeats.
-    """
-    groups: dict[int, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row["seed"] % repeats].append(row)
-    last = {group: last_finished(held) for group, held in groups.items()}
-    return [
-        row
-        for row in rows
-        if all(row[name] == last[row["seed"] % repeats][name] for name in compared)
-    ]
+
+def _are_kept(table: Table, decisions: Decisions | None) -> Array:
+    ids = table["trial_id"]
+    if decisions is None:
+        return np.zeros(len(table), dtype=bool)
+    kept: Array = decisions.are_kept(ids.texts or ())[ids.data]
+    return kept
 
 
 def _num_repeats(searched: ByCell) -> int:
     """How many independent searches a cell has."""
-    seeds = (row["seed"] for rows in searched.values() for row in rows)
+    seeds = (int(rows.numbers("seed").max()) for rows in searched.values())
     return 1 + max((decode_search_seed(seed)[0] for seed in seeds), default=0)
 
 
-def _errors(current: ByCell, best: Mapping[Cell, Rule], limits: ByCell) -> dict[Cell, list[Row]]:
-    found = {}
-    for cell, rows in current.items():
-        rule, restarts = best.get(any_size(law_of(cell))), limits.get(any_size(cell), ())
-        errors = [seed_errors(row, rule, restarts) for row in done(rows)]
-        if errors:
-            found[cell] = sorted(errors, key=lambda row: row["seed"])
-    return found
+def _real(finished: ByCell) -> set[str]:
+    """The populations of which rows tell R*, and every one that it is unknown."""
+    told: dict[str, bool] = {}
+    for cell, rows in finished.items():
+        known = [task_of(task).seeks_best_rule for task in rows.values("task")]
+        if any(known):
+            is_real = rows.at(np.array(known)).none_knows("bayes_risk")
+            told[cell.population] = told.get(cell.population, True) and is_real
+    return {population for population, is_real in told.items() if is_real}

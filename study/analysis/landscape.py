@@ -1,7 +1,7 @@
 """The landscape: one row per family x depth x population x distortion level x sample size."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,7 @@ from study.analysis.estimates import (
 from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import mean_known
 from study.analysis.joined import Joined
+from study.analysis.rows import Rows
 from study.analysis.skewness import pooled_skewness
 from study.analysis.table import Levels
 from study.trials.tasks import task_of
@@ -45,9 +46,11 @@ def build_landscape(joined: Joined, levels: Levels) -> pd.DataFrame:
         for cell in study_grid(joined, levels)
     }
     bounds = _bounds(joined, cells)
+    extrapolated = {law: excess_limit(joined.restarts.get(law, {})) for law in bounds}
     rows = []
     for cell, measured in cells.items():
         row = _landscape_row(joined, cell, measured)
+        row["approximation_limit"] = extrapolated[any_size(law_of(cell))]
         if row["approximation"] is not None:
             row["approximation_is_bound"] = bounds[any_size(law_of(cell))]
         rows += [{**row, **shown} for shown in shown_as(cell, levels)]
@@ -67,7 +70,7 @@ def pool_skewness(joined: Joined) -> dict[str, dict[str, float]]:
     """
     if joined.first_stage is not None:
         return {}
-    cells: dict[str, list[Sequence[Row]]] = defaultdict(list)
+    cells: dict[str, list[Rows]] = defaultdict(list)
     for cell, rows in sorted(joined.errors.items()):
         cells[cell.family].append(rows)
     return {
@@ -79,14 +82,16 @@ def pool_skewness(joined: Joined) -> dict[str, dict[str, float]]:
 def _measured(
     joined: Joined, cell: Cell, num_seeds: int, skewness: Mapping[str, float]
 ) -> Measured:
+    rows, limits = joined.measured(cell), joined.limit_of(cell)
+    is_deciding = any(len(joined.deciding(held)) for held in (rows, limits))
     return Measured(
         task=task_of(joined.tasks[cell.family]),
-        rows=joined.measured(cell),
-        errors=joined.errors.get(cell, ()),
+        rows=rows,
+        errors=joined.errors.get(cell, joined.none),
         num_expected=num_seeds,
         best=joined.rule_of(cell),
-        limits=joined.limit_of(cell),
-        decisions=joined.decisions,
+        limits=limits,
+        decisions=joined.decisions if is_deciding else None,
         skewness=skewness,
         first_stage=joined.first_stage,
     )
@@ -107,10 +112,11 @@ def _bounds(joined: Joined, cells: Mapping[Cell, Measured]) -> dict[Cell, bool]:
 def _landscape_row(joined: Joined, cell: Cell, measured: Measured) -> Row:
     law = any_size(law_of(cell))
     best, limits = joined.best_of(cell), joined.limit_of(cell)
-    searched = joined.rows["search"].get(cell, [])
-    tried = joined.current["measure"].get(cell, [])
-    done = [row for row in tried if row["status"] == "done"]
-    ideal = [row for row in joined.current["ideal"].get(cell, []) if row["status"] == "done"]
+    searched = joined.rows["search"].get(cell, joined.none)
+    tried = joined.current["measure"].get(cell, joined.none)
+    done = tried.at(tried.say("status", "done"))
+    ideal = joined.current["ideal"].get(cell, joined.none)
+    ideal = ideal.at(ideal.say("status", "done"))
     found = cell_errors(measured)
     return {
         **asdict(cell),
@@ -120,26 +126,25 @@ def _landscape_row(joined: Joined, cell: Cell, measured: Measured) -> Row:
         "num_seeds": found.num_seeds,
         "num_missing": max(0, measured.num_expected - found.num_seeds),
         "estimation_num_seeds": found.estimation_num_seeds,
-        "num_stopped": sum(row["status"] == "stopped" for row in searched),
-        "num_failed": sum(row["status"] == "failed" for row in (*searched, *tried)),
-        "share_converged": mean_known(row["converged"] for row in done),
+        "num_stopped": int(searched.say("status", "stopped").sum()),
+        "num_failed": sum(int(rows.say("status", "failed").sum()) for rows in (searched, tried)),
+        "share_converged": mean_known(done.values("converged")),
         "bayes_risk": _first(done, "bayes_risk"),
         "bayes_risk_se": _first(done, "bayes_risk_se"),
         "risk": found.risk,
         "converged_risk": found.converged_risk,
-        "approximation_limit": excess_limit(joined.restarts.get(law, {})),
         "slack": joined.slacks.get(law),
         "limit_risk": limit_mean(limits, "risk"),
         "limit_num_stream": _first(limits, "num_train"),
         "limit_restarts": len(limits) or None,
         "resubstitution_risk": found.resubstitution_risk,
-        "ideal_risk": mean_known(row["risk"] for row in ideal),
+        "ideal_risk": mean_known(ideal.values("risk")),
         **{name: estimate.value for name, estimate in found.errors.items()},
         **{f"{name}_lo": estimate.lo for name, estimate in found.errors.items()},
         **{f"{name}_hi": estimate.hi for name, estimate in found.errors.items()},
     }
 
 
-def _first(rows: Sequence[Row], name: str) -> Any:
+def _first(rows: Rows, name: str) -> Any:
     """What the cell's rows say of a quantity they share; None where none says it."""
-    return next((row[name] for row in rows if row[name] is not None), None)
+    return next((value for value in rows.values(name) if value is not None), None)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from study.analysis.columns import KNEE_COLUMNS, LATENT_DIM_COLUMNS
 from study.analysis.completeness import shown_as
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, Trial, typed_frame
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.joined import Joined
 from study.analysis.knee import find_knee
@@ -71,10 +71,12 @@ def build_latent_dims(joined: Joined, levels: Levels) -> tuple[pd.DataFrame, pd.
 
 def _curves(joined: Joined) -> dict[Cell, _Curve]:
     """By cell without its latent dimension."""
-    held: dict[Cell, dict[int, dict[int, Row]]] = defaultdict(dict)
+    held: dict[Cell, dict[int, dict[int, Trial]]] = defaultdict(dict)
     for cell in joined.current["measure"]:
-        by_seed = {row["seed"]: row for row in joined.measured(cell)}
-        if cell.latent_dim is not None and by_seed:
+        if cell.latent_dim is None:
+            continue
+        by_seed: dict[int, Trial] = {row["seed"]: row for row in joined.measured(cell)}
+        if by_seed:
             held[replace(cell, latent_dim=None)][cell.latent_dim] = by_seed
     curves = {}
     for cell, by_dim in held.items():
@@ -84,7 +86,9 @@ def _curves(joined: Joined) -> dict[Cell, _Curve]:
     return curves
 
 
-def _curve(joined: Joined, by_dim: Mapping[int, Mapping[int, Row]], seeds: Sequence[int]) -> _Curve:
+def _curve(
+    joined: Joined, by_dim: Mapping[int, Mapping[int, Trial]], seeds: Sequence[int]
+) -> _Curve:
     dims = tuple(sorted(by_dim))
     rows = [[by_dim[k][seed] for seed in seeds] for k in dims]
     risks = np.array([[row["risk"] for row in held] for held in rows], dtype=np.float64)
@@ -96,7 +100,7 @@ def _curve(joined: Joined, by_dim: Mapping[int, Mapping[int, Row]], seeds: Seque
     return _Curve(dims=dims, risks=risks, parts=parts)
 
 
-def _terms(joined: Joined, rows: Sequence[Sequence[Row]]) -> Array | None:
+def _terms(joined: Joined, rows: Sequence[Sequence[Trial]]) -> Array | None:
     """Terms (K, S, N) at T; None without those of every rule."""
     if joined.decisions is None:
         return None

@@ -12,7 +12,7 @@ import pandas as pd
 
 from study.analysis.columns import LATENT_MAP_COLUMNS, MAP_LAYOUTS, MAP_NUMBERS
 from study.analysis.exhibits import MAP_QUALITY, Array, Arrays
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, Trial, typed_frame
 from study.analysis.intervals import mean
 from study.analysis.joined import Joined
 from study.analysis.resampling import seeds_interval
@@ -28,7 +28,7 @@ def build_latent_maps(joined: Joined, maps: Mapping[str, Arrays]) -> pd.DataFram
         maps: the trials' exhibits, by trial; those that are missing are not in the means.
     """
     rows: list[Row] = []
-    for cell in sorted(joined.current["measure"]):
+    for cell in sorted(joined.current["measure"]) if maps else ():
         measured = joined.measured(cell)
         held = [row for row in measured if MAP_QUALITY in maps.get(row["trial_id"], {})]
         if not held:
@@ -42,7 +42,7 @@ def build_latent_maps(joined: Joined, maps: Mapping[str, Arrays]) -> pd.DataFram
     return typed_frame(rows, LATENT_MAP_COLUMNS)
 
 
-def _numbers(values: Array, row: Row) -> Row:
+def _numbers(values: Array, row: Trial) -> Row:
     """Means over seeds, (seeds, numbers), of what all of them know."""
     found: Row = {}
     for name, column in zip(MAP_NUMBERS, values.T.astype(float), strict=True):

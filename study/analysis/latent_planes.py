@@ -4,7 +4,7 @@ All are of the law's first evaluation examples, the same for every model; where 
 set anew, PCA and t-SNE are of the first seed's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import pandas as pd
@@ -15,6 +15,7 @@ from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import mean
 from study.analysis.joined import Joined
 from study.analysis.resampling import seeds_interval
+from study.analysis.rows import Rows
 from study.trials.exhibits import law_exhibit
 from study.trials.trial import law_of
 
@@ -31,8 +32,8 @@ def build_latent_planes(joined: Joined, laws: Mapping[str, Arrays]) -> pd.DataFr
     rows: list[Row] = []
     named: dict[tuple[str, str], Row] = {}
     for cell in sorted(joined.current["measure"]):
-        held = [row for row in joined.measured(cell) if is_planar(row)]
-        if not held:
+        held = planar(joined.measured(cell))
+        if not len(held):
             continue
         rows.append({**asdict(cell), "layout": "latents", "num_seeds": len(held), **_means(held)})
         law, name = law_of(cell), law_exhibit(cell)
@@ -45,15 +46,17 @@ def build_latent_planes(joined: Joined, laws: Mapping[str, Arrays]) -> pd.DataFr
     return typed_frame([*rows, *named.values()], LATENT_PLANE_COLUMNS)
 
 
-def is_planar(row: Row) -> bool:
-    """Whether a trial's model has a latent plane that was judged."""
-    return all(row.get(name) is not None for name in PLANE_NUMBERS)
+def planar(rows: Rows) -> Rows:
+    """The trials whose model has a latent plane that was judged."""
+    for name in PLANE_NUMBERS:
+        rows = rows.known(name)
+    return rows
 
 
-def _means(rows: Sequence[Row]) -> Row:
+def _means(rows: Rows) -> Row:
     found: Row = {}
     for name in PLANE_NUMBERS:
-        values = [row[name] for row in rows]
+        values = rows.values(name)
         interval = seeds_interval(values, rows[0])
         found[name] = mean(values)
         if interval.lo is not None and interval.hi is not None:  # a share has no other values

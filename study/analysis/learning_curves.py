@@ -31,6 +31,7 @@ from study.analysis.power_law import (
     reference,
     with_exact_zero,
 )
+from study.analysis.rows import Rows
 from study.analysis.table import Levels
 from study.trials.tasks import task_of
 from study.trials.trial import Cell
@@ -54,15 +55,15 @@ class _Curve:
     """
 
     sizes: Array
-    measured: Sequence[Sequence[Row]]
-    limit: Sequence[Row]
+    measured: Sequence[Rows]
+    limit: Rows
     bayes_risk: float | None
     margin: float | None
 
     @property
     def risks(self) -> Array:
         """R_n(inf), (S, k)."""
-        return np.array([[row["converged_risk"] for row in rows] for rows in self.measured])
+        return np.array([rows.numbers("converged_risk") for rows in self.measured])
 
 
 def build_learning_curves(joined: Joined, levels: Levels) -> pd.DataFrame:
@@ -75,11 +76,10 @@ def build_learning_curves(joined: Joined, levels: Levels) -> pd.DataFrame:
         joined: the trials.
         levels: for each distortion its severities, in the order of their levels.
     """
-    held: dict[Cell, dict[int, dict[int, Row]]] = defaultdict(dict)
+    held: dict[Cell, dict[int, Rows]] = defaultdict(dict)
     for cell in joined.current["measure"]:
-        found = {row["seed"]: row for row in joined.measured(cell)}
-        settled = {s: row for s, row in found.items() if row["converged_risk"] is not None}
-        if settled:
+        settled = joined.measured(cell).known("converged_risk")
+        if len(settled):
             held[replace(cell, num_train=0)][cell.num_train] = settled
     rows = []
     for cell, by_size in sorted(held.items()):
@@ -92,34 +92,38 @@ def build_learning_curves(joined: Joined, levels: Levels) -> pd.DataFrame:
     return typed_frame(rows, LEARNING_CURVE_COLUMNS)
 
 
-def _curve(
-    held: Mapping[int, Mapping[int, Row]], limit: Sequence[Row], margin: float | None
-) -> _Curve | None:
+def _curve(held: Mapping[int, Rows], limit: Rows, margin: float | None) -> _Curve | None:
     sizes = sorted(held)
-    seeds = sorted(set.intersection(*(set(held[size]) for size in sizes)))
-    if len(sizes) < MIN_SIZES or not seeds:
+    if len(sizes) < MIN_SIZES:
         return None
-    measured = [[held[size][seed] for seed in seeds] for size in sizes]
+    places = [{s: at for at, s in enumerate(held[size].values("seed"))} for size in sizes]
+    seeds = sorted(set.intersection(*map(set, places)))
+    if not seeds:
+        return None
+    measured = [
+        held[size].at(np.array([of[seed] for seed in seeds]))
+        for size, of in zip(sizes, places, strict=True)
+    ]
     return _Curve(
         sizes=np.array(sizes, dtype=np.float64),
         measured=measured,
         limit=limit,
-        bayes_risk=mean_known(row["bayes_risk"] for rows in measured for row in rows),
+        bayes_risk=mean_known(value for rows in measured for value in rows.values("bayes_risk")),
         margin=margin,
     )
 
 
 def _fit(joined: Joined, curve: _Curve) -> Row | None:
-    if len(curve.sizes) < MIN_FREE_SIZES and not curve.limit:
+    if len(curve.sizes) < MIN_FREE_SIZES and not len(curve.limit):
         return None
     found: Row = {
         "num_sizes": len(curve.sizes),
         "num_seeds": len(curve.measured[0]),
         "bayes_risk": curve.bayes_risk,
-        "limit_risk": mean_known(row["risk"] for row in curve.limit),
+        "limit_risk": mean_known(curve.limit.values("risk")),
     }
     terms = _terms(joined, curve.measured, CONVERGED)
-    limit_terms = _terms(joined, [curve.limit], BUDGET) if curve.limit else None
+    limit_terms = _terms(joined, [curve.limit], BUDGET) if len(curve.limit) else None
     risks = curve.risks
     free = Means(
         sizes=curve.sizes,
@@ -129,25 +133,25 @@ def _fit(joined: Joined, curve: _Curve) -> Row | None:
     )
     if len(curve.sizes) >= MIN_FREE_SIZES:
         found |= _free_columns(free, _floor(curve))
-    if curve.limit:
+    if len(curve.limit):
         parts = None
         if terms is not None and limit_terms is not None:
             parts = crossed_parts([terms, limit_terms])
-        anchored = _with_limit(free, np.array([row["risk"] for row in curve.limit]))
+        anchored = _with_limit(free, curve.limit.numbers("risk"))
         anchored = replace(anchored, parts=parts)
         found |= _anchored_columns(anchored, found.get("c"), curve.margin)
     return found
 
 
-def _terms(joined: Joined, groups: Sequence[Sequence[Row]], branch: str) -> Array | None:
+def _terms(joined: Joined, groups: Sequence[Rows], branch: str) -> Array | None:
     """Terms, less the Bayes rule's where that is known, (S, k, N); None where one is unknown."""
     if joined.decisions is None:
         return None
     found = []
     for rows in groups:
-        held = [joined.decisions.terms(row, branch) for row in rows]
+        held = [joined.decisions.terms(row, branch) for row in joined.deciding(rows)]
         known = [terms for terms in held if terms is not None]
-        if len(known) < len(held) or len({len(terms) for terms in known}) > 1:
+        if len(known) < len(rows) or len({len(terms) for terms in known}) > 1:
             return None
         found.append(np.array(known))
     return np.array(found)

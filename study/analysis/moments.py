@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from study.analysis import special
-from study.analysis.frames import Row
+from study.analysis.frames import Trial
 from study.analysis.resampling import resampled_factor
 
 MIN_SEEDS = 3
@@ -78,7 +78,7 @@ def crossed_parts(groups: Sequence[Array]) -> list[Part] | None:
     return [*parts, Part(covariance=examples, degrees_of_freedom=num - 1)]
 
 
-def resampled_parts(values: Array, row: Row) -> list[Part] | None:
+def resampled_parts(values: Array, row: Trial) -> list[Part] | None:
     """The covariance of means (M, k) over seeds that divide one set anew; None: of one seed.
 
     Args:

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 
 from study.analysis import special
-from study.analysis.frames import Row
+from study.analysis.frames import Trial
 from study.analysis.intervals import CONFIDENCE, Interval, clopper_pearson, mean
 
 
@@ -40,7 +40,7 @@ def resampled_factor(num: int, *, num_train: int, num_test: int) -> float:
     return 1 / num + num_test / num_train
 
 
-def seeds_interval(values: Sequence[float], row: Row) -> Interval:
+def seeds_interval(values: Sequence[float], row: Trial) -> Interval:
     """Student's over seeds on one evaluation sample; wider where each has one of its own.
 
     Args:

@@ -27,6 +27,7 @@ from study.analysis.frames import Row, typed_frame
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.joined import Joined
 from study.analysis.moments import Part, crossed_parts, half_widths
+from study.analysis.rows import Rows
 from study.analysis.table import Levels
 from study.trials.schema import under
 from study.trials.trial import CORRUPTIONS, OF_A_SAMPLE, Cell
@@ -98,7 +99,7 @@ def _differences(
         Contrast(meeting=meeting, **asdict(one))
         for meeting in meetings
         for one in known
-        if all(one.column in row for pair in meeting.rows.values() for row in pair)
+        if one.column in meeting.rows[0].names
     ]
     contrasts = [contrast for contrast in contrasts if contrast.seeds]
     found = {}
@@ -124,8 +125,8 @@ def _rows(
         if joined.tasks[cell.family] != task:
             continue
         for one in known:
-            held = [row for row in joined.measured(cell) if row.get(one.column) is not None]
-            if not held:
+            held = joined.measured(cell).known(one.column)
+            if not len(held):
                 continue
             row = asdict(cell) | _value(joined, held, one) | apart.get((cell, one.column), {})
             for shown in shown_as(cell, levels):
@@ -133,9 +134,9 @@ def _rows(
                     yield row | shown
 
 
-def _value(joined: Joined, rows: Sequence[Row], one: _Measured) -> Row:
+def _value(joined: Joined, rows: Rows, one: _Measured) -> Row:
     """The mean over a cell's seeds, with its interval where two or more and all terms are known."""
-    values = np.array([row[one.column] for row in rows], dtype=np.float64)
+    values = rows.numbers(one.column)
     found = {"num_seeds": len(rows), "value": float(values.mean())}
     if len(rows) < 2:
         return found

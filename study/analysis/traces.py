@@ -23,7 +23,7 @@ import pandas as pd
 from study.analysis.completeness import shown_as
 from study.analysis.cross_fitting import MIN_SEEDS, cross_fit, one_over
 from study.analysis.curve_columns import EARLY_STOPPING_COLUMNS, TRACE_COLUMNS
-from study.analysis.frames import Row, to_rows, typed_frame
+from study.analysis.frames import Row, Trial, to_rows, typed_frame
 from study.analysis.intervals import CONFIDENCE, Estimate, named_ends
 from study.analysis.joined import Joined
 from study.analysis.knee import not_outdone
@@ -75,7 +75,7 @@ def build_traces(
     stops: list[Row] = []
     curves = typed_frame([], CURVE_COLUMNS) if curves is None else curves
     held = _by_trial(curves)
-    for cell in sorted(joined.current["measure"]):
+    for cell in sorted(joined.current["measure"]) if held else ():
         rows = [row for row in joined.measured(cell) if row["trial_id"] in held]
         rows = [row for row in rows if row["converged_risk"] is not None]
         if not rows:
@@ -107,7 +107,7 @@ def _budget(curves: pd.DataFrame, trial_ids: Sequence[str]) -> Row:
     return {f"budget_{axis}": _same([row[axis] for row in rows]) for axis in ("step", "epoch")}
 
 
-def _aligned(rows: Sequence[Row], traces: Sequence[Sequence[Row]]) -> _Traces:
+def _aligned(rows: Sequence[Trial], traces: Sequence[Sequence[Row]]) -> _Traces:
     """Traces on places, in the budget's unit, at which every one of them is fresh."""
     axis = "step" if rows[0]["budget_steps"] is not None else "epoch"
     places = _common_places([[point[axis] for point in trace] for trace in traces])
@@ -165,7 +165,7 @@ def _same(values: Sequence[Any]) -> Any:
     return next(iter(set(values))) if len(set(values)) == 1 else None
 
 
-def _parts(risks: Array, noise: Array | None, row: Row) -> list[Part] | None:
+def _parts(risks: Array, noise: Array | None, row: Trial) -> list[Part] | None:
     if noise is None:
         return resampled_parts(risks.T, row)
     num = len(risks)
@@ -178,7 +178,7 @@ def _parts(risks: Array, noise: Array | None, row: Row) -> list[Part] | None:
     ]
 
 
-def _factor(row: Row) -> Callable[[int], float]:
+def _factor(row: Trial) -> Callable[[int], float]:
     if not row["is_resplit"]:
         return one_over
     return partial(resampled_factor, num_train=row["num_available"], num_test=row["num_test"])

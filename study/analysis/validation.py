@@ -80,9 +80,10 @@ def check_parts(trials: pd.DataFrame) -> None:
 
 def _check_ranges(trials: pd.DataFrame) -> None:
     """Checks every column whose unit implies a range, that of a risk being each row's task's."""
-    tasks = trials["task"].array.to_numpy(dtype=object, na_value=None)
-    least = np.array([task_of(name).least for name in tasks], dtype=float)
-    most = np.array([task_of(name).most for name in tasks], dtype=float)
+    codes, names = pd.factorize(trials["task"], use_na_sentinel=False)
+    tasks = [task_of(None if pd.isna(name) else str(name)) for name in names]
+    least = np.array([task.least for task in tasks], dtype=float)[codes]
+    most = np.array([task.most for task in tasks], dtype=float)[codes]
     ranges: Mapping[str, tuple[Any, Any]] = {  # numbers, or (rows,) of them
         PROBABILITY: (0, 1),
         RISK: (least, most),

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.columns import VARIANCE_COLUMNS
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Trial, typed_frame
 from study.analysis.joined import Joined
 from study.trials.seeds import VARIANCE_FACTORS, decode_variance_seed
 
@@ -43,7 +43,7 @@ def build_variance(joined: Joined) -> pd.DataFrame:
     return typed_frame(rows, VARIANCE_COLUMNS)
 
 
-def _block(rows: Sequence[Row], quantity: str) -> Array | None:
+def _block(rows: Sequence[Trial], quantity: str) -> Array | None:
     """The (k, k, k) values by seed of data, initialisation and order; None if not whole."""
     held = {decode_variance_seed(row["seed"]): row[quantity] for row in rows}
     k = 1 + max(max(crossing) for crossing in held)

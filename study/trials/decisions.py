@@ -17,6 +17,7 @@ docs/protocol.md says what for; study.analysis.decisions reads a study's folder.
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def law_key(cell: Cell) -> str:
     """The key of a cell's law: 16 hex digits; damage done to a sample is none of the law's."""
     law = law_of(cell)
-    named = json.dumps([law.population, law.distortion, law.severity])
+    return _key(law.population, law.distortion, law.severity)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _key(population: str, distortion: str, severity: float) -> str:
+    named = json.dumps([population, distortion, severity])
     return hashlib.sha256(named.encode()).hexdigest()[:16]
 
 
@@ -61,8 +67,8 @@ def unpack(packed: Array, num: int, num_classes: int) -> Array:
     if packed.dtype != np.uint8 or packed.shape != (-(-num * width // 8),):
         raise ValueError(f"{packed.size} bytes of {packed.dtype} are not {num} decisions")
     places = np.arange(width)[::-1]
-    bits = np.unpackbits(packed, count=num * width).reshape(num, width)
-    classes: Array = (bits.astype(np.int64) << places).sum(axis=1)
+    bits = np.unpackbits(packed, count=num * width).reshape(num, width).astype(np.int64)
+    classes: Array = bits[:, 0] if width == 1 else (bits << places).sum(axis=1)
     if num and classes.max() >= num_classes:
         raise ValueError(f"class {classes.max()} is none of {num_classes}")
     return classes

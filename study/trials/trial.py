@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -53,7 +53,9 @@ class Cell:
     @property
     def _place(self) -> tuple[Any, ...]:
         """Field by field; what is None comes first."""
-        return tuple((held is not None, held) for held in astuple(self))
+        k, c = self.latent_dim, self.capacity
+        place = (self.family, self.depth, self.population, self.distortion, self.severity)
+        return (*place, self.num_train, k is not None, k, c is not None, c)
 
     @property
     def known(self) -> dict[str, Any]:

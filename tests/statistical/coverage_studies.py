@@ -15,7 +15,7 @@ without z. The landscape gets records and decisions, in memory, and nothing of t
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -73,6 +73,9 @@ class InMemory(Decisions):
     def __init__(self) -> None:
         super().__init__(Path("nowhere"))
         self.files: dict[str, Mapping[str, Array]] = {}
+
+    def are_kept(self, trial_ids: Iterable[str]) -> Array:
+        return np.array([trial_id in self.files for trial_id in trial_ids], dtype=bool)
 
     def _read(self, name: str) -> Mapping[str, Array] | None:
         return self.files.get(name)
