@@ -104,6 +104,7 @@ def read_trials(path: Path) -> tuple[pd.DataFrame, dict[str, list[float]]]:
             column that no row can do without, has one of the wrong type, or holds a value that is
             not allowed.
     """
+    _in_one_line(path, _check_size)
     metadata = _read_metadata(path)
     version = metadata.get(VERSION_KEY)
     if version is None:
@@ -167,6 +168,7 @@ def read_curves(path: Path) -> pd.DataFrame:
     Raises:
         TableError: as for `read_trials`.
     """
+    _in_one_line(path, _check_size)
     frame = _read_frame(path, CURVE_COLUMNS)
     try:
         check_sizes(frame)
@@ -176,7 +178,7 @@ def read_curves(path: Path) -> pd.DataFrame:
 
 
 def _read_frame(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    return _in_one_line(path, lambda path: _bounded(path, columns))
+    return _in_one_line(path, lambda path: _unpacked(path, columns))
 
 
 def _read_metadata(path: Path) -> Mapping[bytes, bytes]:
@@ -196,39 +198,50 @@ def _in_one_line(path: Path, read: Callable[[Path], _Read]) -> _Read:
         raise TableError(f"{path} cannot be read as parquet: {first}") from None
 
 
-def _bounded(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    """A frame that is no larger in memory than any honest one: a small file may hold a huge one.
-
-    In nullable dtypes, NaN as null. A column that an older table lacks is null, unless a row means
-    nothing without it. Column by column, so that there is a table in memory once.
-    """
+def _check_size(path: Path) -> None:
+    """Refuses what is larger in memory than any honest table: a small file may hold a huge one."""
     with pq.ParquetFile(path) as held:
-        num, schema = held.metadata.num_rows, held.schema_arrow
+        size, schema = held.metadata.num_rows * held.metadata.num_columns, held.schema_arrow
         groups = map(held.metadata.row_group, range(held.metadata.num_row_groups))
         unpacked = sum(group.total_byte_size for group in groups)
-        size = num * held.metadata.num_columns
     if size > MOST_VALUES:
         raise TableError(f"{path}: {size:,} values are more than the {MOST_VALUES:,} allowed")
     if unpacked > MOST_BYTES:
         raise TableError(f"{path}: {unpacked:,} bytes are more than the {MOST_BYTES:,} allowed")
-    dtypes = _dtypes(path, schema, columns)
-    texts = [name for name in schema.names if dtypes[name] == "string"]
-    found, num_bytes = {}, 0
-    # Each text once, however often it is said.
+    for column in schema:
+        if pa.types.is_nested(column.type):
+            wanted = ", ".join(_ARROW)
+            raise TableError(
+                f"{path}: column {column.name} is of type {column.type}, not one of {wanted}"
+            )
+    texts = [column.name for column in schema if _dtype_of(column.type) == "string"]
+    num_bytes = 0
     with pq.ParquetFile(path, read_dictionary=texts) as held:
-        for name, dtype in dtypes.items():
+        for name in texts:
+            for values in held.read(columns=[name]).columns:
+                if pa.types.is_dictionary(values.type):
+                    num_bytes += sum(_num_bytes(chunk) for chunk in values.chunks)
+            if num_bytes > MOST_TEXT:
+                raise TableError(
+                    f"{path}: text up to column {name} holds more than {MOST_TEXT:,} bytes"
+                )
+
+
+def _unpacked(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
+    """A file's columns in nullable dtypes, NaN as null.
+
+    A column that an older table lacks is null, unless a row means nothing without it. Column by
+    column, so that there is a table in memory once.
+    """
+    found = {}
+    with pq.ParquetFile(path) as held:
+        num, schema = held.metadata.num_rows, held.schema_arrow
+        for name, dtype in _dtypes(path, schema, columns).items():
             values = (
                 held.read(columns=[name]).column(0)
                 if name in schema.names
                 else pa.chunked_array([pa.nulls(num, _ARROW[dtype][1])])
             )
-            if pa.types.is_dictionary(values.type):
-                num_bytes += sum(_num_bytes(chunk) for chunk in values.chunks)
-                if num_bytes > MOST_TEXT:
-                    raise TableError(
-                        f"{path}: text up to column {name} holds more than {MOST_TEXT:,} bytes"
-                    )
-                values = values.cast(pa.string())
             cast = _cast(values, dtype, f"{path}: column {name}")
             found[name] = cast.to_pandas(types_mapper=_PANDAS.get).array
     return pd.DataFrame(found, copy=False)
@@ -266,12 +279,6 @@ _PANDAS = {held: pd.api.types.pandas_dtype(dtype) for dtype, (_, held) in _ARROW
 
 def _dtypes(path: Path, schema: pa.Schema, columns: Sequence[Column]) -> dict[str, str]:
     """The dtypes of these columns and of the file's others, checked against the file's types."""
-    for column in schema:
-        if pa.types.is_nested(column.type):
-            wanted = ", ".join(_ARROW)
-            raise TableError(
-                f"{path}: column {column.name} is of type {column.type}, not one of {wanted}"
-            )
     if len(set(schema.names)) < len(schema.names):
         raise TableError(f"{path}: two columns have the same name")
     dtypes = {column.name: column.dtype for column in columns}

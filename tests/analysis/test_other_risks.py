@@ -24,6 +24,7 @@ from study.analysis.intervals import Estimate
 from study.analysis.joined import Joined, join
 from study.analysis.landscape import build_landscape
 from study.analysis.learning_curves import build_learning_curves
+from study.analysis.rows import Rows, Table
 from study.analysis.table import build_trials
 from study.trials.tasks import task_of
 from tests.analysis.decided import Array, Written
@@ -158,27 +159,27 @@ class Held:
         return self._terms[row["trial_id"], branch]
 
 
-def drawn_errors(template: Row, number: int) -> dict[str, Estimate]:
+def drawn_errors(seeds: Rows, restarts: Rows, number: int) -> dict[str, Estimate]:
     """The errors of a study of which only the terms are drawn anew."""
     drawn, held = Drawn(number), {}
-    groups: dict[str, list[Row]] = {"measure": [], "limit": []}
-    for role, num in (("measure", SEEDS), ("limit", RESTARTS)):
-        for seed in range(num):
-            row = {**template, "trial_id": f"{role} {seed}", "role": role, "seed": seed}
-            by_branch = {"budget": drawn.budget[seed], "converged": drawn.converged[seed]}
-            if role == "limit":
-                by_branch = {"budget": drawn.limit[seed]}
-            for branch, terms in by_branch.items():
-                held[row["trial_id"], branch] = half(terms)
-                row["risk" if branch == "budget" else "converged_risk"] = float(terms.mean())
-            groups[role].append(row)
+    means: dict[str, Array] = {}
+    for rows, branch, terms in (
+        (seeds, "budget", drawn.budget),
+        (seeds, "converged", drawn.converged),
+        (restarts, "budget", drawn.limit),
+    ):
+        held |= {(row["trial_id"], branch): half(own) for row, own in zip(rows, terms, strict=True)}
+    means["risk"] = np.array([float(own.mean()) for own in drawn.budget])
+    means["converged_risk"] = np.array([float(own.mean()) for own in drawn.converged])
+    measured = seeds.having(**means)
+    limits = restarts.having(risk=np.array([float(own.mean()) for own in drawn.limit]))
     cell: dict[str, Any] = {
         "task": task_of("reconstruction"),
-        "rows": groups["measure"],
-        "errors": [seed_errors(row, None, groups["limit"]) for row in groups["measure"]],
+        "rows": measured,
+        "errors": seed_errors(measured, None, limits),
         "num_expected": SEEDS,
         "best": None,
-        "limits": groups["limit"],
+        "limits": limits,
         "decisions": Held(held),
         "skewness": {},
     }
@@ -191,11 +192,19 @@ def test_intervals_of_terms_cover_what_they_were_drawn_from(make: Any) -> None:
     With G the examples' effect, of mean 1: R_n(inf) - U_A = 7 (1.3 - 1) E G, and R_n(T) - R_n(inf)
     is .05 R_n(inf) + .02 x 7, on average: .05 x 7 (1.3 + .025) + .14. Seeds are normal.
     """
-    (template,) = to_rows(build_trials([make(task="reconstruction", risk=1.0)], {}))
+    told = {"task": "reconstruction", "risk": 1.0}
+    names = [f"m{seed}" for seed in range(SEEDS)], [f"l{restart}" for restart in range(RESTARTS)]
+    seeds, restarts = (
+        Rows(
+            Table(build_trials([make(trial_id=n, seed=s, **told) for s, n in enumerate(own)], {})),
+            np.arange(len(own)),
+        )
+        for own in names
+    )
     truths = {"estimation": 7 * 0.3, "optimization": 0.05 * 7 * 1.325 + 0.14}
     inside = dict.fromkeys(truths, 0)
     for number in range(1_000):
-        found = drawn_errors(template, number)
+        found = drawn_errors(seeds, restarts, number)
         for name, truth in truths.items():
             lo, hi = ends(found[name])
             inside[name] += lo <= truth <= hi
