@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from study.engine.handover import to_trial
+from study.engine.memory import keep_freed_memory
 from study.trials.trial import TrialSpec
 
 if TYPE_CHECKING:
@@ -22,4 +23,5 @@ def timer(address: str, data_dir: str | None) -> Callable[[TrialSpec], "Costs"]:
     from classcomp.costs import costs_of
 
     torch.set_num_threads(1)  # as a worker of one CPU
+    keep_freed_memory()
     return lambda trial: costs_of(to_trial(trial, address), data_dir=data_dir)

@@ -20,6 +20,7 @@ from ray.tune import Trainable
 from classcomp.wording import one_line
 from study.engine import checkpoints
 from study.engine.handover import opened, to_trial
+from study.engine.memory import keep_freed_memory
 from study.storage.store import StorageError, Store
 from study.trials.decisions import FOLDER, law_key, pack
 from study.trials.exhibits import FOLDER as EXHIBITS
@@ -60,6 +61,7 @@ class TrialActor(Trainable):
         import torch
 
         torch.set_num_threads(max(1, math.floor(config["cpus"])))
+        keep_freed_memory()
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
