@@ -9,7 +9,7 @@ from typing import Any
 from classcomp.experiment import Experiment
 from classcomp.training.loop import Pass, PassStats
 from classcomp.training.stacked import run_stacked_pass, why_not
-from classcomp.trial import Trial
+from classcomp.trial import Outcome, Trial
 
 
 class Cohort:
@@ -74,6 +74,11 @@ class Cohort:
             for (place, _), stats in zip(group, found, strict=True):
                 self._take(place, stats, (share[0], share[1]))
 
+    def outcome(self, place: int) -> Outcome:
+        """What an experiment that has finished came to; its clock stood still since."""
+        self._let_rest(place, (0.0, 0.0))
+        return self.experiments[place].outcome
+
     @property
     def _running(self) -> list[int]:
         every = range(len(self.experiments))
@@ -93,14 +98,18 @@ class Cohort:
 
     def _take(self, place: int, made: PassStats | None, worked: tuple[float, float]) -> None:
         """Lets an experiment go on with a pass; its clock stood still but for what was its own."""
-        experiment = self.experiments[place]
-        (wall, cpu), (wall_left, cpu_left) = _now(), self._left[place]
-        experiment.wait(wall - wall_left - worked[0], cpu - cpu_left - worked[1])
+        self._let_rest(place, worked)
         try:
-            experiment.advance(None if made is None else made.checked())
+            self.experiments[place].advance(None if made is None else made.checked())
         except Exception as error:  # one seed's own
             self.errors[place] = error
         self._left[place] = _now()
+
+    def _let_rest(self, place: int, worked: tuple[float, float]) -> None:
+        """Takes what has passed since an experiment's turn off its clock, but for its own work."""
+        (wall, cpu), (wall_left, cpu_left) = _now(), self._left[place]
+        self.experiments[place].wait(wall - wall_left - worked[0], cpu - cpu_left - worked[1])
+        self._left[place] = (wall, cpu)
 
 
 def _made(passes: Sequence[Pass]) -> list[PassStats]:

@@ -126,8 +126,8 @@ def test_what_is_drawn_is_fresh_and_as_much_as_is_asked() -> None:
     stats = [run.advance() for _ in range(run.num_passes)]
     assert run.finished
     assert sum(s.num_examples for s in stats) == num == len(torch.cat(seen).unique(dim=0))
-    # A quarter, 4,097, in batches of 64; the rest, 12,294, in batches of 512 over two passes.
-    assert [s.num_steps for s in stats] == [65, 16, 9]
+    # A half, 8,195, in batches of 64 over two passes; the rest, 8,196, in batches of 256.
+    assert [s.num_steps for s in stats] == [128, 1, 32, 1]
 
 
 @pytest.mark.parametrize(
