@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,13 +175,15 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     ending: Exception | None = None
     if not is_over:
         _tell_beforehand(spec, place.options)
-        tables, ending = _sweep(spec, whole, records, place)
+        ending, tables = _sweep(spec, whole, records, place), None
     else:
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
     if isinstance(ending, OSError | LedgerError):
         raise ending
-    tables = tables or _build_tables(whole, records)
     place.ledger.check_there()  # tables of what is in no ledger would pretend that it is kept
+    # The session keeps no curves, the ledger does. Not while Ray ends: what is freed then, in any
+    # other thread, ends the process.
+    tables = tables or _build_tables(whole, place.ledger.read()[0])
     wall_s = time.monotonic() - begin
     write_provenance(directory, spec.name, tables.records, earlier, wall_s=wall_s)
     status = _conclude(whole, tables, place, ending)
@@ -191,8 +193,8 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
 
 def _sweep(
     spec: StudySpec, whole: StudySpec, records: Sequence[Record], place: _Workplace
-) -> tuple["Tables | None", Exception | None]:
-    """Runs what is left; returns the tables of all there is, and why it ended early, if it did."""
+) -> Exception | None:
+    """Runs what is left; returns why it ended early, if it did."""
     from study.engine import environment
 
     environment.prepare()  # before Ray is imported
@@ -204,7 +206,6 @@ def _sweep(
     options = place.options
     quieten()
     check_search(whole, records)
-    tables: Future[Tables] | None = None
     try:
         with (
             ThreadPoolExecutor(1) as beside,
@@ -243,12 +244,9 @@ def _sweep(
                     sweep.launch_sweep(session, options.data_dir)
             finally:
                 progress.close(session.records.values())
-            if not isinstance(session.ending, OSError | LedgerError):
-                # While Ray ends: the session keeps no curves, the ledger does.
-                tables = beside.submit(lambda: _build_tables(whole, place.ledger.read()[0]))
     except cluster.ClusterError as error:
         raise SpecError(str(error)) from None
-    return None if tables is None else tables.result(), session.ending
+    return session.ending
 
 
 def _tell_dashboard(place: str) -> None:
