@@ -175,7 +175,7 @@ def test_two_rules_that_differ_on_the_sample_while_seeds_agree() -> None:
 MIXES = [(0.0, 1.0, 0.5), (0.02, 0.6, 0.6), (0.05, 0.5, 1.0), (0.1, 0.3, 0.3), (0.3, 0.3, 0.3)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("k", [3, 5, 10])
 @pytest.mark.parametrize("mix", MIXES)
 def test_coverage_with_seeds_restarts_examples_and_interactions(

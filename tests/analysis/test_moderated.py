@@ -92,7 +92,7 @@ def _simulated(draw: Draw, effect: float, rng: np.random.Generator) -> tuple[np.
     return tuple(np.array(holm(p)) < 0.05 for p in (plain, moderated))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("law", "least"),
     [
@@ -135,7 +135,7 @@ def test_moderated_is_plain_where_there_is_nothing_to_learn_from() -> None:
     assert 3 < row["degrees_of_freedom"] < 60
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_few_false_discoveries_where_examples_matter_as_much_as_seeds() -> None:
     """150 studies of 36 equal pairs, 3 seeds, 400 examples: at most 14 make a false discovery.
 

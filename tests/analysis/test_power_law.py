@@ -128,7 +128,7 @@ def _holds(found: Accepted | None, truth: float) -> bool:
 NUM_CURVES = 200
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("num_sizes", "k", "rho", "is_skewed", "least"),
     [

@@ -73,7 +73,7 @@ LAWS = {
 BANDS = {3: (0.92, 0.97), 5: (0.93, 0.97), 10: (0.93, 0.97), 20: (0.93, 0.97)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("num", list(BANDS))
 def test_coverage_of_seeds_alone(num: int, law: str) -> None:

@@ -114,7 +114,7 @@ def importance_sampled(population: FittedImages, num: int) -> tuple[float, float
     return float(terms.mean()), float(terms.std(ddof=1) / math.sqrt(num))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("distortion", "severity"), DISTORTED)
 @pytest.mark.parametrize("given", [COATS | {"dims": 10}, DIGITS], ids=["coats", "digits"])
 def test_bayes_risk_by_importance_sampling(given: dict, distortion: str, severity: float) -> None:
@@ -135,7 +135,7 @@ def test_bayes_risk_is_the_rule_s_error_on_drawn_images(distortion: str, severit
     assert abs(wrong - risk) < 3 * math.sqrt(risk * (1 - risk) / len(labels))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("dims", "risk"), [(2, 0.3046), (5, 0.2031), (10, 0.0761)])
 def test_bayes_risks_that_others_found(dims: int, risk: float) -> None:
     """Issue 12's figures, of other code and other draws: to the third digit."""

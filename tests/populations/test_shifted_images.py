@@ -100,7 +100,7 @@ def importance_sampled(population: ShiftedImages, num: int) -> tuple[float, floa
     return float(terms.mean()), float(terms.std(ddof=1) / math.sqrt(num))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("distortion", "severity"), [DAMAGED[1], DAMAGED[3]])
 def test_bayes_risk_by_importance_sampling(distortion: str, severity: float) -> None:
     population = shifted(distortion, severity, 1, **DIGITS)
@@ -111,7 +111,7 @@ def test_bayes_risk_by_importance_sampling(distortion: str, severity: float) -> 
     assert abs(found.value - value) < 3 * math.hypot(error, found.standard_error)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bayes_risk_is_the_rule_s_error_on_drawn_images() -> None:
     """Labels that were drawn with images of 28 pixels a side; the unshifted rule errs far more."""
     population = shifted("none", 0.0, 2, **COATS, dims=10)

@@ -53,7 +53,7 @@ def landscape_of(
     return row
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("section", [XOR, CONCENTRIC], ids=["xor", "concentric"])
 def test_what_linear_loses_is_told_apart(section: Section, tmp_path: Path) -> None:
     """The best line is the architecture's limit, the constant rule the objective's.
@@ -109,7 +109,7 @@ def test_the_best_line_scores_the_infimum(section: Section) -> None:
     assert abs(risk.value - LINEAR_INFIMUM[section["name"]]) < 4 * risk.standard_error
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("section", [XOR, CONCENTRIC], ids=["xor", "concentric"])
 def test_vgg_of_depth_two_reaches_bayes(section: Section, tmp_path: Path) -> None:
     """U_H - R* at most .002 with two restarts on 20,000 examples; SE is near 1e-4."""
@@ -171,7 +171,7 @@ def xor_trials(role: str, **changes: Any) -> list[TrialSpec]:
     return [trial for trial in next_trials(spec, []) if trial.role == role]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weighting_by_the_posterior_saves_most_where_rules_are_best() -> None:
     """At most a thirtieth of the naive standard deviation for U_H's rule: `vgg`, m = 64,000."""
     section = {"restarts": 1, "num_stream": [64_000]}
@@ -181,7 +181,7 @@ def test_weighting_by_the_posterior_saves_most_where_rules_are_best() -> None:
     assert 0 < ratio <= 1 / 30
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weighting_by_the_posterior_helps_at_a_small_sample() -> None:
     """At most two thirds at n = 256, on each of three trials' budgeted rules."""
     training = {"budget_epochs": 10, "max_epochs": 11}

@@ -96,7 +96,7 @@ def test_the_best_line_s_risk(sigma: float, best: float) -> None:
     assert best <= min(others) < best + 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("sigma", "best"), [(0.5, 0.3045570), (1.0, 0.4101631)])
 def test_the_search_for_the_best_rule_finds_the_best_line(sigma: float, best: float) -> None:
     """The best of two restarts, as U_H is; their exact risks, on no sample."""
@@ -104,7 +104,7 @@ def test_the_search_for_the_best_rule_finds_the_best_line(sigma: float, best: fl
     assert best - 1e-6 < found < best + 0.002
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_cross_entropy_does_not() -> None:
     """Its minimum is the constant: what the objective loses is no fault of the architecture."""
     model = by_cross_entropy(0.5, 0)

@@ -22,7 +22,7 @@ def assert_covers(law: str, mixture: str, num_seeds: int, lowest: float, highest
     assert all(lowest <= share <= highest for share in shares.values()), shares
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("law", LAWS)
 def test_intervals_of_every_error_cover(law: str) -> None:
     """1,000 cells of five seeds, 40 cells a study, seeds and examples both matter.

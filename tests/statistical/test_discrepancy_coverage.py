@@ -6,7 +6,7 @@ import pytest
 
 from tests.statistical.discrepancy_coverage import shares, yard_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize("is_closed", [True, False])

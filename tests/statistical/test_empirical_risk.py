@@ -10,7 +10,7 @@ from tests.small_trial import TRAINED, experiment_of, finish
 PERCEPTRON = Network(name="perceptron", path="examples/my_network.py:Perceptron")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_memoriser_of_noise_is_below_the_bayes_risk() -> None:
     """Two Gaussians in dimension 32, 2,048 examples, a perceptron of 8,000 parameters.
 

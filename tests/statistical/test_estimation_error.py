@@ -70,7 +70,7 @@ def joined(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 VERSIONS = [
-    pytest.param(40, marks=pytest.mark.slow, id="40 seeds"),
+    pytest.param(40, marks=pytest.mark.long, id="40 seeds"),
     pytest.param(120, marks=pytest.mark.long, id="120 seeds"),
 ]
 

@@ -60,7 +60,7 @@ def risks() -> dict[int, np.ndarray]:
     return {n: np.array([measured(n, s)["risk"] for s in range(SEEDS)]) for n in SIZES}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("n", SIZES)
 def test_the_risk_of_trials_is_the_known_one(risks, n):
     """Within 4 standard errors of 40 seeds, which are .015 at most: the peak is .2 higher."""
@@ -69,7 +69,7 @@ def test_the_risk_of_trials_is_the_known_one(risks, n):
     assert abs(risks[n].mean() - known_risk(n)) < 4 * error
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_interpolates_up_to_the_peak_and_nothing_but_the_sample_is_at_fault():
     assert all(measured(n, 0)["final_train_risk"] == 0 for n in (16, 32))
     assert measured(512, 0)["final_train_risk"] > 0.02

@@ -21,7 +21,7 @@ from tests.statistical.resampled_comparisons import (
     variance_ratio,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize(

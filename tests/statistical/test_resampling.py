@@ -61,7 +61,7 @@ def measured(rng: np.random.Generator, num_train: int) -> list[float]:
     return risks
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("num_train", [NUM_TRAIN, 30])
 def test_nadeau_and_bengio_cover_where_seeds_alone_do_not(num_train: int) -> None:
     """600 studies of nine divisions of 90 examples, against the expected risk over fresh data.
