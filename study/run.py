@@ -175,14 +175,14 @@ def _run_locked(spec: StudySpec, place: _Workplace) -> int:
     ending: Exception | None = None
     if not is_over:
         _tell_beforehand(spec, place.options)
-        ending, tables = _sweep(spec, whole, records, place), None
+        ending = _sweep(spec, whole, records, place)
+        tables = None  # there is more now
     else:
         print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
     if isinstance(ending, OSError | LedgerError):
         raise ending
     place.ledger.check_there()  # tables of what is in no ledger would pretend that it is kept
-    # The session keeps no curves, the ledger does. Not while Ray ends: what is freed then, in any
-    # other thread, ends the process.
+    # The session keeps no curves, the ledger does.
     tables = tables or _build_tables(whole, place.ledger.read()[0])
     wall_s = time.monotonic() - begin
     write_provenance(directory, spec.name, tables.records, earlier, wall_s=wall_s)

@@ -18,7 +18,7 @@ from study.analysis.frames import Trial
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class Column:
+class Values:
     """Values with nulls: texts once each, and numbers as they are.
 
     Attributes:
@@ -82,12 +82,12 @@ class Table:
         """Unpacks nothing yet."""
         self.names = tuple(map(str, frame.columns))
         self._frame = frame
-        self._columns: dict[str, Column] = {}
+        self._columns: dict[str, Values] = {}
 
     def __len__(self) -> int:
         return len(self._frame)
 
-    def __getitem__(self, name: str) -> Column:
+    def __getitem__(self, name: str) -> Values:
         column = self._columns.get(name)
         if column is None:
             column = self._columns[name] = _unpacked(self._frame[name])
@@ -146,7 +146,7 @@ class Rows(Sequence[RowView]):
     __slots__ = ("own", "places", "table")
 
     def __init__(
-        self, table: Table, places: Array, own: Mapping[str, Column] | None = None
+        self, table: Table, places: Array, own: Mapping[str, Values] | None = None
     ) -> None:
         """Takes them as they are."""
         self.table, self.places, self.own = table, places, own or {}
@@ -176,7 +176,7 @@ class Rows(Sequence[RowView]):
     def at(self, chosen: Array) -> "Rows":
         """Those at these places among them, or where this is true."""
         own = {
-            name: Column(
+            name: Values(
                 column.data[chosen],
                 None if column.is_null is None else column.is_null[chosen],
                 column.texts,
@@ -187,7 +187,7 @@ class Rows(Sequence[RowView]):
 
     def having(self, **columns: Array) -> "Rows":
         """The same rows with other columns (k,) of numbers; NaN is null."""
-        own = {name: Column(values, np.isnan(values)) for name, values in columns.items()}
+        own = {name: Values(values, np.isnan(values)) for name, values in columns.items()}
         return Rows(self.table, self.places, {**self.own, **own})
 
     def values(self, name: str) -> list[Any]:
@@ -252,7 +252,7 @@ def joined_rows(held: Sequence[Rows]) -> Rows:
     return Rows(held[0].table, np.concatenate([rows.places for rows in held]))
 
 
-def _unpacked(series: "pd.Series[Any]") -> Column:
+def _unpacked(series: "pd.Series[Any]") -> Values:
     if series.dtype == "string":
         texts = pa.array(series.array).dictionary_encode()
         if isinstance(texts, pa.ChunkedArray):
@@ -260,8 +260,8 @@ def _unpacked(series: "pd.Series[Any]") -> Column:
         held = texts.dictionary.to_pylist() or [""]  # of a null column
         codes = pc.fill_null(texts.indices, 0)
         is_null = None if not texts.null_count else texts.is_null().to_numpy(zero_copy_only=False)
-        return Column(codes.to_numpy(zero_copy_only=False), is_null, held)
+        return Values(codes.to_numpy(zero_copy_only=False), is_null, held)
     array = series.array
     is_null = np.asarray(array.isna())
     dtype = {"Int64": np.int64, "Float64": np.float64, "boolean": np.bool_}[str(series.dtype)]
-    return Column(array.to_numpy(dtype=dtype, na_value=dtype(0)), is_null)
+    return Values(array.to_numpy(dtype=dtype, na_value=dtype(0)), is_null)

@@ -3,6 +3,7 @@
 `study.engine.environment.prepare` comes before this module is imported.
 """
 
+import gc
 import math
 import os
 import shutil
@@ -81,9 +82,22 @@ def connected(
         with actors, beside:
             yield
     finally:
-        ray.shutdown()
+        with _nothing_collected():
+            ray.shutdown()
         if not cluster:
             shutil.rmtree(session, ignore_errors=True)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """While Ray's core ends: a reference to it that another thread's collection frees then ends the
+    process, with status 1 and no word."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _start_local(*, is_preloading: bool) -> None:

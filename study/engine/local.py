@@ -11,11 +11,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from types import ModuleType
 from typing import Any
 
 import ray
 from ray._private.node import Node
+
+from study.engine.replacing import replaced
 
 NICE = 19
 """Of the dashboard; workers have 15 from Ray. Where trials use the processors up it has little."""
@@ -59,7 +60,7 @@ class PlainActors:
 @contextmanager
 def started_lightly() -> Iterator[None]:
     """Lets `ray.init` start a `LocalNode`, whose workers start at once."""
-    with _replaced(ray._private.node, "Node", LocalNode):
+    with replaced(ray._private.node, "Node", LocalNode):
         yield
 
 
@@ -68,18 +69,8 @@ def actors_at_once() -> Iterator[None]:
     """Lets Tune take the workers that are there."""
     from ray.tune.execution import tune_controller
 
-    with _replaced(tune_controller, "_ActorClassCache", PlainActors):
+    with replaced(tune_controller, "_ActorClassCache", PlainActors):
         yield
-
-
-@contextmanager
-def _replaced(module: ModuleType, name: str, by: type) -> Iterator[None]:
-    before = getattr(module, name)
-    setattr(module, name, by)
-    try:
-        yield
-    finally:
-        setattr(module, name, before)
 
 
 @contextmanager

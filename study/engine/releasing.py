@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ray.tune import ProgressReporter
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
+
+from study.engine.replacing import replaced
 
 
 class LeanController(TuneController):
@@ -46,13 +47,8 @@ class LeanController(TuneController):
 @contextmanager
 def lean() -> Iterator[None]:
     """Lets Tune run with a `LeanController`."""
-    tune: Any = sys.modules["ray.tune.tune"]
-    before = tune.TuneController
-    tune.TuneController = LeanController
-    try:
+    with replaced(sys.modules["ray.tune.tune"], "TuneController", LeanController):
         yield
-    finally:
-        tune.TuneController = before
 
 
 class Silence(ProgressReporter):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.planning.forecast import Kind
-from study.planning.plan import enumerate_cells, places_of, planned_trials, with_most_seeds
+from study.planning.plan import State, lots, planned_trials, with_most_seeds
 from study.planning.progress import duration
 from study.planning.schedule import Batch, makespan
 from study.planning.work import LIKELY_SETTLED, work_of
@@ -188,12 +188,9 @@ def _wall_s(
     spec: StudySpec, groups: Mapping[tuple[str, Cell], _Group], name: str, num_slots: int
 ) -> float:
     """Until the study's end: trials in the order of the plan, each search one after the other."""
-    cells, batches = enumerate_cells(spec), []
-    served = {
-        (role.name, place.cell): place.served_by
-        for role in ROLES.values()
-        for place in places_of(role, cells, spec)
-    }
+    batches = []
+    every = lots(State.of(spec, ()))
+    served = {(role.name, place.cell): place.served_by for role, place in every}
     for (role, cell), group in groups.items():
         is_searched = ROLES[role].is_searched
         batches.append(

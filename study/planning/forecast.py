@@ -13,19 +13,13 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from study.planning.plan import (
-    enumerate_cells,
-    first_seeds,
-    places_of,
-    seeds_by_cell,
-    total_by_role,
-)
+from study.planning.plan import State, first_seeds, lots, seeds_by_cell, total_by_role
 from study.planning.schedule import Batch, makespan
 from study.planning.stretch import Span, last_stretch, span_of
 from study.planning.work import LOOKING, Work, work_of
 from study.request.spec import StudySpec
 from study.storage.ledger import Record
-from study.trials.roles import ROLES, Role, Scope
+from study.trials.roles import ROLES, Role
 from study.trials.trial import UNDISTORTED, Cell, cell_of
 
 SHRINKAGE = 1.0
@@ -274,32 +268,17 @@ def _places_alike(cell: Cell) -> tuple[Hashable, ...]:
 
 def _groups(spec: StudySpec) -> Iterator[Group]:
     """In the order in which the plan starts them."""
-    cells, found = enumerate_cells(spec), []
-    for role in ROLES.values():
-        for place in places_of(role, cells, spec):
-            total = len(first_seeds(role, place, spec))
+    for role, place in lots(State.of(spec, ())):
+        if total := len(first_seeds(role, place, spec)):
             batch = spec.space_at(place.cell).defaults.get("batch_size")
-            if total:
-                found.append(
-                    Group(
-                        role=role,
-                        cell=place.cell,
-                        served_by=place.served_by,
-                        kind=Kind.of(role, place.cell),
-                        work=work_of(spec, role, place.cell, batch),
-                        total=total,
-                    )
-                )
-
-    def place_in_plan(group: Group) -> tuple[int, int]:
-        role = group.role
-        if role.is_searched:
-            return 0, 0
-        if role.scope is not Scope.CELL:
-            return 1, -group.cell.num_train
-        return (2 if role.is_measured else 3), 0
-
-    return iter(sorted(found, key=place_in_plan))
+            yield Group(
+                role=role,
+                cell=place.cell,
+                served_by=place.served_by,
+                kind=Kind.of(role, place.cell),
+                work=work_of(spec, role, place.cell, batch),
+                total=total,
+            )
 
 
 def _paid(record: Record, work: Work) -> Iterator[tuple[str, Paid]]:

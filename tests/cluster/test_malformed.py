@@ -53,16 +53,14 @@ JUNK = st.one_of(
 @pytest.fixture(autouse=True)
 def nothing_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command up to where Ray would start and figures would be drawn."""
-    monkeypatch.setattr("study.engine.timing.timer", lambda address, data_dir: lambda trial: COSTS)
-    monkeypatch.setattr(run, "_sweep", lambda spec, whole, records, *rest: checked(whole, records))
-    monkeypatch.setattr(run, "_conclude", lambda *everything: OK)
-    monkeypatch.setattr(report, "write_report", read_only)
-
-
-def checked(spec: StudySpec, records: Sequence[Any]) -> None:
     from study.engine.proposals import check_search
 
-    check_search(spec, records)
+    monkeypatch.setattr("study.engine.timing.timer", lambda address, data_dir: lambda trial: COSTS)
+    monkeypatch.setattr(
+        run, "_sweep", lambda spec, whole, records, *_: check_search(whole, records)
+    )
+    monkeypatch.setattr(run, "_conclude", lambda *everything: OK)
+    monkeypatch.setattr(report, "write_report", read_only)
 
 
 def read_only(path: Path, out: Path | None = None) -> Path:
