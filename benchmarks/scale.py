@@ -141,7 +141,7 @@ def _drive(folder: Path) -> None:
         )
         searcher, number = PlanSearcher(session, None), 0
         while searcher.suggest(str(number)) != FINISHED:
-            searcher.on_trial_complete(str(number), {"payload": json.dumps(PAYLOAD)})
+            searcher.on_trial_complete(str(number), {"payload": json.dumps([PAYLOAD])})
             number += 1
 
 

@@ -146,7 +146,7 @@ def result_of(trial: TrialSpec, rng: random.Random, seconds: float) -> dict[str,
     ]
     error = "ValueError: simulated" if status == "failed" else None
     payload = {"status": status, "error": error, "metrics": metrics, "curves": curves}
-    return {"payload": json.dumps({**payload, "node": f"node-{rng.randrange(1000)}"})}
+    return {"payload": json.dumps([{**payload, "node": f"node-{rng.randrange(1000)}"}])}
 
 
 @dataclass(frozen=True, kw_only=True)

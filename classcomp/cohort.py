@@ -2,14 +2,14 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from classcomp.experiment import Experiment
 from classcomp.training.loop import Pass, PassStats
 from classcomp.training.stacked import run_stacked_pass, why_not
-from classcomp.trial import Outcome, Trial
+from classcomp.trial import Outcome
 
 
 class Cohort:
@@ -17,7 +17,8 @@ class Cohort:
 
     Those that stand at the same place make their pass as one (`classcomp.training.stacked`), to
     float precision what each would have done. What cannot be stacked is trained one after
-    another: a family's reason is `reasons`. Scores, branches and settling are each one's own.
+    another: a family's reason is `reasons`. One alone is trained as if there were no cohort, to the
+    same bits. Scores, branches and settling are each one's own.
 
     Attributes:
         experiments: by seed, as they were given.
@@ -25,33 +26,25 @@ class Cohort:
         reasons: by stage, why its seeds are not stacked; None: they are.
     """
 
-    def __init__(
-        self,
-        trials: Sequence[Trial],
-        *,
-        data_dir: str | None = None,
-        device: str | None = None,
-    ) -> None:
-        """Prepares every trial.
+    def __init__(self, experiments: Iterable[Experiment]) -> None:
+        """Takes them up, one after another: a generator's first rests while it makes its second.
 
         Args:
-            trials: that differ in their streams alone.
-            data_dir: as `Experiment`'s.
-            device: likewise.
+            experiments: whose trials differ in their streams alone.
 
         Raises:
-            ValueError: they differ otherwise, or ask for something that does not exist.
+            ValueError: they differ otherwise.
         """
-        for trial in trials:
-            if replace(trial, streams=trials[0].streams) != trials[0]:
-                raise ValueError("trials of a cohort may differ in their streams alone")
         self.experiments: list[Experiment] = []
         self.errors: dict[int, Exception] = {}
         self.reasons: dict[int, str | None] = {}
         self._left: list[tuple[float, float]] = []
-        for trial in trials:
-            self.experiments.append(Experiment(trial, data_dir=data_dir, device=device))
+        for experiment in experiments:
+            self.experiments.append(experiment)
             self._left.append(_now())
+        first, *others = [experiment.trial for experiment in self.experiments]
+        if any(replace(trial, streams=first.streams) != first for trial in others):
+            raise ValueError("trials of a cohort may differ in their streams alone")
 
     @property
     def finished(self) -> bool:
@@ -61,8 +54,9 @@ class Cohort:
     def advance(self) -> None:
         """Makes one pass of every experiment that goes on."""
         together: dict[Any, list[tuple[int, Pass]]] = defaultdict(list)
-        for place in self._running:
-            planned = self.experiments[place].next_pass()
+        running = self._running
+        for place in running:
+            planned = self.experiments[place].next_pass() if len(running) > 1 else None
             if planned is None or self._reason(place, planned) is not None:
                 self._take(place, None, (0.0, 0.0))
             else:
@@ -75,7 +69,7 @@ class Cohort:
                 self._take(place, stats, (share[0], share[1]))
 
     def outcome(self, place: int) -> Outcome:
-        """What an experiment that has finished came to; its clock stood still since."""
+        """What an experiment has come to; its clock has stood still since its last pass."""
         self._let_rest(place, (0.0, 0.0))
         return self.experiments[place].outcome
 
@@ -106,7 +100,12 @@ class Cohort:
         self._left[place] = _now()
 
     def _let_rest(self, place: int, worked: tuple[float, float]) -> None:
-        """Takes what has passed since an experiment's turn off its clock, but for its own work."""
+        """Takes what has passed since an experiment's turn off its clock, but for its own work.
+
+        One that was alone from the beginning has never waited for another.
+        """
+        if len(self.experiments) == 1:
+            return
         (wall, cpu), (wall_left, cpu_left) = _now(), self._left[place]
         self.experiments[place].wait(wall - wall_left - worked[0], cpu - cpu_left - worked[1])
         self._left[place] = (wall, cpu)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from classcomp.cohort import Cohort
+from classcomp.experiment import Experiment
 from classcomp.trial import CLOCKS, STREAMS, Trial
 from tests.small_trial import TRAINED, experiment_of, finish, trial_of
 
@@ -24,7 +25,7 @@ def trials_of(**changes: Any) -> list[Trial]:
 
 
 def finished(trials: list[Trial]) -> Cohort:
-    cohort = Cohort(trials, device="cpu")
+    cohort = Cohort(Experiment(trial, device="cpu") for trial in trials)
     while not cohort.finished:
         cohort.advance()
     return cohort
@@ -70,7 +71,7 @@ def test_what_draws_is_trained_one_by_one_to_the_same_bits() -> None:
 
 
 def test_a_seed_that_fails_leaves_the_others() -> None:
-    cohort = Cohort(trials_of(), device="cpu")
+    cohort = Cohort(Experiment(trial, device="cpu") for trial in trials_of())
     with torch.no_grad():
         next(cohort.experiments[1].model.parameters()).fill_(math.nan)
     while not cohort.finished:
@@ -92,7 +93,7 @@ def test_other_trials_are_refused() -> None:
     first, second, _ = trials_of()
     slower = replace(second, hyperparameters={**TRAINED, "learning_rate": 0.02})
     with pytest.raises(ValueError, match="differ in their streams alone"):
-        Cohort([first, slower])
+        Cohort([Experiment(first), Experiment(slower)])
 
 
 def _fields(trial: Trial) -> dict[str, Any]:

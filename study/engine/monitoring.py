@@ -6,7 +6,7 @@ Prometheus on each node's metrics port. See docs/operations.md.
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple
 from itertools import islice
 from typing import Any, Protocol
@@ -42,7 +42,7 @@ class Watched(Protocol):
         """What is finished, in the order in which it finished."""
 
     @property
-    def in_flight(self) -> Mapping[str, TrialSpec]:
+    def in_flight(self) -> Collection[TrialSpec]:
         """What Tune has, running or next in line."""
 
     @property
@@ -102,7 +102,7 @@ class Metrics:
         for (name, cell), risk in self._best.items():
             tags = dict(zip(_RISK_LABELS, cell, strict=True))
             self._risks[name].set(risk, {**self._study, **tags})
-        flying = Counter(trial.role for trial in watched.in_flight.values())
+        flying = Counter(trial.role for trial in watched.in_flight)
         records = list(watched.records.values())
         outlook = self._forecast.look(records, self._num_slots, time.time())
         for role, planned in outlook.totals.items():

@@ -52,10 +52,10 @@ class CellScheduler(FIFOScheduler):
         self._searcher.deaths[trial.trial_id].append(_last_words(trial))
 
     def _search(self, trial: TuneTrial) -> Search | None:
-        flying = self._searcher.in_flight.get(trial.trial_id)
-        if flying is None or not ROLES[flying.role].is_searched:
+        flight = self._searcher.flights.get(trial.trial_id)
+        if not flight or not ROLES[flight[0].role].is_searched:
             return None
-        return search_of(flying.cell, flying.seed)
+        return search_of(flight[0].cell, flight[0].seed)
 
     def _replayed(self, search: Search) -> ASHAScheduler:
         section, budget = self._session.spec.search, self._session.spec.training.budget

@@ -29,7 +29,7 @@ class PlanSearcher(Searcher):
         self._session = session
         self._data_dir = data_dir
         self._agenda = Agenda(session.spec, session.records, session.searched)
-        self.in_flight: dict[str, TrialSpec] = {}
+        self.flights: dict[str, list[TrialSpec]] = {}
         self.stopped: set[str] = set()
         self.deaths: dict[str, list[str]] = defaultdict(list)
 
@@ -39,6 +39,11 @@ class PlanSearcher(Searcher):
         return self._session.records
 
     @property
+    def in_flight(self) -> list[TrialSpec]:
+        """What Tune has, running or next in line."""
+        return [trial for flight in self.flights.values() for trial in flight]
+
+    @property
     def num_waiting(self) -> int:
         """Trials that could start and have not been given to Tune."""
         return len(self._agenda)
@@ -46,7 +51,7 @@ class PlanSearcher(Searcher):
     @property
     def is_over(self) -> bool:
         """Whether everything that was planned has run."""
-        return not self.in_flight and not self._agenda
+        return not self.flights and not self._agenda
 
     @property
     def num_deaths(self) -> int:
@@ -57,15 +62,15 @@ class PlanSearcher(Searcher):
         """The next trial, None while everything left waits for a search, or FINISHED."""
         if self._session.ending is not None:
             return FINISHED
-        trial = self._agenda.take()
-        if trial is None:
-            return None if self.in_flight else FINISHED
-        if trial.hyperparameters is None:
-            trial = replace(trial, hyperparameters=self._proposal(trial))
-        self.in_flight[trial_id] = trial
         resources = self._session.spec.resources
+        flight = self._agenda.take(resources.seeds_per_trial)
+        if not flight:
+            return None if self.flights else FINISHED
+        if flight[0].hyperparameters is None:
+            flight = [replace(trial, hyperparameters=self._proposal(trial)) for trial in flight]
+        self.flights[trial_id] = flight
         return {
-            "trial": trial_to_json(trial),
+            "trials": [trial_to_json(trial) for trial in flight],
             "data_dir": self._data_dir,
             "store": self._session.store.address,
             "cpus": resources.cpus_per_trial,
@@ -75,13 +80,13 @@ class PlanSearcher(Searcher):
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Puts what is finished into the ledger; an interrupted trial leaves no trace."""
-        trial = self.in_flight.pop(trial_id, None)
-        if trial is None:
-            return
-        if self._is_kept(trial_id, trial, result, error):
-            self._agenda.finish(trial)
-        else:
-            self._agenda.put_back(trial)
+        flight = self.flights.pop(trial_id, [])
+        payloads = self._payloads(trial_id, flight, result, error)
+        for trial, payload in zip(flight, payloads, strict=True):
+            if self._is_kept(trial, payload):
+                self._agenda.finish(trial)
+            else:
+                self._agenda.put_back(trial)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A sign of life."""
@@ -96,43 +101,43 @@ class PlanSearcher(Searcher):
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
         """Nothing: the ledger is the state."""
 
-    def _is_kept(
-        self, trial_id: str, trial: TrialSpec, result: Mapping[str, Any] | None, error: bool
-    ) -> bool:
-        """Writes a trial's record, where it has one."""
+    def _payloads(
+        self, trial_id: str, flight: list[TrialSpec], result: Mapping[str, Any] | None, error: bool
+    ) -> list[dict[str, Any] | None]:
+        """What there is to be written of each trial of a flight; None: nothing."""
         deaths = self.deaths.get(trial_id, [])
-        attempt = len(deaths) + 1
         if error:
-            attempt = len(deaths)
-            message = f"the worker died {attempt} times, at last: {deaths[-1]}"
+            message = f"the worker died {len(deaths)} times, at last: {deaths[-1]}"
             lost = {"status": "failed", "error": message, "metrics": {}, "curves": []}
-            return self._session.finish(trial, {**lost, "node": None, "attempt": attempt})
-        payload = _payload(result)
-        if payload is None:
+            return [{**lost, "node": None, "attempt": len(deaths)} for _ in flight]
+        if not result or not result.get("payload"):
+            return [None for _ in flight]
+        is_stopped = trial_id in self.stopped
+        self.stopped.discard(trial_id)
+        payloads: list[dict[str, Any]] = json.loads(result["payload"])
+        for payload in payloads:
+            payload["attempt"] = len(deaths) + 1
+            if payload["status"] == "running" and is_stopped:
+                payload["status"] = "stopped"
+        return list(payloads)
+
+    def _is_kept(self, trial: TrialSpec, payload: dict[str, Any] | None) -> bool:
+        """Writes a trial's record, where it has one."""
+        if payload is None or payload["status"] == "running":
             return False
         if payload["status"] == UNKEPT:
             self._session.give_up(trial, payload["error"], payload["errno"])
             return False
-        if payload["status"] == "running" and trial_id in self.stopped:
-            self.stopped.remove(trial_id)
-            payload["status"] = "stopped"
-        is_over = payload["status"] != "running"
-        return is_over and self._session.finish(trial, {**payload, "attempt": attempt})
+        return self._session.finish(trial, payload)
 
     def _proposal(self, trial: TrialSpec) -> dict[str, Any]:
         search = search_of(trial.cell, trial.seed)
         flying = [
             other.hyperparameters
-            for other in self.in_flight.values()
+            for other in self.in_flight
             if ROLES[other.role].is_searched
             and search_of(other.cell, other.seed) == search
             and other.hyperparameters
         ]
         finished = self._session.searched[search]
         return propose(self._session.spec, trial.cell, trial.seed, finished, flying)
-
-
-def _payload(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if not result or not result.get("payload"):
-        return None
-    return dict(json.loads(result["payload"]))

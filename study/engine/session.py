@@ -100,8 +100,8 @@ class Session:
         self.ending = self.ending or OSError(EIO if errno is None else errno, lost)
 
     def _drop_checkpoint(self, record: Record) -> None:
-        wall_s = record["metrics"].get("wall_s")
-        if wall_s is None or wall_s > checkpoints.EVERY_S:
+        wall_s, num_seeds = record["metrics"].get("wall_s"), self.spec.resources.seeds_per_trial
+        if wall_s is None or wall_s * num_seeds > checkpoints.EVERY_S:  # it may have left one
             checkpoints.drop_checkpoint(self.store, record["trial_id"])
 
     def _too_many_failed(self) -> Exception | None:

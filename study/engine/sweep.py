@@ -107,7 +107,9 @@ def _storage_failure(error: BaseException | None) -> OSError | None:
 
 
 def _name(trial: TuneTrial) -> str:
-    return trial_title(trial_from_json(trial.config["trial"]).identity)
+    first, *others = trial.config["trials"]
+    title = trial_title(trial_from_json(first).identity)
+    return f"{title} and {len(others)} more" if others else title
 
 
 def _dirname(trial: TuneTrial) -> str:

@@ -1,4 +1,4 @@
-"""What runs inside a Ray worker: one experiment at a time, in an actor that is used again.
+"""What runs inside a Ray worker: an experiment, or seeds of it together, in an actor used again.
 
 torch is imported when a worker is set up, and not with this module: the driver needs the class's
 name only.
@@ -9,7 +9,7 @@ import json
 import math
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from study.trials.roles import ROLES
 from study.trials.trial import CORRUPTIONS, TrialSpec, trial_from_json
 
 if TYPE_CHECKING:
+    from classcomp.cohort import Cohort
     from classcomp.experiment import Experiment
 
 LONGEST_MESSAGE = 500
@@ -50,14 +51,15 @@ class UnkeptError(Exception):
 
 
 class TrialActor(Trainable):
-    """Tune's class interface around `classcomp.experiment.Experiment`.
+    """Tune's class interface around `classcomp.cohort.Cohort`.
 
-    A result is `{"payload": JSON, "report", "validation_risk", "done"}`. An exception of the
-    experiment is a result too: a failed trial is a row of the table, and the actor lives on.
+    A result is `{"payload": JSON, "report", "validation_risk", "done"}`, the payload a list with an
+    entry for each trial. An exception of an experiment is a result too: a failed trial is a row of
+    the table, and the actor lives on.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Takes the first trial."""
+        """Takes the first trials."""
         import torch
 
         torch.set_num_threads(max(1, math.floor(config["cpus"])))
@@ -65,11 +67,12 @@ class TrialActor(Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Takes the next trial."""
+        """Takes the next trials: one of a search, any number that differ in their seeds alone."""
         self._address: str = new_config["store"]
-        self._spec: TrialSpec = trial_from_json(new_config["trial"])
+        self._specs = [trial_from_json(trial) for trial in new_config["trials"]]
+        self._role = ROLES[self._specs[0].role]
         self._data_dir: str | None = new_config["data_dir"]
-        self._experiment: Experiment | None = None
+        self._cohort: Cohort | None = None
         self._report = 0
         return True
 
@@ -77,69 +80,88 @@ class TrialActor(Trainable):
         """One report of a search trial; of any other as much as fits into a few seconds."""
         try:
             return self._advance()
-        except UnkeptError as unkept:
-            cause = unkept.__cause__
-            message = one_line(cause or unkept)[:LONGEST_MESSAGE]
-            return self._result(status=UNKEPT, error=message, errno=getattr(cause, "errno", None))
         except Exception as error:
-            return self._result(status="failed", error=one_line(error)[:LONGEST_MESSAGE])
+            return self._result([_failed(error) for _ in self._specs])
 
     def _advance(self) -> dict[str, Any]:
-        if self._experiment is None:
-            self._experiment = self._taken_up()
+        from classcomp.cohort import Cohort
+
+        if self._cohort is None:
+            self._cohort = Cohort(map(self._taken_up, self._specs))
             self._saved = time.monotonic()
-        experiment, begin = self._experiment, time.monotonic()
-        is_search = ROLES[self._spec.role].is_searched
+        cohort, is_search, begin = self._cohort, self._role.is_searched, time.monotonic()
         # A search that was taken up reports what was before it again: its ASHA may be new.
-        while not experiment.finished and not (is_search and self._is_report_due):
-            experiment.advance()
-            self._save_if_due(experiment)
+        while not cohort.finished and not (is_search and self._is_report_due):
+            cohort.advance()
+            self._save_if_due(cohort)
             if not is_search and time.monotonic() - begin > SLICE_S:
                 break
         self._report = min(self._report + is_search, len(self._risks))
-        is_done = experiment.finished and (not is_search or len(self._risks) == self._report)
-        if is_done:
-            self._keep_decisions(experiment)
-        result = self._result(status="done" if is_done else "running", error=None)
-        if is_done:  # looking is no part of what a trial costs, and the clock has been read
-            self._keep_exhibits(experiment)
+        is_failed = len(cohort.errors) == len(self._specs)
+        is_heard = not is_search or len(self._risks) == self._report
+        if not cohort.finished or not (is_heard or is_failed):
+            return self._result([{"status": "running"} for _ in self._specs])
+        result = self._result([self._ended(place) for place in range(len(self._specs))])
+        for spec, experiment in zip(self._specs, cohort.experiments, strict=True):
+            if experiment.finished:  # looking is no part of what it costs; the clock has been read
+                self._keep_exhibits(spec, experiment)
         return result
+
+    def _ended(self, place: int) -> dict[str, Any]:
+        """How a trial's experiment ended, what it decided kept."""
+        assert self._cohort is not None, "it has ended"
+        try:
+            if place in self._cohort.errors:
+                raise self._cohort.errors[place]
+            self._keep_decisions(self._specs[place], self._cohort.experiments[place])
+        except UnkeptError as unkept:
+            cause = unkept.__cause__
+            errno = getattr(cause, "errno", None)
+            return {**_failed(cause or unkept), "status": UNKEPT, "errno": errno}
+        except Exception as error:
+            return _failed(error)
+        return {"status": "done"}
 
     @property
     def _is_report_due(self) -> bool:
         """Whether there is one to make; the last is made together with the result."""
-        is_last = self._report + 1 >= self._spec.budget.num_reports
+        is_last = self._report + 1 >= self._specs[0].budget.num_reports
         return not is_last and self._report < len(self._risks)
 
     @property
     def _risks(self) -> list[float]:
-        """Validation risks so far, one for each report."""
-        curves = self._experiment.outcome.curves if self._experiment is not None else ()
+        """Validation risks of a search so far, one for each report."""
+        if self._cohort is None or not self._role.is_searched:
+            return []
+        curves = self._cohort.experiments[0].outcome.curves
         known = [p.validation_risk for p in curves if p.validation_risk is not None]
-        return known[: self._spec.budget.num_reports]
+        return known[: self._specs[0].budget.num_reports]
 
-    def _taken_up(self) -> "Experiment":
+    def _taken_up(self, spec: TrialSpec) -> "Experiment":
         """The experiment from its checkpoint, where an attempt before this one left one."""
         from classcomp.experiment import Experiment
 
-        trial = to_trial(self._spec, self._address)
+        trial = to_trial(spec, self._address)
         with suppress(Exception):  # a damaged checkpoint costs a repetition, not the trial
-            state = checkpoints.read_checkpoint(opened(self._address), self._spec.trial_id)
+            state = checkpoints.read_checkpoint(opened(self._address), spec.trial_id)
             if state is not None:
                 experiment = Experiment(trial, data_dir=self._data_dir)
                 experiment.load_state_dict(state)
                 return experiment
         return Experiment(trial, data_dir=self._data_dir)
 
-    def _save_if_due(self, experiment: "Experiment") -> None:
-        if experiment.finished or time.monotonic() - self._saved < checkpoints.EVERY_S:
+    def _save_if_due(self, cohort: "Cohort") -> None:
+        if cohort.finished or time.monotonic() - self._saved < checkpoints.EVERY_S:
             return
-        with suppress(StorageError):  # the trial goes on without
+        with suppress(StorageError):  # the trials go on without
             store = opened(self._address)
-            checkpoints.write_checkpoint(store, self._spec.trial_id, experiment.state_dict())
+            for place, experiment in enumerate(cohort.experiments):
+                if place not in cohort.errors:
+                    state = experiment.state_dict()
+                    checkpoints.write_checkpoint(store, self._specs[place].trial_id, state)
         self._saved = time.monotonic()
 
-    def _keep_decisions(self, experiment: "Experiment") -> None:
+    def _keep_decisions(self, spec: TrialSpec, experiment: "Experiment") -> None:
         """Writes what the trial's rules did, and once for each law what decisions are held against.
 
         Intervals are made of them: a result without is none. A set that is divided anew for every
@@ -150,7 +172,7 @@ class TrialActor(Trainable):
         Raises:
             UnkeptError: the study's place does not take them.
         """
-        if not ROLES[self._spec.role].keeps_decisions:
+        if not self._role.keeps_decisions:
             return
         kept = dict(experiment.decisions)
         decided = [name for name in RULES if name in kept]
@@ -162,65 +184,71 @@ class TrialActor(Trainable):
         try:
             store = opened(self._address)
             if decided:
-                self._keep_law(store, law)
-            _write_patiently(store, f"{FOLDER}/{self._spec.trial_id}.npz", kept)
+                self._keep_law(store, spec, law)
+            _write_patiently(store, f"{FOLDER}/{spec.trial_id}.npz", kept)
         except (OSError, StorageError) as error:
             raise UnkeptError from error
 
-    def _keep_law(self, store: Store, law: Mapping[str, Any]) -> None:
-        name = f"{FOLDER}/law-{law_key(self._spec.cell)}.npz"
+    def _keep_law(self, store: Store, spec: TrialSpec, law: Mapping[str, Any]) -> None:
+        name = f"{FOLDER}/law-{law_key(spec.cell)}.npz"
         if (self._address, name) not in _WRITTEN_LAWS and store.read(name) is None:
             _write_patiently(store, name, law)
         _WRITTEN_LAWS.add((self._address, name))
 
-    def _keep_exhibits(self, experiment: "Experiment") -> None:
+    def _keep_exhibits(self, spec: TrialSpec, experiment: "Experiment") -> None:
         """Writes what is worth looking at, of the first measured trial of a cell.
 
         Of the others that alone of which a mean over seeds is told. What is the law's alone is
         written by the first trial that is shown beside it.
         """
-        if not ROLES[self._spec.role].is_measured:
+        if not self._role.is_measured:
             return
-        store, kind = opened(self._address), self._spec.cell.distortion
-        is_first = self._spec.seed == 0
+        store, kind = opened(self._address), spec.cell.distortion
+        is_first = spec.seed == 0
         # A picture less: the result is there, and counts.
         with suppress(Exception):
             arrays = experiment.exhibits(is_first=is_first)
             if arrays:
-                store.write(f"{EXHIBITS}/{self._spec.trial_id}.npz", _packed(arrays))
-            name = f"{EXHIBITS}/{law_exhibit(self._spec.cell)}.npz"
+                store.write(f"{EXHIBITS}/{spec.trial_id}.npz", _packed(arrays))
+            name = f"{EXHIBITS}/{law_exhibit(spec.cell)}.npz"
             if PLANE in arrays and store.read(name) is None:
                 store.write(name, _packed(experiment.law_exhibits()))
         with suppress(Exception):
-            name = f"{EXHIBITS}/{samples_exhibit(self._spec.cell)}.npz"
+            name = f"{EXHIBITS}/{samples_exhibit(spec.cell)}.npz"
             if is_first and store.read(name) is None and (drawn := experiment.law_samples()):
                 store.write(name, _packed(drawn))
         with suppress(Exception):
-            name = f"{EXHIBITS}/{corruption_exhibit(self._spec.cell, kind)}.npz"
+            name = f"{EXHIBITS}/{corruption_exhibit(spec.cell, kind)}.npz"
             is_asked = kind in CORRUPTIONS and store.read(name) is None
             if is_asked and (images := experiment.corrupted_images()):
                 store.write(name, _packed(images))
 
-    def _result(
-        self, *, status: str, error: str | None, errno: int | None = None
-    ) -> dict[str, Any]:
-        outcome = self._experiment.outcome if self._experiment is not None else None
-        curves = [asdict(progress) for progress in outcome.curves] if outcome else []
-        is_wanted = status != "running" or ROLES[self._spec.role].is_searched
-        payload = {
-            "status": status,
-            "error": error,
-            **({"errno": errno} if status == UNKEPT else {}),
-            "metrics": _plain(outcome.metrics) if outcome else {},
-            "curves": [_plain(row) for row in curves],
-            "node": platform.node(),
-        }
+    def _result(self, ended: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What Tune is told, given how each trial stands: its `status` and, of some, `error`."""
+        is_done = ended[0]["status"] != "running"
+        payload = None
+        if is_done or self._role.is_searched:
+            whole = [{"error": None, **self._come_to(n), **how} for n, how in enumerate(ended)]
+            payload = json.dumps(whole)
         return {
-            "payload": json.dumps(payload) if is_wanted else None,
+            "payload": payload,
             "report": self._report,
             "validation_risk": self._risks[self._report - 1] if self._report else None,
-            "done": status != "running",
+            "done": is_done,
         }
+
+    def _come_to(self, place: int) -> dict[str, Any]:
+        """What a trial's experiment has come to; nothing where it could not be prepared."""
+        outcome = None if self._cohort is None else self._cohort.outcome(place)
+        return {
+            "metrics": _plain(outcome.metrics) if outcome else {},
+            "curves": [_plain(asdict(progress)) for progress in outcome.curves] if outcome else [],
+            "node": platform.node(),
+        }
+
+
+def _failed(error: BaseException) -> dict[str, Any]:
+    return {"status": "failed", "error": one_line(error)[:LONGEST_MESSAGE]}
 
 
 def _packed(arrays: Mapping[str, Any]) -> bytes:

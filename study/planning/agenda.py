@@ -6,6 +6,7 @@
 import heapq
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from dataclasses import replace
 
 from study.planning.plan import Startable, State, first_seeds, lots
 from study.request.spec import StudySpec
@@ -55,20 +56,29 @@ class Agenda:
         """Trials that could start now."""
         return sum(map(len, self._waiting.values()))
 
-    def take(self) -> TrialSpec | None:
-        """The next trial, which is in flight from here on; None: all that is left waits."""
-        while self._open:
+    def take(self, most: int = 1) -> list[TrialSpec]:
+        """The next trials, which are in flight from here on; none: all that is left waits.
+
+        Args:
+            most: as many of them where they differ in their seeds alone.
+        """
+        taken: list[TrialSpec] = []
+        while self._open and not taken:
             number = self._open[0]
-            if not self._waiting[number]:
+            waiting, (role, place) = self._waiting[number], self._lots[number]
+            while waiting and len(taken) < most:
+                trial = self._state.trial(role, place.cell, *waiting[0])
+                if taken and not _differ_by_seed(trial, taken[0]):
+                    break
+                waiting.popleft()
+                taken.append(trial)
+            if not waiting:
                 heapq.heappop(self._open)
                 del self._waiting[number]
-                continue
-            role, place = self._lots[number]
-            trial = self._state.trial(role, place.cell, *self._waiting[number].popleft())
-            self._begun.add((role.name, place.cell))
-            self._flying.add(_flight(trial))
-            return trial
-        return None
+            if taken:
+                self._begun.add((role.name, place.cell))
+                self._flying.update(map(_flight, taken))
+        return taken
 
     def finish(self, trial: TrialSpec) -> None:
         """Takes in that a trial which was in flight is finished: its record is there."""
@@ -103,6 +113,12 @@ class Agenda:
 
     def _is_there(self, trial: TrialSpec) -> bool:
         return _flight(trial) not in self._flying and self._state.is_fresh(trial)
+
+
+def _differ_by_seed(trial: TrialSpec, other: TrialSpec) -> bool:
+    """Whether two trials are one but for their seeds; folds of a sample are parts of it besides."""
+    is_whole = trial.hyperparameters is not None and trial.num_folds is None
+    return is_whole and replace(trial, seed=other.seed) == other
 
 
 def _flight(trial: TrialSpec) -> Flight:

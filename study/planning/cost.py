@@ -124,7 +124,7 @@ def _needs(spec: StudySpec, data_dir: str | None) -> Iterator[Need]:
 
 
 def _num_bytes(spec: StudySpec, population: Population, space: FamilySpace, family: str) -> float:
-    """Of a trial's samples, their making, one batch's maps and a network of a width or budget."""
+    """Of its seeds' samples, their making, one batch's maps and a network of a width or budget."""
     image = None if space.takes == "vectors" else population.image_shape
     shape = population.vector_shape if image is None else image
     size, point = math.prod(shape), math.prod(population.vector_shape)
@@ -145,7 +145,7 @@ def _num_bytes(spec: StudySpec, population: Population, space: FamilySpace, fami
     )
     budget = capacity * BUDGET_AT_DEPTH_1 * 2.0 ** (max(spec.depths) - 1)
     weights += 4.0 * COPIES_OF_PARAMETERS * budget
-    return PROCESS + held + made + maps + weights
+    return PROCESS + made + spec.resources.seeds_per_trial * (held + maps + weights)
 
 
 def _least_steps(spec: StudySpec, population: Population, space: FamilySpace) -> float:

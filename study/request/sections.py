@@ -182,10 +182,11 @@ class CrossValidationSection(Section):
 
 
 class ResourcesSection(Section):
-    """What one trial occupies; never part of its identity."""
+    """What one trial occupies, and how many seeds share it; never part of a trial's identity."""
 
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0
+    seeds_per_trial: Annotated[int, Field(ge=1, le=1000)] = 1
 
     @field_validator("gpus_per_trial")
     @classmethod

@@ -44,13 +44,13 @@ class Idle:
     num_passes, num_silent, is_resplit = 3, 0, False
 
     def __init__(self, trial: Any, *, data_dir: str | None = None) -> None:
-        self.passes: list[Any] = []
+        self.trial, self.passes = trial, list[Any]()
 
     @property
     def finished(self) -> bool:
         return len(self.passes) == self.num_passes
 
-    def advance(self) -> None:
+    def advance(self, made: None) -> None:
         number = len(self.passes)
         risk = None if number < self.num_silent else 0.5 - number / 100
         self.passes.append(risk)
@@ -103,7 +103,7 @@ def trials(make_spec: Make) -> dict[str, TrialSpec]:
 
 
 def results(trial: TrialSpec, place: Path) -> list[dict[str, Any]]:
-    config = {"trial": trial_to_json(trial), "data_dir": None, "store": str(place), "cpus": 1}
+    config = {"trials": [trial_to_json(trial)], "data_dir": None, "store": str(place), "cpus": 1}
     actor = TrialActor(config)
     told = [actor.step()]
     while not told[-1]["done"]:
@@ -112,7 +112,8 @@ def results(trial: TrialSpec, place: Path) -> list[dict[str, Any]]:
 
 
 def payload(result: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(json.loads(result["payload"]))
+    (told,) = json.loads(result["payload"])
+    return dict(told)
 
 
 @pytest.mark.parametrize(

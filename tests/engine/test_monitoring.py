@@ -43,7 +43,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recorder]:
 
 def watched(records: list[dict[str, Any]]) -> SimpleNamespace:
     by_id = {record["trial_id"]: record for record in records}
-    return SimpleNamespace(records=by_id, in_flight={}, num_waiting=7, num_deaths=1)
+    return SimpleNamespace(records=by_id, in_flight=[], num_waiting=7, num_deaths=1)
 
 
 def test_what_an_earlier_driver_finished_counts_once(

@@ -71,7 +71,7 @@ class Sweep:
         config = self.searcher.suggest(f"tune{self.number}")
         assert isinstance(config, dict)
         self.scheduler.on_trial_add(None, self.named(f"tune{self.number}"))
-        return f"tune{self.number}", trial_from_json(config["trial"])
+        return f"tune{self.number}", trial_from_json(*config["trials"])
 
     def report(self, name: str, number: int, risk: float) -> str:
         result = {"report": number, "validation_risk": risk}
@@ -80,7 +80,7 @@ class Sweep:
     def end(self, name: str, risks: list[float]) -> None:
         curves = [{"step": n, "epoch": n, "validation_risk": r} for n, r in enumerate(risks, 1)]
         told = {"status": "done", "error": None, "metrics": {"validation_risk": risks[-1]}}
-        payload = json.dumps({**told, "curves": curves, "node": "here"})
+        payload = json.dumps([{**told, "curves": curves, "node": "here"}])
         self.searcher.on_trial_complete(name, {"payload": payload})
 
     @staticmethod

@@ -41,10 +41,10 @@ def trial_of(role: str) -> TrialSpec:
     )
 
 
-def actor_of(trial: TrialSpec, place: Path) -> TrialActor:
+def actor_of(place: Path, *trials: TrialSpec) -> TrialActor:
     place.mkdir(exist_ok=True)  # as the driver that holds its ledger does
-    config = {"trial": trial_to_json(trial), "data_dir": None, "store": str(place), "cpus": 1}
-    return TrialActor(config)
+    told = [trial_to_json(trial) for trial in trials]
+    return TrialActor({"trials": told, "data_dir": None, "store": str(place), "cpus": 1})
 
 
 def results_to_the_end(actor: TrialActor) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def results_to_the_end(actor: TrialActor) -> list[dict[str, Any]]:
 
 
 def timeless(result: dict[str, Any]) -> dict[str, Any]:
-    payload = json.loads(result["payload"])
+    (payload,) = json.loads(result["payload"])
     for key in CLOCKS:
         payload["metrics"].pop(key, None)
     for point in payload["curves"]:
@@ -69,18 +69,18 @@ def test_a_worker_that_dies_is_taken_up_where_it_saved(
 ) -> None:
     """The search reports its first epochs again: the driver that hears them may be another."""
     trial = trial_of(role)
-    quiet = results_to_the_end(actor_of(trial, tmp_path / "quiet"))
+    quiet = results_to_the_end(actor_of(tmp_path / "quiet", trial))
     assert not (tmp_path / "quiet/checkpoints").exists(), "a short trial leaves no checkpoint"
     monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
     monkeypatch.setattr(worker, "SLICE_S", 0.0)
-    dying = actor_of(trial, tmp_path)
+    dying = actor_of(tmp_path, trial)
     for _ in range(3):
         assert not dying.step()["done"]
     assert (tmp_path / checkpoint_name(trial.trial_id)).is_file()
     passes = count_passes(monkeypatch)
-    after = results_to_the_end(actor_of(trial, tmp_path))
+    after = results_to_the_end(actor_of(tmp_path, trial))
     assert timeless(after[-1]) == timeless(quiet[-1])
-    assert len(passes) == len(json.loads(quiet[-1]["payload"])["curves"]) - 3
+    assert len(passes) == len(json.loads(quiet[-1]["payload"])[0]["curves"]) - 3
     if role == "search":
         assert [r["report"] for r in after] == [1, 2, 3, 4, 5, 6]
         risks = [r["validation_risk"] for r in quiet]
@@ -93,9 +93,9 @@ def test_a_search_reports_as_often_as_its_scheduler_expects(
 ) -> None:
     """What classcomp makes of a budget, against what the rungs of ASHA are counted in."""
     budget = Budget(unit=unit, to_budget=length, at_most=length)
-    results = results_to_the_end(actor_of(replace(trial_of("search"), budget=budget), tmp_path))
+    results = results_to_the_end(actor_of(tmp_path, replace(trial_of("search"), budget=budget)))
     assert len(results) == budget.num_reports
-    curves = json.loads(results[-1]["payload"])["curves"]
+    curves = json.loads(results[-1]["payload"])[0]["curves"]
     assert [point["validation_risk"] for point in curves] == [r["validation_risk"] for r in results]
     assert curves[-1]["step"] == (length if unit == "steps" else 2 * length)  # 48 by 32
 
@@ -103,8 +103,8 @@ def test_a_search_reports_as_often_as_its_scheduler_expects(
 def test_a_measured_trial_leaves_its_decisions(tmp_path: Path) -> None:
     """Scored again from what is kept, against the metrics that the trial itself reported."""
     trial = replace(trial_of("measure"), budget=Budget(unit="steps", to_budget=30, at_most=200))
-    (result,) = results_to_the_end(actor_of(trial, tmp_path))
-    metrics = json.loads(result["payload"])["metrics"]
+    (result,) = results_to_the_end(actor_of(tmp_path, trial))
+    metrics = json.loads(result["payload"])[0]["metrics"]
     (law,) = (tmp_path / "decisions").glob("law-*.npz")
     posterior = np.load(law)["posterior"]
     held = np.load(tmp_path / f"decisions/{trial.trial_id}.npz")
@@ -120,9 +120,9 @@ def count_passes(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     passes: list[None] = []
     advance = Experiment.advance
 
-    def counted(self: Experiment) -> Any:
+    def counted(self: Experiment, made: Any = None) -> Any:
         passes.append(None)
-        return advance(self)
+        return advance(self, made)
 
     monkeypatch.setattr(Experiment, "advance", counted)
     return passes
@@ -143,8 +143,8 @@ def test_a_damaged_checkpoint_costs_a_repetition(damage: str, tmp_path: Path) ->
         torch.save({"stages": [Path]}, path)  # a class: weights_only refuses it
     else:
         torch.save({"stages": [{"weight": torch.zeros(7)}]}, path)
-    (result,) = results_to_the_end(actor_of(trial, tmp_path))
-    (quiet,) = results_to_the_end(actor_of(trial, tmp_path / "quiet"))
+    (result,) = results_to_the_end(actor_of(tmp_path, trial))
+    (quiet,) = results_to_the_end(actor_of(tmp_path / "quiet", trial))
     assert timeless(result) == timeless(quiet)
 
 
@@ -154,16 +154,16 @@ def test_a_checkpoint_that_cannot_be_written_is_done_without(
     trial = trial_of("measure")
     monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
     (tmp_path / "checkpoints").write_text("a file where the folder should be")
-    (result,) = results_to_the_end(actor_of(trial, tmp_path))
-    assert json.loads(result["payload"])["status"] == "done"
+    (result,) = results_to_the_end(actor_of(tmp_path, trial))
+    assert json.loads(result["payload"])[0]["status"] == "done"
 
 
 def test_too_much_memory_is_a_result(tmp_path: Path) -> None:
     """Terabytes, asked for in earnest."""
     trial = trial_of("measure")
     large = replace(trial, cell=replace(trial.cell, num_train=10**12))
-    (result,) = results_to_the_end(actor_of(large, tmp_path))
-    payload = json.loads(result["payload"])
+    (result,) = results_to_the_end(actor_of(tmp_path, large))
+    (payload,) = json.loads(result["payload"])
     assert payload["status"] == "failed"
     assert "Unable to allocate" in payload["error"]
 
@@ -173,17 +173,81 @@ def test_an_exception_is_a_result_and_the_actor_lives_on(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trial = trial_of("measure")
-    actor = actor_of(trial, tmp_path)
+    actor = actor_of(tmp_path, trial)
     with monkeypatch.context() as patch:
 
-        def fail(self: Experiment) -> None:
+        def fail(self: Experiment, made: Any = None) -> None:
             raise error
 
         patch.setattr(Experiment, "advance", fail)
         result = actor.step()
     assert result["done"]
-    payload = json.loads(result["payload"])
+    (payload,) = json.loads(result["payload"])
     assert payload["status"] == "failed"
     assert payload["error"] == f"{type(error).__name__}: {' '.join(str(error).split())}"
     assert actor.reset_config(actor.config)
-    assert json.loads(results_to_the_end(actor)[-1]["payload"])["status"] == "done"
+    assert json.loads(results_to_the_end(actor)[-1]["payload"])[0]["status"] == "done"
+
+
+def three_seeds() -> list[TrialSpec]:
+    measured = replace(trial_of("measure"), budget=Budget(unit="steps", to_budget=30, at_most=200))
+    return [replace(measured, seed=seed) for seed in range(3)]
+
+
+def test_seeds_of_one_trial_come_to_what_they_come_to_alone(tmp_path: Path) -> None:
+    """Each has its payload, its decisions and the first its exhibits, as if it had been alone."""
+    trials = three_seeds()
+    (result,) = results_to_the_end(actor_of(tmp_path / "together", *trials))
+    together = json.loads(result["payload"])
+    assert len(together) == len(trials)
+    for trial, found in zip(trials, together, strict=True):
+        (one,) = json.loads(results_to_the_end(actor_of(tmp_path / "alone", trial))[-1]["payload"])
+        assert found["status"] == one["status"] == "done"
+        for name in found["metrics"].keys() - set(CLOCKS):
+            assert found["metrics"][name] == pytest.approx(one["metrics"][name], rel=1e-4), name
+        assert [p["step"] for p in found["curves"]] == [p["step"] for p in one["curves"]]
+    for folder in ("decisions", "exhibits"):
+        names = [
+            {path.name for path in (tmp_path / how / folder).iterdir()}
+            for how in ("together", "alone")
+        ]
+        assert names[0] == names[1]
+        assert names[0]
+
+
+def test_a_seed_that_fails_is_a_row_and_the_others_are_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Experiment.advance
+
+    def fail(self: Experiment, made: Any = None) -> Any:
+        if self.trial.streams["init"] == three_seeds()[1].streams["init"]:
+            raise RuntimeError("of one seed")
+        return advance(self, made)
+
+    monkeypatch.setattr(Experiment, "advance", fail)
+    (result,) = results_to_the_end(actor_of(tmp_path, *three_seeds()))
+    told = json.loads(result["payload"])
+    assert [payload["status"] for payload in told] == ["done", "failed", "done"]
+    assert [payload["error"] for payload in told] == [None, "RuntimeError: of one seed", None]
+    kept = {path.stem for path in (tmp_path / "decisions").glob("*.npz")}
+    ids = [trial.trial_id for trial in three_seeds()]
+    assert [trial_id in kept for trial_id in ids] == [True, False, True]
+
+
+def test_seeds_of_a_worker_that_dies_are_taken_up_where_they_were_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = three_seeds()
+    (quiet,) = results_to_the_end(actor_of(tmp_path / "quiet", *trials))
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
+    monkeypatch.setattr(worker, "SLICE_S", 0.0)
+    dying = actor_of(tmp_path, *trials)
+    for _ in range(3):
+        assert not dying.step()["done"]
+    passes = count_passes(monkeypatch)
+    after = json.loads(results_to_the_end(actor_of(tmp_path, *trials))[-1]["payload"])
+    for found, expected in zip(after, json.loads(quiet["payload"]), strict=True):
+        assert found["metrics"]["risk"] == pytest.approx(expected["metrics"]["risk"], rel=1e-4)
+        assert [p["step"] for p in found["curves"]] == [p["step"] for p in expected["curves"]]
+    assert len(passes) == sum(len(payload["curves"]) - 3 for payload in after)
