@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -83,30 +84,66 @@ def on_idle_machine(records: Sequence[Record], num_slots: int) -> list[Record]:
     return sorted(moved, key=lambda r: r["finished_at"])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What was to be said at a share of a study's time, and what there was to be said.
+
+    Attributes:
+        share: of the study's time.
+        num: trials that had finished.
+        left_s: until the last one did, in truth.
+        forecast_s: as `study.status` would have told it; None: unknown.
+        by_role_s: by the mean seconds of roles.
+    """
+
+    share: float
+    num: int
+    left_s: float
+    forecast_s: float | None
+    by_role_s: float | None
+
+
+def looks_at(spec: StudySpec, records: Sequence[Record], slots: int) -> Iterator[Look]:
+    """A look at each of `SHARES`.
+
+    Args:
+        spec: of a finished study.
+        records: its trials.
+        slots: side by side.
+    """
+    spans = spans_of(records)
+    end, begin = spans[-1].finished, min(span.finished - span.seconds for span in spans)
+    for share in SHARES:
+        now = begin + share * (end - begin)
+        known = [r for r in records if (held := spans_of([r])) and held[0].finished <= now]
+        yield Look(
+            share=share,
+            num=len(known),
+            left_s=end - now,
+            forecast_s=Forecast(spec).look(known, slots, now).seconds_left,
+            by_role_s=by_role(spec, known, slots),
+        )
+
+
 def replay(folder: Path, num_slots: int | None, *, is_idle: bool) -> None:
     """Prints a line for each share of a finished study's time."""
     spec = read_spec(str(folder / "study.toml"))
     records = records_of(folder)
     if is_idle:
         records = on_idle_machine(records, num_slots or 2)
-    spans = spans_of(records)
-    stretch = last_stretch(spans)
+    stretch = last_stretch(spans_of(records))
     assert stretch is not None
     slots = num_slots or stretch.num_slots
-    end = spans[-1].finished
-    begin = min(span.finished - span.seconds for span in spans)
-    print(f"{spec.name}: {len(records)} trials in {duration(end - begin)}, {slots} side by side")
+    looks = [*looks_at(spec, records, slots)]
+    whole_s = looks[0].left_s / (1 - SHARES[0])
+    print(f"{spec.name}: {len(records)} trials in {duration(whole_s)}, {slots} side by side")
     print(f"{'at':>5} {'trials':>7} {'true':>7} {'forecast':>9} {'ratio':>6} {'by role':>9}")
-    for share in SHARES:
-        now = begin + share * (end - begin)
-        known = [r for r in records if (held := spans_of([r])) and held[0].finished <= now]
-        told = Forecast(spec).look(known, slots, now).seconds_left
-        roughly = by_role(spec, known, slots)
+    for look in looks:
         print(
-            f"{share:>5.0%} {len(known):>7} {duration(end - now):>7} "
+            f"{look.share:>5.0%} {look.num:>7} {duration(look.left_s):>7} "
             + " ".join(
-                "unknown" if said is None else f"{duration(said):>9} {said / (end - now):>6.2f}"
-                for said in (told, roughly)
+                "unknown" if said is None else f"{duration(said):>9} {said / look.left_s:>6.2f}"
+                for said in (look.forecast_s, look.by_role_s)
             )
         )
 
