@@ -17,19 +17,13 @@ import pandas as pd
 from study import cli
 from study.analysis.class_risks import bayes_confusion
 from study.analysis.decisions import Decisions
-from study.analysis.exhibits import (
-    MAP_QUALITY,
-    Array,
-    Arrays,
-    exhibit_ids,
-    law_exhibit_ids,
-    read_exhibits,
-)
+from study.analysis.exhibits import Array, Arrays, exhibit_ids, read_exhibits
 from study.analysis.files import write_text
 from study.analysis.frames import Row, TableError
 from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
-from study.analysis.results import build_results, write_results
+from study.analysis.results import write_results
+from study.opened import StudyResults
 from study.rendering.exhibits import Kind
 from study.rendering.findings import find, findings_text
 from study.rendering.latent_maps import names_of_classes
@@ -64,33 +58,21 @@ def write_report(path: Path, out: Path | None = None) -> Path:
         TableError: the tables cannot be used.
         OSError: the folder cannot be written.
     """
-    study = read_study(path)
+    opened = StudyResults(read_study(path))
     target = out or (path if path.is_dir() else path.parent)
     if (target / "report").is_symlink():  # what it leads to may be anybody's
         raise TableError(f"{target / 'report'} is a link: no report is written through one")
-    first_stage = None if study.stopping is None else study.stopping.first_seeds
-    laws, unread = _read_laws(study)
-    maps, unread_maps = _read_maps(study)
-    results = build_results(
-        study.trials,
-        study.levels,
-        study.decisions,
-        first_stage=first_stage,
-        laws=laws,
-        maps=maps,
-        families=study.families,
-        curves=study.curves,
-    )
-    write_results(results, target, study.levels)
+    results = opened.results
+    write_results(results, target, opened.study.levels)
     figures = target / "report" / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
-    study, results = shown_study(study), shown_results(results)
+    study, results = shown_study(opened.study), shown_results(results)
     named = names_of_classes(results.per_class) | names_of_classes(results.class_risks)
-    exhibits, skipped = _read_exhibits(study, laws, named)
+    exhibits, skipped = _read_exhibits(study, opened.laws, named)
     pictures = write_pictures(study, results, exhibits, figures)
     findings = find(study, results)
-    lines = dict.fromkeys((*unread, *unread_maps, *skipped))  # a file may be read twice
+    lines = dict.fromkeys((*opened.unread, *skipped))  # a file may be read twice
     told = [shown_name(line, LONGEST_TEXT) for line in lines]
     page = render_page(study, results, pictures, told, findings)
     write_text(findings_text(findings), target / FINDINGS)
@@ -109,23 +91,6 @@ def terminal_text(folder: Path, width: int) -> str:
     headline = findings.partition("\n\n")[0]
     is_long = text.count("\n") > SCREEN
     return f"{text}\nIn short\n{headline}\n" if is_long else text
-
-
-def _read_laws(study: Study) -> tuple[dict[str, Arrays], list[str]]:
-    """Return the exhibits of laws by name, and a line for each file that cannot be used."""
-    if study.folder is None:
-        return {}, []
-    return read_exhibits(study.folder, sorted(law_exhibit_ids(study.folder)))
-
-
-def _read_maps(study: Study) -> tuple[dict[str, Arrays], list[str]]:
-    """Return the numbers of all measured trials' maps of latents, and a line for each bad file."""
-    if study.folder is None:
-        return {}, []
-    measured = study.trials.loc[study.trials["role"] == "measure", "trial_id"]
-    present = exhibit_ids(study.folder)
-    wanted = [trial_id for trial_id in measured if trial_id in present]
-    return read_exhibits(study.folder, wanted, MAP_QUALITY)
 
 
 def _read_exhibits(

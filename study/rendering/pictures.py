@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +32,22 @@ from study.rendering.traces import TraceGrid, draw_trace_grid, trace_grids
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HEADINGS = (
-    *("faults", "damage", "heat", "lines", "curves", "sizes", "differences", "latent_dims"),
-    *("capacities", "robustness", "traces", "corrupted", "exhibits"),
-)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawing:
+    """A kind of figure that is made of tables.
+
+    Attributes:
+        infos: what each figure of the kind shows; none where there is nothing to show.
+        draw: an info's figure.
+        words: what the figure shows, in words.
+        name: what tells its file from others, beside its number.
+    """
+
+    infos: Callable[[Study, Results], Sequence[Any]]
+    draw: Callable[[Any], Figure]
+    words: Callable[[Any], str]
+    name: Callable[[Any], str] = lambda info: ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,43 +74,10 @@ def write_pictures(
         folder: to write to.
     """
     pictures: dict[str, list[Picture]] = {heading: [] for heading in HEADINGS}
-    for heading, found in (
-        ("faults", plain_decompositions(results.landscape)),
-        ("damage", damage_decompositions(results.landscape)),
-    ):
-        for number, bars in enumerate(found):
-            path = folder / f"{heading}_{number:02d}.svg"
-            pictures[heading].append(_picture(draw_decomposition(bars), path, _bar_words(bars)))
-    for number, info in enumerate(heat_maps(results.landscape)):
-        name = f"heat_{number:02d}_{info.error}.svg"
-        pictures["heat"].append(_picture(draw_heat_maps(info), folder / name, _heat_words(info)))
-    for number, grid in enumerate(error_lines(results.landscape)):
-        path = folder / f"lines_{number:02d}.svg"
-        pictures["lines"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
-    for number, grid in enumerate(difference_lines(results.comparisons, results.crossovers)):
-        path = folder / f"differences_{number:02d}.svg"
-        pictures["differences"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
-    for number, grid in enumerate(robustness_grids(results.robustness)):
-        path = folder / f"robustness_{number:02d}.svg"
-        pictures["robustness"].append(_picture(draw_line_grid(grid), path, _line_words(grid)))
-    for number, trace in enumerate(trace_grids(results.traces, results.early_stopping)):
-        path = folder / f"traces_{number:02d}.svg"
-        pictures["traces"].append(_picture(draw_trace_grid(trace), path, _trace_words(trace)))
-    if study.curves is not None:
-        for number, curve in enumerate(learning_curves(study.trials, study.curves)):
-            path = folder / f"curves_{number:02d}.svg"
-            pictures["curves"].append(_picture(draw_curve_grid(curve), path, _curve_words(curve)))
-    for number, sizes in enumerate(size_grids(results.landscape, results.learning_curves)):
-        path = folder / f"sizes_{number:02d}.svg"
-        pictures["sizes"].append(_picture(draw_size_grid(sizes), path, _size_words(sizes)))
-    for number, latent in enumerate(latent_grids(results.latent_dims, results.knees)):
-        path = folder / f"latent_dims_{number:02d}.svg"
-        alt = _latent_words(latent)
-        pictures["latent_dims"].append(_picture(draw_latent_grid(latent), path, alt))
-    for number, along in enumerate(capacity_grids(results.capacities, results.peaks)):
-        path = folder / f"capacities_{number:02d}.svg"
-        alt = _capacity_words(along)
-        pictures["capacities"].append(_picture(draw_capacity_grid(along), path, alt))
+    for heading, drawing in DRAWINGS.items():
+        for number, info in enumerate(drawing.infos(study, results)):
+            path = folder / f"{heading}_{number:02d}{drawing.name(info)}.svg"
+            pictures[heading].append(_picture(drawing.draw(info), path, drawing.words(info)))
     for number, (kind, info) in enumerate(exhibits):
         path = folder / f"exhibit_{number:02d}_{kind.name}.svg"
         picture = _picture(kind.draw(info), path, kind.words(info))
@@ -194,3 +173,65 @@ def _latent_words(info: LatentGrid) -> str:
         for line, knee in zip(panel.lines, panel.knees, strict=True)
     ]
     return f"{info.title}. Lines over log k with bands, a panel per depth. {'; '.join(told)}."
+
+
+def _curve_infos(study: Study, results: Results) -> list[CurveGrid]:
+    return [] if study.curves is None else learning_curves(study.trials, study.curves)
+
+
+DRAWINGS: Mapping[str, Drawing] = {
+    "faults": Drawing(
+        infos=lambda study, results: plain_decompositions(results.landscape),
+        draw=draw_decomposition,
+        words=_bar_words,
+    ),
+    "damage": Drawing(
+        infos=lambda study, results: damage_decompositions(results.landscape),
+        draw=draw_decomposition,
+        words=_bar_words,
+    ),
+    "heat": Drawing(
+        infos=lambda study, results: heat_maps(results.landscape),
+        draw=draw_heat_maps,
+        words=_heat_words,
+        name=lambda info: f"_{info.error}",
+    ),
+    "lines": Drawing(
+        infos=lambda study, results: error_lines(results.landscape),
+        draw=draw_line_grid,
+        words=_line_words,
+    ),
+    "differences": Drawing(
+        infos=lambda study, results: difference_lines(results.comparisons, results.crossovers),
+        draw=draw_line_grid,
+        words=_line_words,
+    ),
+    "robustness": Drawing(
+        infos=lambda study, results: robustness_grids(results.robustness),
+        draw=draw_line_grid,
+        words=_line_words,
+    ),
+    "traces": Drawing(
+        infos=lambda study, results: trace_grids(results.traces, results.early_stopping),
+        draw=draw_trace_grid,
+        words=_trace_words,
+    ),
+    "curves": Drawing(infos=_curve_infos, draw=draw_curve_grid, words=_curve_words),
+    "sizes": Drawing(
+        infos=lambda study, results: size_grids(results.landscape, results.learning_curves),
+        draw=draw_size_grid,
+        words=_size_words,
+    ),
+    "latent_dims": Drawing(
+        infos=lambda study, results: latent_grids(results.latent_dims, results.knees),
+        draw=draw_latent_grid,
+        words=_latent_words,
+    ),
+    "capacities": Drawing(
+        infos=lambda study, results: capacity_grids(results.capacities, results.peaks),
+        draw=draw_capacity_grid,
+        words=_capacity_words,
+    ),
+}
+"""By heading of the page."""
+HEADINGS = (*DRAWINGS, "corrupted", "exhibits")
