@@ -61,7 +61,7 @@ class StudyResults:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """A row for each trial, finished or stopped or failed; columns as docs/trial_table.md."""
+        """A row for each trial, finished or stopped or failed; columns as docs/tables.md."""
         return self.study.trials
 
     @property
