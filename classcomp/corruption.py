@@ -22,7 +22,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
-import scipy.ndimage
+import scipy  # its parts are loaded as they are used
 from jaxtyping import Float, Float32, Float64
 
 from classcomp.populations.base import Population

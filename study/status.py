@@ -19,7 +19,7 @@ from study.rendering.units import UNKNOWN, unit_of
 from study.request.extension import check_protocol
 from study.request.reading import SpecError, read_spec
 from study.request.spec import StudySpec
-from study.storage.ledger import LedgerError, Record
+from study.storage.ledger import LedgerError, Record, nothing_collected
 from study.storage.opening import open_ledger, store_at
 from study.storage.store import StorageError
 from study.trials.roles import ROLES
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("directory", metavar="DIR", help="such as ray_results/quickstart")
     options = parser.parse_args(arguments)
     try:
-        print(_status(options.directory))
+        with nothing_collected():
+            print(_status(options.directory))
     except (SpecError, LedgerError, StorageError, OSError) as error:
         return cli.complain("study.status", cli.reason(error))
     return cli.OK

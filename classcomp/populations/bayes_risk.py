@@ -4,7 +4,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import chndtr, ndtr
+import scipy  # its parts are loaded as they are used
 
 from classcomp.populations.base import BayesRisk, named_seed
 from classcomp.populations.mixture_law import MixtureLaw, freeze_matrix
@@ -42,7 +42,7 @@ def linear_pair_risk(delta: float, prior: float) -> float:
     if delta == 0.0:
         return min(prior, 1 - prior)
     shift = math.log(prior / (1 - prior)) / delta
-    low, high = ndtr(-delta / 2 - shift), ndtr(-delta / 2 + shift)
+    low, high = scipy.special.ndtr(-delta / 2 - shift), scipy.special.ndtr(-delta / 2 + shift)
     return float(prior * low + (1 - prior) * high)
 
 
@@ -72,8 +72,8 @@ def isotropic_pair_risk(
         return (1 - wide_prior) * false_wide + wide_prior * (1 - true_wide)
     # The ball's centre lies on the line of means, beyond the narrow one.
     to_narrow, to_wide = distance * narrow / gap, distance * wide / gap
-    inside_narrow = chndtr(square_radius / narrow, dim, to_narrow**2 / narrow)
-    inside_wide = chndtr(square_radius / wide, dim, to_wide**2 / wide)
+    inside_narrow = scipy.special.chndtr(square_radius / narrow, dim, to_narrow**2 / narrow)
+    inside_wide = scipy.special.chndtr(square_radius / wide, dim, to_wide**2 / wide)
     return float((1 - wide_prior) * (1 - inside_narrow) + wide_prior * inside_wide)
 
 
@@ -107,7 +107,8 @@ def _wide_probability(
     root = np.sqrt(np.maximum(discriminant, 0.0))
     near, far = -c / (b + root), -(b + root) / curvature
     sd = math.sqrt(variance)
-    said = np.where(discriminant > 0, ndtr((mean - near) / sd) + ndtr((far - mean) / sd), 1.0)
+    tails = scipy.special.ndtr((mean - near) / sd) + scipy.special.ndtr((far - mean) / sd)
+    said = np.where(discriminant > 0, tails, 1.0)
     return float(weight @ said / weight.sum())
 
 
@@ -163,7 +164,7 @@ def _rectangle(law: MixtureLaw) -> float | None:
     if not same_centre or abs(size - np.linalg.norm(q - s)) > _SAME * size:
         return None
     sides = np.linalg.norm(p - q), np.linalg.norm(p - s)
-    qa, qb = (ndtr(-side / 2 / math.sqrt(variance)) for side in sides)
+    qa, qb = (scipy.special.ndtr(-side / 2 / math.sqrt(variance)) for side in sides)
     return float(qa * (1 - qb) + qb * (1 - qa))
 
 

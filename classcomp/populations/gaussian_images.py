@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import scipy  # its parts are loaded as they are used
 from jaxtyping import Float, Float32, Float64
-from scipy.special import expit
 
 from classcomp.populations.base import (
     BayesRisk,
@@ -103,7 +103,7 @@ class GaussianImages:
 
     def posterior(self, x: Float[np.ndarray, "n 1 size size"]) -> Float64[np.ndarray, "n classes"]:
         zero, one = self._log_joint(x).T
-        return np.stack([expit(zero - one), expit(one - zero)], axis=1)
+        return np.stack([scipy.special.expit(zero - one), scipy.special.expit(one - zero)], axis=1)
 
     def log_density(self, x: Float[np.ndarray, "n 1 size size"]) -> Float64[np.ndarray, " n"]:
         log_density: np.ndarray = np.logaddexp(*self._log_joint(x).T)

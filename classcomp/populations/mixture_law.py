@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import scipy  # its parts are loaded as they are used
 from jaxtyping import Float, Float64, Int64
-from scipy.linalg import solve_triangular
-from scipy.special import logsumexp
 
 from classcomp.populations.base import tilt_prior
 
@@ -65,7 +64,7 @@ class MixtureLaw:
                 square = np.einsum("nd,nd->n", centred, centred) / scale**2
                 log_scale = self.dim * np.log(scale)
             else:
-                white = solve_triangular(scale, centred.T, lower=True)
+                white = scipy.linalg.solve_triangular(scale, centred.T, lower=True)
                 square = np.einsum("dn,dn->n", white, white)
                 log_scale = np.log(np.diag(scale)).sum()
             log_norm = log_scale + 0.5 * self.dim * np.log(2 * np.pi)
@@ -82,7 +81,7 @@ class MixtureLaw:
 
     def log_density(self, x: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"]:
         """Log density of points, in nats."""
-        log_density: np.ndarray = logsumexp(self.log_joint(x), axis=1)
+        log_density: np.ndarray = scipy.special.logsumexp(self.log_joint(x), axis=1)
         return log_density
 
     def sample(

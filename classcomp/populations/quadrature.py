@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
+import scipy  # its parts are loaded as they are used
 
 from classcomp.populations.mixture_law import MixtureLaw
 
@@ -160,7 +160,7 @@ def _row_masses(rows: _Rows, classes: np.ndarray, resolution: int) -> np.ndarray
     # (S, C): + for the components of the class that loses the lead, - for the one that takes it
     signed = rows.mass[row] * (before - after)
     point = _bisect(signed, mean, rows.sd, x[which, cell], x[which, cell + 1])
-    gained = (signed * ndtr((point[:, None] - mean) / rows.sd)).sum(axis=1)
+    gained = (signed * scipy.special.ndtr((point[:, None] - mean) / rows.sd)).sum(axis=1)
     last = (rows.mass * classes.T[winner[:, -1]]).sum(axis=1)
     masses: np.ndarray = last + np.bincount(row, weights=gained, minlength=len(rows.mass))
     return masses

@@ -7,9 +7,8 @@ pictures are those of the points.
 from functools import lru_cache
 
 import numpy as np
+import scipy  # its parts are loaded as they are used
 from jaxtyping import Float, Float32, Float64
-from scipy.optimize import brentq
-from scipy.special import ndtr
 
 from classcomp.populations.base import check_integer
 from classcomp.populations.mixture_law import MixtureLaw
@@ -55,13 +54,14 @@ def frame(law: MixtureLaw) -> tuple[tuple[float, float], ...]:
         mean, sd = means[:, j], np.sqrt(covs[:, j, j])
 
         def below(t: float, mean: np.ndarray = mean, sd: np.ndarray = sd) -> float:
-            return float(weights @ ndtr((t - mean) / sd)) - tail
+            return float(weights @ scipy.special.ndtr((t - mean) / sd)) - tail
 
         def above(t: float, mean: np.ndarray = mean, sd: np.ndarray = sd) -> float:
-            return float(weights @ ndtr((mean - t) / sd)) - tail
+            return float(weights @ scipy.special.ndtr((mean - t) / sd)) - tail
 
         start, end = (mean - 40 * sd).min(), (mean + 40 * sd).max()
-        sides.append((float(brentq(below, start, end)), float(brentq(above, start, end))))
+        left, right = (float(scipy.optimize.brentq(f, start, end)) for f in (below, above))
+        sides.append((left, right))
     return tuple(sides)
 
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+import scipy  # its parts are loaded as they are used
 from jaxtyping import Float, Float64
-from scipy.special import softmax
 
 from classcomp.populations.base import BayesRisk, Restored, named_seed
 from classcomp.populations.mixture_law import Covariance, MixtureLaw, freeze_matrix
@@ -39,7 +39,7 @@ def restored_points(
 ) -> Restored:
     """Clean points given noisy ones, `noisy_law` the law of these; see the module's formulas."""
     points = np.asarray(points, dtype=np.float64)
-    probable = softmax(noisy_law.log_joint(points), axis=1)
+    probable = scipy.special.softmax(noisy_law.log_joint(points), axis=1)
     mean = np.zeros_like(points)
     for c in range(len(noisy_law.weights)):
         mean += probable[:, c, None] * _centre(noisy_law, tau, points, c)
@@ -63,7 +63,7 @@ def restored_bumps(
     A picture is no affine function of its point, so that its mean is not that of the mean point.
     """
     points = np.asarray(points, dtype=np.float64)
-    probable = softmax(noisy_law.log_joint(points), axis=1)
+    probable = scipy.special.softmax(noisy_law.log_joint(points), axis=1)
     mean, square = np.zeros((2, len(points), size, size))
     for c in range(len(noisy_law.weights)):
         centre = _centre(noisy_law, tau, points, c)

@@ -81,7 +81,7 @@ def parse_json(text: bytes) -> Any:
         found = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError):  # of a whole number of thousands of digits, too
         raise OutsideError("is not JSON") from None
-    check(found)
+    check(found, is_text=b"\\u" not in text)  # UTF-8 has no lone surrogate but by its escape
     return found
 
 
@@ -107,19 +107,20 @@ def parse_toml(text: str) -> dict[str, Any]:
     return found
 
 
-def check(value: Any, *, is_finite: bool = True) -> None:
+def check(value: Any, *, is_finite: bool = True, is_text: bool = False) -> None:
     """Refuses plain values that no table, file or computation has a place for.
 
     Args:
         value: of JSON or TOML.
         is_finite: whether NaN and infinity are refused, too.
+        is_text: whether every text is known to be one.
 
     Raises:
         OutsideError: it is nested too deep, or holds a whole number of more than 64 bits, one that
             is not finite, or text with a lone surrogate; the message names the key.
     """
     try:
-        _check(value, is_finite, 0)
+        _check(value, is_finite, is_text, 0)
     except _Refusal as refusal:
         where = ".".join(map(str, reversed(refusal.path)))
         raise OutsideError(f"{where} {refusal.why}".strip()) from None
@@ -133,7 +134,7 @@ class _Refusal(Exception):
         self.path: list[Any] = []
 
 
-def _check(value: Any, is_finite: bool, depth: int) -> None:
+def _check(value: Any, is_finite: bool, is_text: bool, depth: int) -> None:
     kind = type(value)
     if kind is float:
         if is_finite and not math.isfinite(value):
@@ -142,18 +143,24 @@ def _check(value: Any, is_finite: bool, depth: int) -> None:
         if not -LARGEST_INTEGER <= value < LARGEST_INTEGER:
             raise _Refusal(f"is {TOO_LONG}")
     elif kind is str:
-        _check_text(value)
+        if not is_text:
+            _check_text(value)
     elif kind is dict or kind is list:
         if depth == MOST_DEPTH:
             raise _Refusal(f"is nested more than {MOST_DEPTH} deep")
         key: Any = ""
         try:
             for key, held in value.items() if kind is dict else enumerate(value):
-                if kind is dict:
+                if kind is dict and not is_text:
                     _check_text(key)
-                if held is None or (type(held) is float and held - held == 0.0):
+                what = type(held)
+                if (
+                    held is None
+                    or (what is float and held - held == 0.0)
+                    or (is_text and what is str)
+                ):
                     continue  # nearly all of a record is: not worth a call
-                _check(held, is_finite, depth + 1)
+                _check(held, is_finite, is_text, depth + 1)
         except _Refusal as refusal:
             refusal.path.append(key)
             raise
