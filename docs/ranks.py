@@ -7,11 +7,16 @@ of the risk R_n(T), and of estimation and optimization where both studies have t
 of the percentile bootstrap over seeds (and restarts of U_A), drawn anew in both studies; within a
 study a seed's data are common to all families and cells, so a draw of seeds is too. Of few seeds
 they are rough.
+
+What can be hoped for is how far a study agrees with itself: half of its seeds against the others,
+the mean over all ways to halve them, with the smallest and largest in place of an interval.
 """
 
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +50,7 @@ def main(first: str, second: str) -> None:
     tables = [pd.read_parquet(Path(folder) / "trials.parquet") for folder in (first, second)]
     print("| quantity | populations | families | cells | tau-b | 95% interval |")
     print("|---|---|---|---|---|---|")
-    for found in agreements(*tables):
+    for found in (*agreements(*tables), *self_agreements(tables[0]), *self_agreements(tables[1])):
         names = " against ".join(found.populations)
         print(
             f"| {found.quantity} | {names} | {', '.join(found.families)} | {found.num_cells} | "
@@ -53,11 +58,13 @@ def main(first: str, second: str) -> None:
         )
 
 
-def agreements(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[Agreement]:
+def agreements(
+    first: pd.DataFrame, second: pd.DataFrame, num_draws: int = NUM_DRAWS
+) -> Iterator[Agreement]:
     """Every pair of populations and quantity in which two families or more match in a cell."""
     for quantity in QUANTITIES:
         studies = [
-            _means(trials, quantity, np.random.default_rng([number, NUM_DRAWS]))
+            _means(trials, quantity, np.random.default_rng([number, num_draws]), num_draws)
             for number, trials in enumerate((first, second))
         ]
         for one, ours in studies[0].items():
@@ -86,6 +93,26 @@ def agreements(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[Agreement]
                     )
 
 
+def self_agreements(trials: pd.DataFrame) -> Iterator[Agreement]:
+    """Of the halves of a study's seeds, by population: `lo` and `hi` are the ends of all ways.
+
+    Of estimation nothing is said: both halves would take off the same U_A.
+    """
+    measured = trials[trials["role"] == "measure"]
+    seeds = sorted(measured["seed"].unique())
+    found: dict[tuple[str, str], list[Agreement]] = defaultdict(list)
+    for half in combinations(seeds, len(seeds) // 2):
+        is_in = measured["seed"].isin(half)
+        for held in agreements(measured[is_in], measured[~is_in], num_draws=1):
+            if held.populations[0] == held.populations[1]:
+                found[held.quantity, held.populations[0]].append(held)
+    for (_, population), ways in found.items():
+        taus = [held.tau for held in ways]
+        populations = (population, "itself, by halves")
+        ends = {"tau": float(np.mean(taus)), "lo": min(taus), "hi": max(taus)}
+        yield replace(ways[0], populations=populations, **ends)
+
+
 def tau_b(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Kendall's tau-b (B,) of B pairs of columns of (F, B); nan where all of one are tied."""
     a, b = (np.sign(held[:, None] - held[None]) for held in (x, y))
@@ -95,13 +122,13 @@ def tau_b(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return found
 
 
-def _means(trials: pd.DataFrame, quantity: str, rng: np.random.Generator) -> Means:
+def _means(trials: pd.DataFrame, quantity: str, rng: np.random.Generator, num_draws: int) -> Means:
     """Of the families of every cell that know the quantity."""
     lacking = {name: None for name in MATCHED if name not in trials}  # from before an axis
     done = trials[trials["status"] == "done"].assign(**lacking)
     measured, limits = (done[done["role"] == role] for role in ("measure", "limit"))
     seeds = np.sort(measured["seed"].unique())
-    drawn = np.concatenate([[seeds], rng.choice(seeds, size=(NUM_DRAWS, len(seeds)))])
+    drawn = np.concatenate([[seeds], rng.choice(seeds, size=(num_draws, len(seeds)))])
     found: Means = {}
     keys = ["population", "family", *MATCHED]
     for (population, family, *cell), rows in measured.groupby(keys, dropna=False):
@@ -110,7 +137,7 @@ def _means(trials: pd.DataFrame, quantity: str, rng: np.random.Generator) -> Mea
             continue
         means = _drawn_means(values, drawn, seeds)
         if quantity == "estimation":
-            subtracted = _limit_means(limits, rows.iloc[0], rng)
+            subtracted = _limit_means(limits, rows.iloc[0], rng, num_draws)
             if subtracted is None:
                 continue
             means = means - subtracted
@@ -138,7 +165,7 @@ def _drawn_means(values: pd.Series, drawn: np.ndarray, seeds: np.ndarray) -> np.
 
 
 def _limit_means(
-    limits: pd.DataFrame, row: pd.Series, rng: np.random.Generator
+    limits: pd.DataFrame, row: pd.Series, rng: np.random.Generator, num_draws: int
 ) -> np.ndarray | None:
     """U_A (1 + B,) of a row's family and law at the longest stream; None where there is none."""
     same = [name for name in ("population", "family", *MATCHED) if name != "num_train"]
@@ -150,7 +177,7 @@ def _limit_means(
     risks = mine["risk"].dropna().to_numpy(dtype=float)
     if not len(risks):
         return None
-    drawn = rng.choice(risks, size=(NUM_DRAWS, len(risks))).mean(axis=1)
+    drawn = rng.choice(risks, size=(num_draws, len(risks))).mean(axis=1)
     return np.concatenate([[risks.mean()], drawn])
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from docs.ranks import MATCHED, agreements, tau_b
+from docs.ranks import MATCHED, agreements, self_agreements, tau_b
 
 FAMILIES = ("a", "b", "c", "d")
 
@@ -100,6 +100,19 @@ def test_intervals_hold_the_truth_where_seeds_differ() -> None:
     assert unsure.lo <= unsure.tau <= unsure.hi
 
 
+def test_a_study_agrees_with_itself_as_far_as_its_seeds_do() -> None:
+    order = {1: [0.1, 0.2, 0.3, 0.4]}
+    sure = list(self_agreements(table("one", order, 0.005)))
+    assert [(held.quantity, held.tau, held.lo, held.hi) for held in sure] == [
+        ("risk", 1, 1, 1),
+        ("optimization", 1, 1, 1),
+    ]
+    tied = {depth: [0.3] * 4 for depth in range(1, 11)}  # in none of ten cells anything is told
+    (risk, _) = self_agreements(table("one", tied, 0.1))
+    assert abs(risk.tau) < 0.4
+    assert risk.lo < risk.tau < risk.hi
+
+
 def test_the_command_prints_a_table(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
@@ -109,4 +122,7 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
     command = [sys.executable, str(script), str(tmp_path / "one"), str(tmp_path / "other")]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert lines[2] == "| risk | one against other | a, b, c, d | 1 | 1.00 | [1.00, 1.00] |"
+    assert (
+        "| risk | one against itself, by halves | a, b, c, d | 1 | 1.00 | [1.00, 1.00] |" in lines
+    )
     assert {"depth", "num_train", "severity"} <= set(MATCHED)
