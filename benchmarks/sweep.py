@@ -74,7 +74,11 @@ def _measured(way: str, num_trials: int) -> tuple[Usage, float]:
         usage = run_measured(
             command,
             look=lambda: float(table.exists()),
-            environment={"OMP_NUM_THREADS": "1", "PYTHONPATH": ":".join(filter(None, sys.path))},
+            environment={
+                "OMP_NUM_THREADS": "1",
+                "RAY_ADDRESS": "local",
+                "PYTHONPATH": ":".join(filter(None, sys.path)),
+            },
         )
         assert table.exists(), f"{way} wrote no table"
         return usage, next((at for at, there, _ in usage.seen if there), usage.wall_s)
