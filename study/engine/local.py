@@ -54,7 +54,9 @@ class PlainActors:
 
     def get(self, trainable_cls: type) -> Any:
         """The class as an actor's."""
-        return self._cache.setdefault(trainable_cls, ray.remote(trainable_cls))
+        if trainable_cls not in self._cache:  # every `ray.remote` makes a class that Ray keeps
+            self._cache[trainable_cls] = ray.remote(trainable_cls)
+        return self._cache[trainable_cls]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from study.request.spec import StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES
 from study.trials.tasks import task_of
-from study.trials.trial import CELL_NAMES, TrialSpec, cell_of
+from study.trials.trial import CELL_NAMES, TrialSpec, cell_of, trial_from_json
 
 EVERY_S = 5.0
 """Seconds between two updates; Ray collects them every ten."""
@@ -154,19 +154,21 @@ class MetricsCallback(Callback):
 
 
 class TaskNames(Callback):
-    """Names each trial's tasks on the dashboard after the trial.
+    """Names each trial's tasks on the dashboard after its cell and role.
 
     An actor that is used again keeps its own name for ever, and Tune calls its `train` without
-    one: so the handle gets a `train` that carries the trial's.
+    one: so the handle gets a `train` that carries one. Not the trial's own: Ray keeps every name
+    that it has heard, and 17 kB with it.
     """
 
     def on_trial_start(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
         """Replaces the handle's `train`, the one before it taken off first."""
+        spec = trial_from_json(trial.config["trials"][0])
         actor = trial.temporary_state.ray_actor
         vars(actor).pop("train", None)
-        actor.train = actor.train.options(name=str(trial))
+        actor.train = actor.train.options(name=f"{spec.cell.title} {spec.role}")
 
 
 def _label(value: Any) -> str:

@@ -3,10 +3,12 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ray.tune import ProgressReporter
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.progress_reporter import TrialProgressCallback
 
 from study.engine.replacing import replaced
 
@@ -49,6 +51,30 @@ def lean() -> Iterator[None]:
     """Lets Tune run with a `LeanController`."""
     with replaced(sys.modules["ray.tune.tune"], "TuneController", LeanController):
         yield
+
+
+class NoProgress(TrialProgressCallback):
+    """Keeps nothing: Tune's own keeps every trial, to print nothing of it."""
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[TuneTrial],
+        trial: TuneTrial,
+        result: dict[str, Any],
+        **info: Any,
+    ) -> None:
+        """Nothing."""
+
+    def on_trial_error(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        """Nothing."""
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        """Nothing."""
 
 
 class Silence(ProgressReporter):

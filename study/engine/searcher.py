@@ -74,6 +74,7 @@ class PlanSearcher(Searcher):
             "data_dir": self._data_dir,
             "store": self._session.store.address,
             "cpus": resources.cpus_per_trial,
+            "gpus": resources.gpus_per_trial,
         }
 
     def on_trial_complete(

@@ -9,7 +9,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from study.engine.cluster import num_slots
 from study.engine.monitoring import Metrics, MetricsCallback, TaskNames
 from study.engine.private import scratch
-from study.engine.releasing import Silence, lean
+from study.engine.releasing import NoProgress, Silence, lean
 from study.engine.scheduler import CellScheduler
 from study.engine.searcher import PlanSearcher
 from study.engine.session import Session
@@ -70,11 +70,8 @@ def launch_sweep(session: Session, data_dir: str | None) -> None:
 
 
 def _tuner(session: Session, searcher: PlanSearcher, metrics: MetricsCallback, place: str) -> Tuner:
-    resources = session.spec.resources
     return Tuner(
-        ray.tune.with_resources(
-            TrialActor, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
-        ),
+        TrialActor,
         tune_config=TuneConfig(
             num_samples=-1,
             search_alg=searcher,
@@ -90,7 +87,7 @@ def _tuner(session: Session, searcher: PlanSearcher, metrics: MetricsCallback, p
             storage_path=place,
             verbose=0,
             progress_reporter=Silence(),
-            callbacks=[EndWatch(session, searcher), TaskNames(), metrics],
+            callbacks=[EndWatch(session, searcher), TaskNames(), metrics, NoProgress()],
             failure_config=FailureConfig(max_failures=MAX_RETRIES),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
         ),

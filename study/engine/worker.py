@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ray.tune import Trainable
+from ray.tune import PlacementGroupFactory, Trainable
 
 from classcomp.wording import one_line
 from study.engine import checkpoints
@@ -57,6 +57,15 @@ class TrialActor(Trainable):
     entry for each trial. An exception of an experiment is a result too: a failed trial is a row of
     the table, and the actor lives on.
     """
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> PlacementGroupFactory:
+        """What it occupies.
+
+        `ray.tune.with_resources` would make a class that nobody can import, so that Tune unpickles
+        another one for each trial, and Ray keeps them all.
+        """
+        return PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
 
     def setup(self, config: dict[str, Any]) -> None:
         """Takes the first trials."""

@@ -3,10 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
+import ray
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
-from study.engine.releasing import LeanController
+from study.engine.local import PlainActors
+from study.engine.releasing import LeanController, NoProgress
+from study.engine.worker import TrialActor
 
 
 @pytest.fixture
@@ -59,3 +62,29 @@ def test_an_actor_that_starts_is_let_start(
     for trial in (queued, new):
         controller._maybe_reuse_cached_actor(trial)
     assert taken == [queued, new]
+
+
+def test_every_trial_s_class_is_one() -> None:
+    """Tune unpickles it for each trial: of another one each time Ray would keep them all."""
+    again = ray.cloudpickle.loads(ray.cloudpickle.dumps(TrialActor))
+    assert again is TrialActor
+    asked = TrialActor.default_resource_request({"cpus": 2, "gpus": 0.25})
+    assert asked.bundles == [{"CPU": 2, "GPU": 0.25}]
+
+
+def test_an_actor_s_class_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[type] = []
+    monkeypatch.setattr(ray, "remote", lambda cls: made.append(cls) or object())
+    actors = PlainActors()
+    assert actors.get(TrialActor) is actors.get(TrialActor)
+    assert made == [TrialActor]
+
+
+def test_progress_that_nobody_reads_keeps_no_trial() -> None:
+    kept, trial = NoProgress(), SimpleNamespace(last_result={"done": True})
+    before = {name: len(held) for name, held in vars(kept).items() if hasattr(held, "__len__")}
+    kept.on_trial_result(0, [], trial, {"done": True})
+    kept.on_trial_complete(0, [], trial)
+    kept.on_trial_error(0, [], trial)
+    after = {name: len(held) for name, held in vars(kept).items() if hasattr(held, "__len__")}
+    assert before == after
