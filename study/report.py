@@ -6,9 +6,12 @@ Every number comes from the tables. DIR is a study's folder; with a trials table
 no learning curves and no provenance, and the rest is the same.
 """
 
+import argparse
+import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
 from study.analysis.results import write_results
 from study.opened import StudyResults
+from study.options import report_parser
 from study.rendering.exhibits import Kind
 from study.rendering.findings import find, findings_text
 from study.rendering.latent_maps import names_of_classes
@@ -44,6 +48,7 @@ from study.trials.exhibits import law_exhibit
 from study.trials.trial import cell_of
 
 FINDINGS = "findings.txt"
+TABLES = (".parquet", ".csv")
 SCREEN = 40  # lines of a terminal
 
 
@@ -114,44 +119,95 @@ def _bayes_rules(decisions: Decisions, rows: Sequence[Row]) -> dict[str, Array]:
     return {name: counts for name, counts in found.items() if counts is not None}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m study.report") -> int:
     """Write the report of a study, print what was found and where the page is.
 
     Returns:
-        The exit status: 0, or 2 where the input is wrong.
+        The exit status: 0, 2 where the input is wrong, or 130 where following was interrupted.
     """
     cli.print_whatever_can_be_shown()
-    parser = cli.Parser(prog="python -m study.report", description="Write a study's report.")
-    parser.add_argument("path", metavar="DIR|trials.parquet", help="DIR may be an S3 address")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: beside)")
+    parser = report_parser(prog)
     options = parser.parse_args(arguments)
+    if len(options.paths) > 2:
+        parser.error(f"{len(options.paths)} studies: allowed are one, or two to compare")
     try:
-        headline, page = _write(options.path, options.out)
+        written = _write(options.paths[0], options.out, with_latex=options.latex)
     except (TableError, StorageError, OSError) as error:
         return cli.complain("study.report", cli.reason(error))
-    print(wrap_findings(headline, shutil.get_terminal_size(fallback=(100, SCREEN)).columns))
-    print(page)
+    _tell(written, options)
     return cli.OK
 
 
-def _write(place: str, out: Path | None) -> tuple[str, str]:
-    """Write a report; return what was found, in two lines, and where the page is."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Written:
+    """What the command wrote.
+
+    Attributes:
+        page: where the page is, as the user names places.
+        findings: all of findings.txt.
+        tables: names of the files that numbers are in.
+        latex: where the files for a paper are; None: they were not asked for.
+    """
+
+    page: str
+    findings: str
+    tables: Sequence[str]
+    latex: str | None
+
+    @property
+    def headline(self) -> str:
+        """What was found, in two lines."""
+        return self.findings.partition("\n\n")[0]
+
+
+def _tell(written: _Written, options: argparse.Namespace) -> None:
+    if options.json:
+        told = {
+            "page": written.page,
+            "headline": written.headline.splitlines(),
+            "findings": written.findings.splitlines(),
+            "tables": list(written.tables),
+            "latex": written.latex,
+        }
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    if not options.quiet:
+        width = shutil.get_terminal_size(fallback=(100, SCREEN)).columns
+        print(wrap_findings(written.headline, width))
+        if written.latex is not None:
+            print(f"for a paper: {written.latex}")
+    print(written.page)
+
+
+def _write(place: str, out: Path | None, *, with_latex: bool = False) -> _Written:
+    """Write a report."""
     if not is_address(place):
-        page = write_report(Path(place), out)
-        return _headline(page), str(page)
+        return _written(Path(place), out, with_latex, shown=None)
     store = store_at(place)
     with store.workspace() as folder:
         for kept in KEPT_WITH_TRIALS:
             store.fetch(folder, kept)
-        page = write_report(folder, out)
-        if out is not None:
-            return _headline(page), str(page)
-        store.publish(folder)
-        return _headline(page), f"{store.shown}/{page.relative_to(folder)}"
+        written = _written(folder, out, with_latex, shown=None if out else store.shown)
+        if out is None:
+            store.publish(folder)
+        return written
 
 
-def _headline(page: Path) -> str:
-    return (page.parents[1] / FINDINGS).read_text(encoding="utf-8").partition("\n\n")[0]
+def _written(path: Path, out: Path | None, with_latex: bool, shown: str | None) -> _Written:
+    """Write a report, and what goes into a paper where that is asked for."""
+    page = write_report(path, out)
+    target = page.parents[1]
+    latex = None
+
+    def named(file: Path) -> str:
+        return str(file) if shown is None else f"{shown}/{file.relative_to(target)}"
+
+    return _Written(
+        page=named(page),
+        findings=(target / FINDINGS).read_text(encoding="utf-8"),
+        tables=sorted(named(file) for file in target.iterdir() if file.suffix in TABLES),
+        latex=None if latex is None else named(latex),
+    )
 
 
 if __name__ == "__main__":

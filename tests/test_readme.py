@@ -5,6 +5,9 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+from study.options import run_parser
+from study.recipes import questions, recipe_names
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -22,6 +25,16 @@ def script(name: str) -> ModuleType:
 def test_the_tree_is_the_tree() -> None:
     """Otherwise: python docs/tree.py."""
     assert script("tree").with_tree(README) == README
+
+
+def test_the_recipes_are_what_their_files_ask() -> None:
+    """Otherwise: python docs/recipes.py. `study.run --help` has them from the same place."""
+    page = script("recipes")
+    assert page.with_recipes(README) == README
+    told = run_parser().format_help()
+    for asked, names in questions().items():
+        assert f"  {', '.join(names)}\n      {asked}\n" in told
+    assert sorted(name for names in questions().values() for name in names) == recipe_names()
 
 
 def test_the_page_of_columns_is_the_schema() -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -26,7 +27,11 @@ def unique(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def shown(value: Any) -> str:
-    """A value of a study file as a message shows it, abridged."""
+    """A value of a study file as a message shows it, abridged; inf, nan and dates as TOML's."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
     try:
         text = json.dumps(value, default=str)
     except (TypeError, ValueError):
