@@ -16,7 +16,7 @@ SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 # Two workers; a file stays with one of them, with what its tests share.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help study check test test-all prometheus lint format clean
+.PHONY: help study check test test-all prometheus latex lint format clean
 
 help:
 	@echo "make study     install what is needed and run the default study to its report;"
@@ -36,13 +36,18 @@ check: lint
 test: $(VENV)/.dev
 	$(PYTEST) -m "not long" $(ARGS)
 
-test-all: $(VENV)/.dev prometheus
+test-all: $(VENV)/.dev prometheus latex
 	$(PYTEST) $(ARGS)
 
 # RUNLEVEL=1: Debian's package would start a service that listens on every address.
 prometheus:
 	@command -v prometheus >/dev/null || ($(SUDO) apt-get update --quiet=2 && \
 		$(SUDO) env RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends prometheus)
+
+latex:
+	@command -v pdflatex >/dev/null || ($(SUDO) apt-get update --quiet=2 && \
+		$(SUDO) apt-get install --yes --quiet=2 --no-install-recommends \
+			texlive-latex-base texlive-latex-recommended)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -39,6 +39,7 @@ from study.rendering.names import (
     shown_study,
 )
 from study.rendering.page import render_page
+from study.rendering.paper import write_paper
 from study.rendering.pictures import write_pictures
 from study.rendering.shown import shown_exhibits, shown_trials
 from study.rendering.terminal import render_landscape_text, wrap_findings
@@ -82,6 +83,21 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     page = render_page(study, results, pictures, told, findings)
     write_text(findings_text(findings), target / FINDINGS)
     return write_text(page, target / "report" / "index.html")
+
+
+def write_latex(path: Path, out: Path) -> Path:
+    """Write report/latex/, tables and methods for a paper; return the folder.
+
+    Args:
+        path: a study's folder, or a trials table.
+        out: the folder that its report was written to.
+
+    Raises:
+        TableError: the tables cannot be used.
+        OSError: the folder cannot be written.
+    """
+    opened = StudyResults(read_study(path))
+    return write_paper(opened.study, opened.results, out / "report" / "latex")
 
 
 def terminal_text(folder: Path, width: int) -> str:
@@ -197,7 +213,7 @@ def _written(path: Path, out: Path | None, with_latex: bool, shown: str | None) 
     """Write a report, and what goes into a paper where that is asked for."""
     page = write_report(path, out)
     target = page.parents[1]
-    latex = None
+    latex = write_latex(path, target) if with_latex else None
 
     def named(file: Path) -> str:
         return str(file) if shown is None else f"{shown}/{file.relative_to(target)}"
