@@ -1,6 +1,7 @@
 """The command `python -m study.report`: tables, and a page that reads without a network.
 
     python -m study.report DIR|trials.parquet [--out DIR]
+    python -m study.report A B                 what two studies' landscapes differ in
 
 Every number comes from the tables. DIR is a study's folder; with a trials table alone there are
 no learning curves and no provenance, and the rest is the same.
@@ -8,6 +9,7 @@ no learning curves and no provenance, and the rest is the same.
 
 import argparse
 import json
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,13 +23,14 @@ from study import cli
 from study.analysis.class_risks import bayes_confusion
 from study.analysis.decisions import Decisions
 from study.analysis.exhibits import Array, Arrays, exhibit_ids, read_exhibits
-from study.analysis.files import write_text
+from study.analysis.files import write_csv, write_text
 from study.analysis.frames import Row, TableError
 from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
 from study.analysis.results import write_results
-from study.opened import StudyResults
+from study.opened import StudyResults, open_results
 from study.options import report_parser
+from study.rendering.compared import render_differences
 from study.rendering.exhibits import Kind
 from study.rendering.findings import find, findings_text
 from study.rendering.latent_maps import names_of_classes
@@ -146,12 +149,53 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m study.re
     options = parser.parse_args(arguments)
     if len(options.paths) > 2:
         parser.error(f"{len(options.paths)} studies: allowed are one, or two to compare")
+    if len(options.paths) == 2 and (options.latex or options.follow):
+        parser.error("--latex and --follow: allowed with one study")
     try:
+        if len(options.paths) == 2:
+            return _compare(options)
         written = _write(options.paths[0], options.out, with_latex=options.latex)
     except (TableError, StorageError, OSError) as error:
         return cli.complain("study.report", cli.reason(error))
     _tell(written, options)
     return cli.OK
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Write and print what two studies differ in; the first study's folder takes the file.
+
+    Raises:
+        TableError: a study cannot be read, or nobody said where an S3 study's file is to go.
+        StorageError: an address does not answer.
+    """
+    first, second = (open_results(path) for path in options.paths)
+    place = options.paths[0]
+    if options.out is None and is_address(place):
+        raise TableError(f"{place}: --out says where a comparison of what is on S3 is written")
+    beside = Path(place) if Path(place).is_dir() else Path(place).parent
+    difference = first.diff(second)
+    path = (options.out or beside) / f"beside-{_file_name(second.name)}.csv"
+    write_csv(difference, path)
+    if options.json:
+        told = {
+            "first": first.name,
+            "second": second.name,
+            "table": str(path),
+            "num_errors": len(difference),
+            "num_apart": int(difference["apart"].sum()),
+        }
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return cli.OK
+    if not options.quiet:
+        width = shutil.get_terminal_size(fallback=(100, SCREEN)).columns
+        print(render_differences(difference, (first.name, second.name), width))
+    print(path)
+    return cli.OK
+
+
+def _file_name(name: str) -> str:
+    """A study's name as part of a file's: it may come from anywhere."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

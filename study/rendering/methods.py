@@ -147,8 +147,8 @@ def _searched(trials: pd.DataFrame) -> Iterator[str]:
         return
     yield (
         r"Hyperparameters were proposed by Optuna \citep{akiba2019optuna}, hopeless proposals "
-        r"stopped by successive halving \citep{li2020system} and winners chosen on validation data; the "
-        "search's data are none that anything was measured on."
+        r"stopped by successive halving \citep{li2020system} and winners chosen on validation "
+        "data; the search's data are none that anything was measured on."
     )
 
 
@@ -181,7 +181,8 @@ def _intervals(study: Study, rows: Sequence[Row]) -> Iterator[str]:
         where = "" if is_divided.all() else "Where every seed divides the data anew, "
         text = (
             r"the variance of a mean over $k$ seeds is "
-            r"$(1/k + n_\mathrm{test}/n_\mathrm{train})\,s^2$, with Student's $t$ on $k - 1$ degrees of freedom \citep{nadeau2003inference}."
+            r"$(1/k + n_\mathrm{test}/n_\mathrm{train})\,s^2$, with Student's $t$ on $k - 1$ "
+            r"degrees of freedom \citep{nadeau2003inference}."
         )
         yield f"{where}{text}" if where else f"Every seed divides the data anew: {text}"
 
