@@ -1,6 +1,7 @@
 """The command `python -m study.report`: tables, and a page that reads without a network.
 
     python -m study.report DIR|trials.parquet [--out DIR]
+    python -m study.report DIR --follow        the page of a running study, on loopback
     python -m study.report A B                 what two studies' landscapes differ in
 
 Every number comes from the tables. DIR is a study's folder; with a trials table alone there are
@@ -14,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ from study.analysis.frames import Row, TableError
 from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
 from study.analysis.results import write_results
+from study.engine.signals import INTERRUPTED
+from study.following import follow
 from study.opened import StudyResults, open_results
 from study.options import report_parser
 from study.rendering.compared import render_differences
@@ -46,6 +50,7 @@ from study.rendering.paper import write_paper
 from study.rendering.pictures import write_pictures
 from study.rendering.shown import shown_exhibits, shown_trials
 from study.rendering.terminal import render_landscape_text, wrap_findings
+from study.storage.ledger import LedgerError
 from study.storage.opening import is_address, store_at
 from study.storage.store import KEPT_WITH_TRIALS, StorageError
 from study.trials.exhibits import law_exhibit
@@ -151,12 +156,18 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m study.re
         parser.error(f"{len(options.paths)} studies: allowed are one, or two to compare")
     if len(options.paths) == 2 and (options.latex or options.follow):
         parser.error("--latex and --follow: allowed with one study")
+    if options.follow and (options.latex or options.out):
+        parser.error("--follow: allowed without --out and --latex; it writes nothing that stays")
     try:
         if len(options.paths) == 2:
             return _compare(options)
+        if options.follow:
+            follow(options.paths[0], write_report, partial(print, flush=True))
         written = _write(options.paths[0], options.out, with_latex=options.latex)
-    except (TableError, StorageError, OSError) as error:
+    except (TableError, LedgerError, StorageError, OSError) as error:
         return cli.complain("study.report", cli.reason(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
     _tell(written, options)
     return cli.OK
 
