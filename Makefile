@@ -16,7 +16,7 @@ SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 # Two workers; a file stays with one of them, with what its tests share.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help study check test test-all prometheus latex lint format clean
+.PHONY: help study check test test-all prometheus latex docs lint format clean
 
 help:
 	@echo "make study     install what is needed and run the default study to its report;"
@@ -25,6 +25,7 @@ help:
 	@echo "make test      install what is needed and run the tests, studies on real Rays included"
 	@echo "make test-all  the same with the long suites"
 	@echo "make lint      ruff, mypy and import-linter"
+	@echo "make docs      the pages of docs/ as a site, in build/site"
 	@echo "make format    let ruff rewrite the files"
 
 study: $(VENV)/.sweep
@@ -54,6 +55,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/mkdocs build --strict --quiet
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

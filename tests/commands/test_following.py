@@ -23,8 +23,10 @@ def record(trial: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def study(tmp_path: Path, make_spec: Callable[..., StudySpec]) -> tuple[Path, list[Any]]:
-    """A study with two trials in its ledger and none of its tables, as while it runs; the others."""
+def study(
+    tmp_path: Path, make_spec: Callable[..., StudySpec]
+) -> tuple[Path, list[Any]]:
+    """A study with two trials in its ledger and no tables, as while it runs; its other trials."""
     spec = make_spec(families=["linear"], depths=[1], search={"trials": 0}, num_train=[64])
     write_spec(spec, tmp_path / "study/study.toml")
     trials = [trial for trial in planned_trials(spec) if trial.role == "measure"]
