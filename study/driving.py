@@ -215,6 +215,7 @@ def _sweep(
     environment.prepare()  # before Ray is imported
     from study.engine import cluster, sweep, watching
     from study.engine.ending import Interrupted
+    from study.engine.logs import Logs
     from study.engine.proposals import Journal, check_search, quieten
     from study.engine.session import Session
 
@@ -249,6 +250,7 @@ def _sweep(
                 records={record["trial_id"]: record for record in records},
                 journal=Journal(place.directory / "optuna.journal", whole),
                 code=code.result(),
+                on_record=Logs(whole, place.directory, partial(cli.warn, "study.run")).add,
                 on_change=lambda s: progress.show(s.records.values()),
             )
 

@@ -34,6 +34,7 @@ ALLOWED = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "string_type": "text in quotes",
+    "string_too_short": "text of at least {min_length} character",
     "string_pattern_mismatch": "text that matches {pattern}",
     "literal_error": "{expected}",
     "tuple_type": "a list in brackets",

@@ -199,3 +199,11 @@ class ResourcesSection(Section):
         if gpus > 1 and not gpus.is_integer():
             raise ValueError("above 1 it must be whole: a fraction is a share of one GPU")
         return gpus
+
+
+class LogSection(Section):
+    """Who else is told of finished trials; never part of a trial's identity."""
+
+    tensorboard: Annotated[bool, Field(strict=True)] = False
+    mlflow: Annotated[str, Field(min_length=1)] | None = None
+    wandb: Annotated[str, Field(min_length=1)] | None = None

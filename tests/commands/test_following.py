@@ -23,9 +23,7 @@ def record(trial: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def study(
-    tmp_path: Path, make_spec: Callable[..., StudySpec]
-) -> tuple[Path, list[Any]]:
+def study(tmp_path: Path, make_spec: Callable[..., StudySpec]) -> tuple[Path, list[Any]]:
     """A study with two trials in its ledger and no tables, as while it runs; its other trials."""
     spec = make_spec(families=["linear"], depths=[1], search={"trials": 0}, num_train=[64])
     write_spec(spec, tmp_path / "study/study.toml")
