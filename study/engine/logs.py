@@ -4,6 +4,7 @@ A trial is a run there, written when its record is in the ledger. Nothing is rea
 that fails is left alone after one warning: it ends no study.
 """
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -105,6 +106,7 @@ class MlflowLog:
         """
         from mlflow.tracking import MlflowClient
 
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
         if "://" not in place:
             Path(place).mkdir(parents=True, exist_ok=True)
             place = f"sqlite:///{(Path(place) / DATABASE).absolute()}"
