@@ -121,7 +121,7 @@ def watch(directory: str, console: Console, every_s: float = EVERY_S) -> int:
 
     Args:
         directory: the study's place.
-        console: a terminal is drawn over; into anything else screens go one after another.
+        console: a terminal is drawn over; anything else is given the last screen alone.
         every_s: seconds between two looks.
 
     Raises:

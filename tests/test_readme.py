@@ -2,8 +2,11 @@
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
+
+import yaml
 
 from study.options import run_parser
 from study.recipes import questions, recipe_names
@@ -58,3 +61,28 @@ def test_every_page_that_is_named_is_there() -> None:
         text = (ROOT / page).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
             assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_citation_is_of_this_version() -> None:
+    held = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert held["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= held.keys()
+    assert (held["version"], held["license"]) == (project["version"], project["license"])
+
+
+def test_packages_say_that_they_are_typed() -> None:
+    """PEP 561: the file is there, and is installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = project["tool"]["setuptools"]["package-data"]
+    for package in ("classcomp", "search_spaces", "study"):
+        assert (ROOT / package / "py.typed").is_file()
+        assert "py.typed" in installed[package]
+
+
+def test_every_page_has_its_place_on_the_site() -> None:
+    """`make docs` refuses a page that is nowhere; here, that what is named is there."""
+    held = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    named = re.findall(r"[\w/-]+\.md", str(held["nav"]))
+    assert all((ROOT / "docs" / name).is_file() for name in named)
+    assert {f"{path.name}" for path in (ROOT / "docs").glob("*.md")} <= set(named)
