@@ -13,7 +13,7 @@ from study import cli
 from study.engine.signals import INTERRUPTED
 from study.options import run_parser
 
-SWEEP = ("jaxtyping", "optuna", "ray", "sklearn", "torch", "torchvision")
+SWEEP = ("optuna", "ray", "sklearn", "torch", "torchvision")
 """What a study is run with, beyond what reads its results."""
 
 

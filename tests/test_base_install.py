@@ -74,8 +74,18 @@ def test_a_study_cannot_run_and_one_line_says_so(base: Path, command: list[str])
     done = run(base, "-m", *command, "smoke")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("study.run: not installed: jaxtyping, optuna, ray, sklearn, torch, ")
+    assert line.startswith("study.run: not installed: optuna, ray, sklearn, torch, ")
     assert "[sweep]" in line
+
+
+def test_how_far_a_study_is_is_told(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(
+        'name = "small"\nfamilies = ["linear"]\ndepths = [1]\nnum_train = [64]\n'
+        'populations = [{ name = "xor", sigma = 0.5 }]\n'
+    )
+    done = run(base, "-m", "study.status", str(tmp_path), "--json")
+    assert done.returncode == 0, done.stderr
+    assert '"name": "small"' in done.stdout
 
 
 @pytest.mark.slow
