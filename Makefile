@@ -16,7 +16,7 @@ SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 # Two workers; a file stays with one of them, with what its tests share.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help study check test test-all prometheus lint format clean
+.PHONY: help study check test test-all prometheus latex docs lint format clean
 
 help:
 	@echo "make study     install what is needed and run the default study to its report;"
@@ -25,6 +25,7 @@ help:
 	@echo "make test      install what is needed and run the tests, studies on real Rays included"
 	@echo "make test-all  the same with the long suites"
 	@echo "make lint      ruff, mypy and import-linter"
+	@echo "make docs      the pages of docs/ as a site, in build/site"
 	@echo "make format    let ruff rewrite the files"
 
 study: $(VENV)/.sweep
@@ -36,7 +37,7 @@ check: lint
 test: $(VENV)/.dev
 	$(PYTEST) -m "not long" $(ARGS)
 
-test-all: $(VENV)/.dev prometheus
+test-all: $(VENV)/.dev prometheus latex
 	$(PYTEST) $(ARGS)
 
 # RUNLEVEL=1: Debian's package would start a service that listens on every address.
@@ -44,11 +45,19 @@ prometheus:
 	@command -v prometheus >/dev/null || ($(SUDO) apt-get update --quiet=2 && \
 		$(SUDO) env RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends prometheus)
 
+latex:
+	@command -v pdflatex >/dev/null || ($(SUDO) apt-get update --quiet=2 && \
+		$(SUDO) apt-get install --yes --quiet=2 --no-install-recommends \
+			texlive-latex-base texlive-latex-recommended)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/mkdocs build --strict --quiet
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

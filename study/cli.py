@@ -16,7 +16,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the command."""
-        self.exit(WRONG_REQUEST, f"{line(self.prog.rpartition(' ')[2], message)}\n")
+        command = self.prog.rpartition(" ")[2].removeprefix("study.")
+        called = command if command == "classcomp" else f"study.{command}"
+        self.exit(WRONG_REQUEST, f"{line(called, message)}\n")
 
 
 def complain(command: str, message: str) -> int:

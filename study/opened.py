@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from study.analysis.exhibits import (
     law_exhibit_ids,
     read_exhibits,
 )
+from study.analysis.joining import join_studies
 from study.analysis.reading import Study, read_study
 from study.analysis.results import Results, build_results
 from study.storage.opening import is_address, store_at
@@ -38,17 +39,22 @@ class StudyResults:
         unread: a line for each file of exhibits that cannot be used.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, joined: Sequence[StudyResults] = ()) -> None:
         """Reads the exhibits that tables are made of.
 
         Args:
             study: of `read_study`.
+            joined: the studies that it is joined from, whose exhibits are its.
         """
         self.study = study
         self.plot = Plots(self)
         self.laws, lines = _laws_of(study)
         self._maps, more = _maps_of(study)
-        self.unread = tuple(dict.fromkeys((*lines, *more)))
+        for one in reversed(joined):  # of what both have, the first's
+            self.laws |= one.laws
+            self._maps |= one._maps
+        theirs = [line for one in joined for line in one.unread]
+        self.unread: tuple[str, ...] = tuple(dict.fromkeys((*lines, *more, *theirs)))
 
     def __repr__(self) -> str:
         """Return its name, and how much there is."""
@@ -150,6 +156,17 @@ class StudyResults:
                 connection.register(name, table)
             answer: pd.DataFrame = connection.execute(sql).df()
             return answer
+
+    def join(self, other: StudyResults) -> StudyResults:
+        """Both studies' trials as one study's; a trial that both have is there once.
+
+        Args:
+            other: another study; severities that it lists and this one does not are added.
+
+        Raises:
+            TableError: one line, where the two cannot be one study.
+        """
+        return StudyResults(join_studies(self.study, other.study), (self, other))
 
     def diff(self, other: StudyResults) -> pd.DataFrame:
         """Every error of this landscape beside the other's, where both have the cell.

@@ -1,14 +1,21 @@
 """The command `python -m study.report`: tables, and a page that reads without a network.
 
     python -m study.report DIR|trials.parquet [--out DIR]
+    python -m study.report DIR --follow        the page of a running study, on loopback
+    python -m study.report A B                 what two studies' landscapes differ in
 
 Every number comes from the tables. DIR is a study's folder; with a trials table alone there are
 no learning curves and no provenance, and the rest is the same.
 """
 
+import argparse
+import json
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +25,16 @@ from study import cli
 from study.analysis.class_risks import bayes_confusion
 from study.analysis.decisions import Decisions
 from study.analysis.exhibits import Array, Arrays, exhibit_ids, read_exhibits
-from study.analysis.files import write_text
+from study.analysis.files import write_csv, write_text
 from study.analysis.frames import Row, TableError
 from study.analysis.joined import join
 from study.analysis.reading import Study, read_study
 from study.analysis.results import write_results
-from study.opened import StudyResults
+from study.engine.signals import INTERRUPTED
+from study.following import follow
+from study.opened import StudyResults, open_results
+from study.options import report_parser
+from study.rendering.compared import render_differences
 from study.rendering.exhibits import Kind
 from study.rendering.findings import find, findings_text
 from study.rendering.latent_maps import names_of_classes
@@ -35,15 +46,18 @@ from study.rendering.names import (
     shown_study,
 )
 from study.rendering.page import render_page
+from study.rendering.paper import write_paper
 from study.rendering.pictures import write_pictures
 from study.rendering.shown import shown_exhibits, shown_trials
 from study.rendering.terminal import render_landscape_text, wrap_findings
+from study.storage.ledger import LedgerError
 from study.storage.opening import is_address, store_at
 from study.storage.store import KEPT_WITH_TRIALS, StorageError
 from study.trials.exhibits import law_exhibit
 from study.trials.trial import cell_of
 
 FINDINGS = "findings.txt"
+TABLES = (".parquet", ".csv")
 SCREEN = 40  # lines of a terminal
 
 
@@ -77,6 +91,21 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     page = render_page(study, results, pictures, told, findings)
     write_text(findings_text(findings), target / FINDINGS)
     return write_text(page, target / "report" / "index.html")
+
+
+def write_latex(path: Path, out: Path) -> Path:
+    """Write report/latex/, tables and methods for a paper; return the folder.
+
+    Args:
+        path: a study's folder, or a trials table.
+        out: the folder that its report was written to.
+
+    Raises:
+        TableError: the tables cannot be used.
+        OSError: the folder cannot be written.
+    """
+    opened = StudyResults(read_study(path))
+    return write_paper(opened.study, opened.results, out / "report" / "latex")
 
 
 def terminal_text(folder: Path, width: int) -> str:
@@ -114,44 +143,142 @@ def _bayes_rules(decisions: Decisions, rows: Sequence[Row]) -> dict[str, Array]:
     return {name: counts for name, counts in found.items() if counts is not None}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m study.report") -> int:
     """Write the report of a study, print what was found and where the page is.
 
     Returns:
-        The exit status: 0, or 2 where the input is wrong.
+        The exit status: 0, 2 where the input is wrong, or 130 where following was interrupted.
     """
     cli.print_whatever_can_be_shown()
-    parser = cli.Parser(prog="python -m study.report", description="Write a study's report.")
-    parser.add_argument("path", metavar="DIR|trials.parquet", help="DIR may be an S3 address")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: beside)")
+    parser = report_parser(prog)
     options = parser.parse_args(arguments)
+    if len(options.paths) > 2:
+        parser.error(f"{len(options.paths)} studies: allowed are one, or two to compare")
+    if len(options.paths) == 2 and (options.latex or options.follow):
+        parser.error("--latex and --follow: allowed with one study")
+    if options.follow and (options.latex or options.out):
+        parser.error("--follow: allowed without --out and --latex; it writes nothing that stays")
     try:
-        headline, page = _write(options.path, options.out)
-    except (TableError, StorageError, OSError) as error:
+        if len(options.paths) == 2:
+            return _compare(options)
+        if options.follow:
+            follow(options.paths[0], write_report, partial(print, flush=True))
+        written = _write(options.paths[0], options.out, with_latex=options.latex)
+    except (TableError, LedgerError, StorageError, OSError) as error:
         return cli.complain("study.report", cli.reason(error))
-    print(wrap_findings(headline, shutil.get_terminal_size(fallback=(100, SCREEN)).columns))
-    print(page)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    _tell(written, options)
     return cli.OK
 
 
-def _write(place: str, out: Path | None) -> tuple[str, str]:
-    """Write a report; return what was found, in two lines, and where the page is."""
+def _compare(options: argparse.Namespace) -> int:
+    """Write and print what two studies differ in; the first study's folder takes the file.
+
+    Raises:
+        TableError: a study cannot be read, or nobody said where an S3 study's file is to go.
+        StorageError: an address does not answer.
+    """
+    first, second = (open_results(path) for path in options.paths)
+    place = options.paths[0]
+    if options.out is None and is_address(place):
+        raise TableError(f"{place}: --out says where a comparison of what is on S3 is written")
+    beside = Path(place) if Path(place).is_dir() else Path(place).parent
+    difference = first.diff(second)
+    path = (options.out or beside) / f"beside-{_file_name(second.name)}.csv"
+    write_csv(difference, path)
+    if options.json:
+        told = {
+            "first": first.name,
+            "second": second.name,
+            "table": str(path),
+            "num_errors": len(difference),
+            "num_apart": int(difference["apart"].sum()),
+        }
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return cli.OK
+    if not options.quiet:
+        width = shutil.get_terminal_size(fallback=(100, SCREEN)).columns
+        print(render_differences(difference, (first.name, second.name), width))
+    print(path)
+    return cli.OK
+
+
+def _file_name(name: str) -> str:
+    """A study's name as part of a file's: it may come from anywhere."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Written:
+    """What the command wrote.
+
+    Attributes:
+        page: where the page is, as the user names places.
+        findings: all of findings.txt.
+        tables: names of the files that numbers are in.
+        latex: where the files for a paper are; None: they were not asked for.
+    """
+
+    page: str
+    findings: str
+    tables: Sequence[str]
+    latex: str | None
+
+    @property
+    def headline(self) -> str:
+        """What was found, in two lines."""
+        return self.findings.partition("\n\n")[0]
+
+
+def _tell(written: _Written, options: argparse.Namespace) -> None:
+    if options.json:
+        told = {
+            "page": written.page,
+            "headline": written.headline.splitlines(),
+            "findings": written.findings.splitlines(),
+            "tables": list(written.tables),
+            "latex": written.latex,
+        }
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    if not options.quiet:
+        width = shutil.get_terminal_size(fallback=(100, SCREEN)).columns
+        print(wrap_findings(written.headline, width))
+        if written.latex is not None:
+            print(f"for a paper: {written.latex}")
+    print(written.page)
+
+
+def _write(place: str, out: Path | None, *, with_latex: bool = False) -> _Written:
+    """Write a report."""
     if not is_address(place):
-        page = write_report(Path(place), out)
-        return _headline(page), str(page)
+        return _written(Path(place), out, with_latex, shown=None)
     store = store_at(place)
     with store.workspace() as folder:
         for kept in KEPT_WITH_TRIALS:
             store.fetch(folder, kept)
-        page = write_report(folder, out)
-        if out is not None:
-            return _headline(page), str(page)
-        store.publish(folder)
-        return _headline(page), f"{store.shown}/{page.relative_to(folder)}"
+        written = _written(folder, out, with_latex, shown=None if out else store.shown)
+        if out is None:
+            store.publish(folder)
+        return written
 
 
-def _headline(page: Path) -> str:
-    return (page.parents[1] / FINDINGS).read_text(encoding="utf-8").partition("\n\n")[0]
+def _written(path: Path, out: Path | None, with_latex: bool, shown: str | None) -> _Written:
+    """Write a report, and what goes into a paper where that is asked for."""
+    page = write_report(path, out)
+    target = page.parents[1]
+    latex = write_latex(path, target) if with_latex else None
+
+    def named(file: Path) -> str:
+        return str(file) if shown is None else f"{shown}/{file.relative_to(target)}"
+
+    return _Written(
+        page=named(page),
+        findings=(target / FINDINGS).read_text(encoding="utf-8"),
+        tables=sorted(named(file) for file in target.iterdir() if file.suffix in TABLES),
+        latex=None if latex is None else named(latex),
+    )
 
 
 if __name__ == "__main__":

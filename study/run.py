@@ -4,357 +4,43 @@ Exit status: 0 all done · 2 the request is wrong, or the place for results take
 with failed trials, or ended for too many of them · 4 Ray was ended · 130 interrupted.
 """
 
-import argparse
 import os
-import shlex
-import shutil
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from rich.console import Console
+from collections.abc import Sequence
+from importlib.util import find_spec
 
 from study import cli
-from study.engine import signals
-from study.engine.carrying import carry
-from study.engine.code import fingerprint
-from study.planning.plan import next_trials
-from study.planning.progress import ProgressLine
-from study.request.extension import (
-    check_code,
-    check_protocol,
-    extend,
-    unscored_lines,
-    untraced_lines,
-)
-from study.request.reading import SpecError, read_spec, recipe_names, write_spec
-from study.request.spec import StudySpec
-from study.storage.bucket_ledger import BucketLedger
-from study.storage.ledger import Ledger, LedgerError, Record
-from study.storage.opening import open_ledger, open_store
-from study.storage.provenance import read_provenance, write_provenance
-from study.storage.store import KEPT_WITH_TRIALS, NO_ROOM, StorageError, Store, first_line
+from study.engine.signals import INTERRUPTED
+from study.options import run_parser
 
-if TYPE_CHECKING:
-    from study.tables import Tables
-
-FAILED_TRIALS, INTERRUPTED = 3, signals.INTERRUPTED
+SWEEP = ("optuna", "ray", "sklearn", "torch", "torchvision")
+"""What a study is run with, beyond what reads its results."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m study.run") -> int:
     """Runs the command; returns its exit status."""
     cli.print_whatever_can_be_shown()
-    options = _parser().parse_args(arguments)
-    try:
-        with signals.raised():
-            return _run(options)
-    except (SpecError, LedgerError, StorageError) as error:
-        return cli.complain("study.run", str(error))
-    except OSError as error:
-        remedy = "make room" if error.errno in NO_ROOM else "mend that"
+    options = run_parser(prog).parse_args(arguments)
+    lacking = [name for name in SWEEP if find_spec(name) is None]
+    if lacking:
         return cli.complain(
             "study.run",
-            f"{cli.reason(error)}; every finished trial is kept; "
-            f"to go on, {remedy} and type: {_same_command()}",
+            f"not installed: {', '.join(lacking)}; a study is run with what "
+            'pip install "classcomp[sweep]" brings (in the repository: pip install -e ".[sweep]")',
         )
-    except MemoryError as error:
-        return cli.complain("study.run", f"out of memory: {first_line(error)}")
-    except (KeyboardInterrupt, SystemExit):  # the second is Ray's answer to SIGTERM
-        print(f"interrupted: every finished trial is kept\nto go on: {_same_command()}")
-        return INTERRUPTED
-    except _table_error() as error:
-        return cli.complain("study.run", str(error))
+    from study.driving import drive  # needs them
+
+    return drive(options)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Workplace:
-    """Where this driver works, and how it was told to."""
-
-    store: Store
-    ledger: Ledger | BucketLedger
-    directory: Path
-    options: argparse.Namespace
-
-
-def _run(options: argparse.Namespace) -> int:
-    from study.planning.preflight import check
-
-    spec = read_spec(options.study, options.set, options.name)
-    spec = check(spec, options.data_dir)
-    store = open_store(options.results, spec.name)
-    ledger = open_ledger(store)
-    held = nullcontext() if options.dry_run else ledger.locked()
-    with held, store.workspace() as directory:
-        place = _Workplace(store=store, ledger=ledger, directory=directory, options=options)
-        return _dry_run(spec, place) if options.dry_run else _run_locked(spec, place)
-
-
-def _dry_run(spec: StudySpec, place: _Workplace) -> int:
-    from study.engine import environment
-    from study.planning.dry_run import describe
-
-    records, _ = place.ledger.read()
-    check_protocol(records, place.store.shown)
-    extend(spec, records, place.directory, place.store.shown)
-    _check_cost(spec, place.options)
-    check_code(spec, records, fingerprint(), place.store.shown)
-    environment.prepare()  # before Ray is imported
-    from study.engine.timing import timer
-
-    _tell_beforehand(spec, place.options)
-    held = (spec, records, place.directory)
-    for line in (*unscored_lines(*held), *untraced_lines(*held)):
-        print(cli.printable(line))
-    costs_of = timer(place.store.address, place.options.data_dir)
-    side_by_side = None if place.options.cluster else _side_by_side(spec)
-    describe(spec, records, costs_of, Console(), side_by_side)
-    return cli.OK
-
-
-def _side_by_side(spec: StudySpec) -> int:
-    """Trials at once on this machine."""
-    return max(1, int((os.cpu_count() or 1) / spec.resources.cpus_per_trial))
-
-
-def _check_cost(spec: StudySpec, options: argparse.Namespace) -> None:
-    """Refuses a trial that this machine is too small for; of a cluster's nodes nothing is known."""
-    from study.planning.cost import check_cost, memory_here
-
-    lines = check_cost(
-        spec,
-        options.data_dir,
-        memory=memory_here(),
-        side_by_side=_side_by_side(spec),
-        insists=options.force or options.cluster,
-    )
-    for line in lines:
-        cli.warn("study.run", line)
-
-
-def _tell_beforehand(spec: StudySpec, options: argparse.Namespace) -> None:
-    """Says how far samples of real data overlap, what has no effect, what exceeds its budget."""
-    from study.planning.preflight import lines_without_effect
-    from study.planning.samples import sample_lines
-    from study.planning.sizes import size_lines
-    from study.planning.work import settling_lines
-
-    overlaps, exceeding = (tell(spec, options.data_dir) for tell in (sample_lines, size_lines))
-    unsettled = settling_lines(spec)
-    for line in (*overlaps, *lines_without_effect(spec), *unsettled, *exceeding):
-        print(cli.printable(line))
-
-
-def _run_locked(spec: StudySpec, place: _Workplace) -> int:
-    store, directory = place.store, place.directory
-    records, warnings = place.ledger.read()
-    for warning in warnings:
-        cli.warn("study.run", warning)
-    check_protocol(records, store.shown)
-    whole = extend(spec, records, directory, store.shown)
-    earlier = read_provenance(directory)
-    spec, whole = (carry(asked, store, directory) for asked in (spec, whole))
-    is_over = not next_trials(spec, records)
-    tables = _build_tables(whole, records) if records else None  # what no table takes ends here
-    if records and not is_over:
-        for line in check_code(spec, records, fingerprint(), store.shown):
-            cli.warn("study.run", line)
-    if not is_over:
-        _check_cost(spec, place.options)
-    held = (whole, records, directory)
-    for line in (*unscored_lines(*held), *untraced_lines(*held)):
-        print(cli.printable(line))
-    write_spec(whole, directory / "study.toml")
-    store.publish(directory, "study.toml")
-    begin = time.monotonic()
-    ending: Exception | None = None
-    if not is_over:
-        _tell_beforehand(spec, place.options)
-        ending = _sweep(spec, whole, records, place)
-        tables = None  # there is more now
-    else:
-        print(f"{spec.name}: all {len(records)} trials are done, nothing to run")
-    if isinstance(ending, OSError | LedgerError):
-        raise ending
-    place.ledger.check_there()  # tables of what is in no ledger would pretend that it is kept
-    # The session keeps no curves, the ledger does.
-    tables = tables or _build_tables(whole, place.ledger.read()[0])
-    wall_s = time.monotonic() - begin
-    write_provenance(directory, spec.name, tables.records, earlier, wall_s=wall_s)
-    status = _conclude(whole, tables, place, ending)
-    store.publish(directory)
-    return status
-
-
-def _sweep(
-    spec: StudySpec, whole: StudySpec, records: Sequence[Record], place: _Workplace
-) -> Exception | None:
-    """Runs what is left; returns why it ended early, if it did."""
-    from study.engine import environment
-
-    environment.prepare()  # before Ray is imported
-    from study.engine import cluster, sweep, watching
-    from study.engine.ending import Interrupted
-    from study.engine.proposals import Journal, check_search, quieten
-    from study.engine.session import Session
-
-    options = place.options
-    quieten()
-    check_search(whole, records)
-    try:
-        with (
-            ThreadPoolExecutor(1) as beside,
-            cluster.connected(
-                cluster=options.cluster,
-                address=options.address,
-                tell_dashboard=_tell_dashboard if options.dashboard else None,
-                is_preloading=spec.resources.cpus_per_trial <= 1
-                and not spec.resources.gpus_per_trial,
-            ),
-            signals.raised(),  # connecting put Ray's own handlers in their place
-            nullcontext() if options.cluster else watching.watched(_tell_that_ray_ended),
-        ):
-            code = beside.submit(fingerprint)  # half a second, while workers start
-            slots = cluster.num_slots(spec)
-            cluster.check_visible(place.store)
-            cluster.stage_data(spec.populations, options.data_dir, place.store)
-            progress = ProgressLine(spec, slots, Console(stderr=True))
-            session = Session(
-                spec=spec,
-                store=place.store,
-                ledger=place.ledger,
-                records={record["trial_id"]: record for record in records},
-                journal=Journal(place.directory / "optuna.journal", whole),
-                code=code.result(),
-                on_change=lambda s: progress.show(s.records.values()),
-            )
-
-            def interrupt() -> None:
-                session.ending = session.ending or Interrupted()
-
-            # What the report needs is imported while trials run.
-            threading.Thread(target=_import_report, daemon=True).start()
-            try:
-                with signals.noted(interrupt):
-                    sweep.launch_sweep(session, options.data_dir)
-            finally:
-                progress.close(session.records.values())
-    except cluster.ClusterError as error:
-        raise SpecError(str(error)) from None
-    return session.ending
-
-
-def _tell_dashboard(place: str) -> None:
-    from study.engine.cluster import dashboard_line
-
-    begin = "\r\x1b[2K" if sys.stderr.isatty() else ""  # in place of the progress bar, for a moment
-    sys.stderr.write(f"{begin}{dashboard_line(place)}\n")
-    sys.stderr.flush()
-
-
-def _tell_that_ray_ended(why: str) -> None:
-    cli.warn("study.run", f"{why}; every finished trial is kept; to go on, type: {_same_command()}")
-
-
-def _conclude(
-    spec: StudySpec, tables: "Tables", place: _Workplace, ending: Exception | None
-) -> int:
-    from study.engine.ending import Interrupted, TooManyFailed
-    from study.rendering.words import counted
-    from study.tables import write_tables
-
-    write_report, terminal_text = _import_report()
-    store, directory, records = place.store, place.directory, tables.records
-    write_tables(tables, spec, directory)
-    if isinstance(ending, Interrupted):
-        print(f"interrupted: {len(records)} finished trials are kept in {store.shown}")
-        print(f"to go on: {_same_command()}")
-        return INTERRUPTED
-    for folder in KEPT_WITH_TRIALS:
-        store.fetch(directory, folder)
-    report = write_report(directory)
-    print(terminal_text(directory, shutil.get_terminal_size(fallback=(100, 40)).columns))
-    print(f"report: {store.shown}/{report.relative_to(directory)}")
-    num_failed = sum(record["status"] == "failed" for record in records)
-    if isinstance(ending, TooManyFailed):
-        cli.warn("study.run", f"ended early: {ending}")
-    elif num_failed:
-        print(f"{counted(num_failed, 'trial')} failed; the report names them", file=sys.stderr)
-    return FAILED_TRIALS if num_failed else cli.OK
-
-
-def _build_tables(spec: StudySpec, records: Sequence[Record]) -> "Tables":
-    from study.tables import build_tables  # pandas: a study can start without
-
-    return build_tables(spec, records)
-
-
-def _table_error() -> type[Exception]:
-    from study.analysis.frames import TableError
-
-    return TableError
-
-
-def _import_report() -> tuple[Callable[[Path], Path], Callable[..., str]]:
-    """The report's two functions; matplotlib and Jinja take a second."""
-    from study.report import terminal_text, write_report
-
-    return write_report, terminal_text
-
-
-def _same_command() -> str:
-    return shlex.join(["python", "-m", "study.run", *sys.argv[1:]])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(
-        prog="python -m study.run", description="Runs a study to its landscape and report."
-    )
-    parser.add_argument(
-        "study",
-        nargs="?",
-        default="quickstart",
-        metavar="RECIPE|study.toml",
-        help=f"a recipe ({', '.join(recipe_names())}) or a study file; default: quickstart",
-    )
-    parser.add_argument("--cluster", action="store_true", help="use the Ray cluster that is there")
-    parser.add_argument("--address", metavar="A", help="of the cluster, HOST:PORT")
-    parser.add_argument(
-        "--no-dashboard",
-        dest="dashboard",
-        action="store_false",
-        help="a local study without Ray's dashboard and its dozen processes",
-    )
-    parser.add_argument(
-        "--results", metavar="DIR", default="ray_results", help="default: ray_results"
-    )
-    parser.add_argument("--name", metavar="N", help="of the study, in place of the file's")
-    parser.add_argument(
-        "--set",
-        metavar="key=value",
-        action="append",
-        default=[],
-        help="override a key of the study file, such as seeds=5 or search.trials=0",
-    )
-    parser.add_argument("--data-dir", metavar="DIR", help="where real images are looked for first")
-    parser.add_argument(
-        "--force", action="store_true", help="run even what this machine seems too small for"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="tell trials, examples and CPU time, and stop"
-    )
-    return parser
-
-
-if __name__ == "__main__":
-    exit_status = main()
-    if exit_status == INTERRUPTED:  # in a hurry: torch and Ray take seconds to be taken down
+def leave(exit_status: int) -> None:
+    """Ends the process; in a hurry where it was interrupted: torch and Ray take seconds to end."""
+    if exit_status == INTERRUPTED:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(exit_status)
     sys.exit(exit_status)
+
+
+if __name__ == "__main__":
+    leave(main())

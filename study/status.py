@@ -1,20 +1,35 @@
 """The command `python -m study.status DIR`: how far a study is, from its files alone.
 
-Works while the study runs and after; needs neither Ray nor torch. Exit status: 0, or 2 where DIR
-is no study.
+Works while the study runs and after; needs neither Ray nor torch. Exit status: 0, 2 where DIR is no
+study, or 130 where watching was interrupted.
 """
 
+import json
 import shutil
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from study import cli
-from study.planning.forecast import Forecast, Outlook
-from study.planning.plan import enumerate_cells, is_complete, seeds_by_cell
+from study.engine.signals import INTERRUPTED
+from study.options import status_parser
+from study.planning.plan import is_complete
 from study.planning.progress import duration
-from study.planning.stretch import last_stretch, spans_of
+from study.planning.standing import (
+    FINISHED,
+    IDLE,
+    RUNNING,
+    CellStanding,
+    Standing,
+    as_json,
+    standing_of,
+)
 from study.rendering.units import UNKNOWN, unit_of
 from study.request.extension import check_protocol
 from study.request.reading import SpecError, read_spec
@@ -24,27 +39,71 @@ from study.storage.opening import open_ledger, store_at
 from study.storage.store import StorageError
 from study.trials.roles import ROLES
 from study.trials.schema import STATUSES
-from study.trials.trial import Cell, cell_of, trial_title
+from study.trials.trial import trial_title
 
+STATES = {RUNNING: "a driver is at work", IDLE: "nobody at work", FINISHED: "finished"}
+EVERY_S = 3.0
+"""Seconds between two looks of who watches."""
 MAX_MESSAGES = 4
 MIN_CELLS = 5
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m study.status") -> int:
     """Runs the command; returns its exit status."""
     cli.print_whatever_can_be_shown()
-    parser = cli.Parser(prog="python -m study.status", description="Tells how far a study is.")
-    parser.add_argument("directory", metavar="DIR", help="such as ray_results/quickstart")
-    options = parser.parse_args(arguments)
+    options = status_parser(prog).parse_args(arguments)
     try:
+        if options.watch:
+            return watch(options.directory, Console())
         with nothing_collected():
-            print(_status(options.directory))
+            looked = look(options.directory)
     except (SpecError, LedgerError, StorageError, OSError) as error:
         return cli.complain("study.status", cli.reason(error))
+    except KeyboardInterrupt:  # where it is watched
+        return INTERRUPTED
+    if options.json:
+        print(json.dumps(looked.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print(looked.screen(shutil.get_terminal_size(fallback=(100, 40)).lines))
     return cli.OK
 
 
-def _status(directory: str) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What was found at one look into a study's place.
+
+    Attributes:
+        began: when the driver at work did, in seconds since 1970; None: nobody is at work.
+        now: when it was looked, in seconds since 1970.
+    """
+
+    spec: StudySpec
+    records: Sequence[Record]
+    warnings: Sequence[str]
+    began: float | None
+    now: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything is done, and nobody is at work."""
+        return self.began is None and is_complete(self.spec, self.records)
+
+    def screen(self, rows: int) -> str:
+        """The whole screen, of so many rows."""
+        return describe(self.spec, self.records, self.warnings, self.began, self.now, rows)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for a program."""
+        standing = standing_of(self.spec, self.records, self.began, self.now)
+        return as_json(self.spec.name, standing, len(self.records), self.warnings)
+
+
+def look(directory: str) -> Look:
+    """Looks into a study's place.
+
+    Raises:
+        SpecError, LedgerError, StorageError, OSError: it is none, or cannot be read.
+    """
     store = store_at(directory)
     with store.workspace() as folder:
         if not (folder / "study.toml").is_file():
@@ -55,8 +114,29 @@ def _status(directory: str) -> str:
         spec = read_spec(str(folder / "study.toml"))
         # A driver writes it when it begins.
         began = store.written_at("study.toml") if ledger.is_held() else None
-    rows = shutil.get_terminal_size(fallback=(100, 40)).lines
-    return describe(spec, records, warnings, began, time.time(), rows)
+    return Look(spec=spec, records=records, warnings=warnings, began=began, now=time.time())
+
+
+def watch(directory: str, console: Console, every_s: float = EVERY_S) -> int:
+    """Shows the screen again every few seconds, until the study is finished.
+
+    Args:
+        directory: the study's place.
+        console: a terminal is drawn over; anything else is given the last screen alone.
+        every_s: seconds between two looks.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+    """
+    looked = look(directory)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while not looked.is_over:
+            # A row less than the screen: below a full one the terminal would scroll.
+            live.update(Text(looked.screen(console.height - 1), no_wrap=True), refresh=True)
+            time.sleep(every_s)
+            looked = look(directory)
+    console.file.write(f"{looked.screen(console.height - 1)}\n")
+    return cli.OK
 
 
 def describe(
@@ -77,66 +157,54 @@ def describe(
         now: seconds since 1970.
         rows: of the screen; cells that do not fit are only counted.
     """
-    outlook = Forecast(spec).look(records, None, None if began is None else now)
-    totals = outlook.totals
-    is_over = began is None and is_complete(spec, records)
-    state = (
-        "a driver is at work" if began is not None else "finished" if is_over else "nobody at work"
-    )
-    lines = [f"{spec.name} · {state} · {len(records)} of {sum(totals.values())} trials finished"]
-    if is_over and any(_count(records, role) < total for role, total in totals.items()):
+    held = standing_of(spec, records, began, now)
+    num_planned = sum(held.planned.values())
+    lines = [
+        f"{spec.name} · {STATES[held.state]} · {len(records)} of {num_planned} trials finished"
+    ]
+    if held.is_stuck:
         lines.append("the others cannot start: every proposal of their search failed")
-    lines.append(_clock(None if is_over else outlook, records, began, now))
+    lines.append(_clock(held, now))
     lines += [f"warning: {warning}" for warning in warnings]
-    lines += ["", *_roles(totals, records), *_failures(records), ""]
-    lines += _cells(spec, records, max(MIN_CELLS, rows - len(lines) - 4))
+    lines += ["", *_roles(held), *_failures(held), ""]
+    lines += _cells(held, max(MIN_CELLS, rows - len(lines) - 4))
     return "\n".join(cli.printable(line) for line in lines)
 
 
-def _clock(
-    outlook: Outlook | None, records: Sequence[Record], began: float | None, now: float
-) -> str:
-    spans = spans_of(records)
-    last = spans[-1].finished if spans else 0.0
-    is_new = began is not None and last < began  # the pause before its first trial is no work
-    stretch = last_stretch(spans, None if began is None or is_new else now)
+def _clock(held: Standing, now: float) -> str:
+    stretch, began = held.stretch, held.began
     if stretch is None:
         return "no trial has finished yet"
     parts = [
         f"at work for {duration(max(0.0, now - began))}, without a finished trial yet"
-        if began is not None and is_new
+        if began is not None and held.is_new
         else f"{'was ' if began is None else ''}at work for {duration(stretch.seconds)}",
     ]
-    if not is_new:
+    if not held.is_new:
         parts.append(f"{60 * stretch.num_trials / stretch.seconds:.1f} trials a minute")
-    left = 0.0 if outlook is None else outlook.seconds_left
-    if left is None:
+    if held.seconds_left is None:
         parts.append("time left unknown")
-    elif left:
-        parts.append(f"about {duration(left)} left" + (" once resumed" if began is None else ""))
-    parts.append(f"last trial {duration(max(0.0, now - last))} ago")
+    elif held.seconds_left:
+        resumed = " once resumed" if began is None else ""
+        parts.append(f"about {duration(held.seconds_left)} left{resumed}")
+    parts.append(f"last trial {duration(max(0.0, now - (held.last or 0.0)))} ago")
     return " · ".join(parts)
 
 
-def _roles(totals: Mapping[str, int], records: Sequence[Record]) -> list[str]:
-    counts = Counter((record["role"], record["status"]) for record in records)
+def _roles(held: Standing) -> list[str]:
     head = f"{'':<16}{'planned':>9}" + "".join(f"{status:>9}" for status in STATUSES)
     return [head] + [
-        f"{role:<16}{totals[role]:>9}"
-        + "".join(f"{counts[role, status]:>9}" for status in STATUSES)
+        f"{role:<16}{held.planned.get(role, 0):>9}"
+        + "".join(f"{held.counts.get((role, status), 0):>9}" for status in STATUSES)
         for role in ROLES
-        if totals.get(role) or _count(records, role)
+        if held.planned.get(role) or held.finished(role)
     ]
 
 
-def _failures(records: Sequence[Record]) -> list[str]:
-    trials: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        if record["status"] == "failed":
-            trials[str(record.get("error") or "no message")].append(record)
-    if not trials:
+def _failures(held: Standing) -> list[str]:
+    if not held.failures:
         return []
-    messages = sorted(trials.items(), key=lambda item: -len(item[1]))
+    messages = list(held.failures.items())
     lines = ["", "failures"]
     for message, failed in messages[:MAX_MESSAGES]:
         lines.append(f"{len(failed):>5} × {_cut(message, 86)}")
@@ -146,58 +214,31 @@ def _failures(records: Sequence[Record]) -> list[str]:
     return lines
 
 
-def _cells(spec: StudySpec, records: Sequence[Record], room: int) -> list[str]:
+def _cells(held: Standing, room: int) -> list[str]:
     """Cells with work in progress first, then those that are finished."""
-    by_cell: dict[Cell, list[Record]] = defaultdict(list)
-    for record in records:
-        if ROLES[record["role"]].is_in_grid:
-            by_cell[cell_of(record)].append(record)
-    cells = list(dict.fromkeys([*enumerate_cells(spec), *by_cell]))
-    planned = _num_planned(spec, records, cells)
-    started = [cell for cell in cells if by_cell.get(cell)]
-    started.sort(key=lambda cell: len(by_cell[cell]) >= planned[cell])
+    started = [cell for cell in held.cells if cell.finished]
+    started.sort(key=lambda cell: cell.finished >= cell.planned)
     if not started:
-        return [f"{len(cells)} cells, none begun"]
+        return [f"{len(held.cells)} cells, none begun"]
     lines = [f"{'cell, and its least risks':<62}{'finished':>10}{'validation':>12}{'excess':>10}"]
     for cell in started[:room]:
-        done = by_cell[cell]
-        finished = f"{len(done)}/{planned[cell]}"
-        best = f"{_best(done, 'validation_risk'):>12}{_best(done, 'excess_risk'):>10}"
-        lines.append(f"{_cut(cell.title, 61):<62}{finished:>10}{best}")
+        finished = f"{cell.finished}/{cell.planned}"
+        best = f"{_best(cell, 'validation_risk'):>12}{_best(cell, 'excess_risk'):>10}"
+        lines.append(f"{_cut(cell.cell.title, 61):<62}{finished:>10}{best}")
+    num_new = len(held.cells) - len(started)
     more = [f"{len(started) - room} more begun"] if len(started) > room else []
-    more += [f"{len(cells) - len(started)} not begun"] if len(cells) > len(started) else []
+    more += [f"{num_new} not begun"] if num_new else []
     return [*lines, f"cells: {', '.join(more)}"] if more else lines
 
 
-def _num_planned(
-    spec: StudySpec, records: Sequence[Record], cells: Sequence[Cell]
-) -> dict[Cell, int]:
-    """Trials of each cell; a family in which everything is fixed has no search."""
-    searched = {cell: bool(spec.space_at(cell).space) for cell in enumerate_cells(spec)}
-    grid = [role for role in ROLES.values() if role.is_in_grid]
-    seeds = seeds_by_cell(spec, records) if spec.precision is not None else {}
-    return {
-        cell: sum(
-            seeds.get(cell, len(role.seeds(spec))) if role.is_measured else len(role.seeds(spec))
-            for role in grid
-            if searched.get(cell, True) or not role.is_searched
-        )
-        for cell in cells
-    }
-
-
-def _best(records: Sequence[Record], name: str) -> str:
+def _best(cell: CellStanding, name: str) -> str:
     """A cell's least value, of classifiers a percentage; a dash where none is known."""
-    known = [r["metrics"][name] for r in records if r["metrics"].get(name) is not None]
-    if not known:
+    value = cell.least[name]
+    if value is None:
         return UNKNOWN
-    unit = unit_of(records[0].get("task"))
-    shown = unit.show(min(known), 1)
+    unit = unit_of(cell.task)
+    shown = unit.show(value, 1)
     return f"{shown} %" if unit.sign == "%" else shown
-
-
-def _count(records: Sequence[Record], role: str) -> int:
-    return sum(record["role"] == role for record in records)
 
 
 def _cut(text: str, width: int) -> str:

@@ -2,8 +2,14 @@
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
+
+import yaml
+
+from study.options import run_parser
+from study.recipes import questions, recipe_names
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,6 +28,16 @@ def script(name: str) -> ModuleType:
 def test_the_tree_is_the_tree() -> None:
     """Otherwise: python docs/tree.py."""
     assert script("tree").with_tree(README) == README
+
+
+def test_the_recipes_are_what_their_files_ask() -> None:
+    """Otherwise: python docs/recipes.py. `study.run --help` has them from the same place."""
+    page = script("recipes")
+    assert page.with_recipes(README) == README
+    told = run_parser().format_help()
+    for asked, names in questions().items():
+        assert f"  {', '.join(names)}\n      {asked}\n" in told
+    assert sorted(name for names in questions().values() for name in names) == recipe_names()
 
 
 def test_the_page_of_columns_is_the_schema() -> None:
@@ -45,3 +61,28 @@ def test_every_page_that_is_named_is_there() -> None:
         text = (ROOT / page).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
             assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_citation_is_of_this_version() -> None:
+    held = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert held["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= held.keys()
+    assert (held["version"], held["license"]) == (project["version"], project["license"])
+
+
+def test_packages_say_that_they_are_typed() -> None:
+    """PEP 561: the file is there, and is installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = project["tool"]["setuptools"]["package-data"]
+    for package in ("classcomp", "search_spaces", "study"):
+        assert (ROOT / package / "py.typed").is_file()
+        assert "py.typed" in installed[package]
+
+
+def test_every_page_has_its_place_on_the_site() -> None:
+    """`make docs` refuses a page that is nowhere; here, that what is named is there."""
+    held = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    named = re.findall(r"[\w/-]+\.md", str(held["nav"]))
+    assert all((ROOT / "docs" / name).is_file() for name in named)
+    assert {f"{path.name}" for path in (ROOT / "docs").glob("*.md")} <= set(named)

@@ -58,7 +58,8 @@ TABLES = [*(importing(modules_of(room)) for room in LIGHT), "import study.report
 DRIVER = [
     "import search_spaces",
     *(importing(modules_of(room)) for room in ("request", "planning")),
-    "import os; before = dict(os.environ); import study.run; assert before == os.environ",
+    "import os; before = dict(os.environ); import study.run, study.driving; "
+    "assert before == os.environ",
     "from study.engine import environment; environment.prepare()",
     importing(modules_of("engine")),
 ]

@@ -81,20 +81,21 @@ class Labelled:
 
 
 class Decisions:
-    """The decisions of a study's folder; files are read as they are asked for, and kept.
+    """The decisions of a study's folders; files are read as they are asked for, and kept.
 
     Attributes:
         skipped: a line for each file that cannot be used.
+        folders: the study's.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, *folders: Path) -> None:
         """Reads nothing yet.
 
         Args:
-            folder: the study's.
+            folders: the study's; of joined studies each one's: a file is taken where it is found.
         """
         self.skipped: list[str] = []
-        self._folder = folder / FOLDER
+        self.folders = folders
         self._rules: dict[str, Mapping[str, Array] | None] = {}
         self._laws: dict[str, _Law | None] = {}
         self._refused: set[tuple[str, str]] = set()
@@ -105,7 +106,8 @@ class Decisions:
 
     def are_kept(self, trial_ids: Iterable[str]) -> Array:
         """Whether there is a file of each trial, good or bad."""
-        present = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else ()
+        places = [folder / FOLDER for folder in self.folders]
+        present = {path.name for place in places if place.is_dir() for path in place.iterdir()}
         return np.array([f"{trial_id}.npz" in present for trial_id in trial_ids], dtype=bool)
 
     def losses(self, row: Trial, branch: str = BUDGET) -> Array | None:
@@ -153,7 +155,7 @@ class Decisions:
         if is_whole and are_names and (not names.size or len(names) > labels.max()):
             return Labelled(terms=terms, labels=labels, names=tuple(names.tolist()))
         self._refused.add((row["trial_id"], "labels"))
-        path = self._folder / f"{row['trial_id']}.npz"
+        path = self._path(row["trial_id"])
         self.skipped.append(f"{path}: labels: no classes of the {len(terms)} examples")
         return None
 
@@ -172,7 +174,7 @@ class Decisions:
 
     def _refuse(self, row: Trial, what: str, error: ValueError) -> None:
         self._refused.add((row["trial_id"], what))
-        self.skipped.append(f"{self._folder / row['trial_id']}.npz: {what}: {error}")
+        self.skipped.append(f"{self._path(row['trial_id'])}: {what}: {error}")
 
     def terms(self, row: Trial, branch: str = BUDGET) -> Array | None:
         """The terms (N,) that differences between rules are made of.
@@ -228,7 +230,7 @@ class Decisions:
         is_whole = found.ndim == 2 and found.shape[1] == law.num_classes and len(found) <= law.num
         if found.dtype.kind != "f" or not is_whole or np.isnan(found).any():
             self._refused.add((row["trial_id"], name))
-            path = self._folder / f"{row['trial_id']}.npz"
+            path = self._path(row["trial_id"])
             self.skipped.append(f"{path}: {name}: no (M, {law.num_classes}) logs of probabilities")
             return None
         return found.astype(np.float64)
@@ -280,11 +282,16 @@ class Decisions:
                     self._left -= law.posterior.nbytes
             except ValueError as error:
                 self._laws[key] = None
-                self.skipped.append(f"{self._folder / name}.npz: {error}")
+                self.skipped.append(f"{self._path(name)}: {error}")
         return self._laws[key]
 
+    def _path(self, name: str) -> Path:
+        """Where a file is; where there is none, where it would be."""
+        paths = [folder / FOLDER / f"{name}.npz" for folder in self.folders]
+        return next((path for path in paths if path.is_file()), paths[0])
+
     def _read(self, name: str) -> Mapping[str, Array] | None:
-        path = self._folder / f"{name}.npz"
+        path = self._path(name)
         if not path.is_file():
             return None
         try:

@@ -32,6 +32,7 @@ class Session:
             it (see `study.engine.thinning`). The ledger has the rest.
         journal: Optuna's export.
         code: fingerprint of the code that the trials run.
+        on_record: called with every record that is kept.
         on_change: called after every finished trial and every few seconds.
         ending: why the sweep ends before everything is done: a signal, too many failures, or a
             place for results that takes no more.
@@ -45,6 +46,7 @@ class Session:
     journal: Journal
     code: str
     on_change: Callable[["Session"], None]
+    on_record: Callable[[Record], None] = lambda record: None
     ending: Exception | None = None
     searched: dict[Search, list[Record]] = field(default_factory=lambda: defaultdict(list))
 
@@ -79,6 +81,7 @@ class Session:
             self.ending = self.ending or error
             return False
         self._drop_checkpoint(record)
+        self.on_record(record)
         self.ending = self.ending or self._too_many_failed()
         self.on_change(self)
         return True

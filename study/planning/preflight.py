@@ -1,6 +1,7 @@
 """What must be true before anything starts: the data are there, the networks can be built."""
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from search_spaces.family import IMAGENET, OTHER_CLASSES
 from study.planning.plan import enumerate_cells, places_of, total_by_role, with_most_seeds
 from study.request.entries import NetworkSection
 from study.request.reading import SpecError, first_error
+from study.request.sections import shown
 from study.request.spec import StudySpec
 from study.trials.roles import ROLES
 
@@ -35,6 +37,7 @@ def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
         SpecError: one line naming the key, the value and what is allowed.
     """
     _check_size(spec)
+    _check_logs(spec)
     populations = {
         section.label: make(section.name, data_dir=data_dir, **section.parameters)
         for section in spec.populations
@@ -60,6 +63,20 @@ def check(spec: StudySpec, data_dir: str | None) -> StudySpec:
             _check_points(spec, label)
         _check_shapes(spec, label, population)
     return spec
+
+
+LOGS = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
+"""Keys of [log], and the module that each of them needs."""
+
+
+def _check_logs(spec: StudySpec) -> None:
+    for key, module in LOGS.items():
+        value = getattr(spec.log, key)
+        if value and find_spec(module) is None:
+            raise SpecError(
+                f"log.{key} = {shown(value)}: there is no {module} here; "
+                f'pip install "classcomp[{key}]" brings it'
+            )
 
 
 def lines_without_effect(spec: StudySpec) -> list[str]:

@@ -11,8 +11,8 @@ from study.request.spec import StudySpec
 from study.trials.schema import TRUNK_KINDS, under
 from study.trials.trial import CORRUPTIONS, IDENTITY_VERSION, UNDISTORTED
 
-# Their trials would not be trials of the same study. What is left out may change: `resources` and
-# `max_failed_share` determine no result, and a larger number or a longer list is an extension.
+# Their trials would not be trials of the same study. What is left out may change: `resources`,
+# `log` and `max_failed_share` determine no result; a larger number, a longer list is an extension.
 FIXED = {
     "search": (
         *("trials", "repeats", "validation_size", "sampler"),
@@ -21,7 +21,7 @@ FIXED = {
     "training": ("budget_epochs", "max_epochs", "budget_steps", "max_steps", "until"),
 }
 STREAMED = ("best_in_class", "limit")
-FREE = ("resources", "max_failed_share", "allow_mixed_code")
+FREE = ("resources", "max_failed_share", "allow_mixed_code", "log")
 """They determine no result: what is asked counts."""
 
 

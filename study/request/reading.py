@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from search_spaces.family import is_weights_file
+from study.recipes import recipe_file, recipe_names
 from study.request.sections import shown
 from study.request.spec import StudySpec
 from study.storage.outside import MOST_DEPTH, MOST_STUDY_FILE, OutsideError, parse_toml, read_bytes
@@ -18,12 +18,6 @@ from study.storage.store import write_whole
 
 class SpecError(ValueError):
     """The request is wrong; the message is one line naming key, value and what is allowed."""
-
-
-def recipe_names() -> list[str]:
-    """The studies that ship."""
-    folder = resources.files("study") / "recipes"
-    return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml"))
 
 
 ALLOWED = {
@@ -38,7 +32,9 @@ ALLOWED = {
     "float_type": "a number",
     "float_parsing": "a number",
     "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "string_type": "text in quotes",
+    "string_too_short": "text of at least {min_length} character",
     "string_pattern_mismatch": "text that matches {pattern}",
     "literal_error": "{expected}",
     "tuple_type": "a list in brackets",
@@ -107,8 +103,7 @@ def _read_toml(source: str) -> dict[str, Any]:
         if _is_file(source):
             text = read_bytes(Path(source), MOST_STUDY_FILE).decode("utf-8")
         elif source in recipe_names():
-            recipe = resources.files("study") / "recipes" / f"{source}.toml"
-            text = recipe.read_text(encoding="utf-8")
+            text = recipe_file(source).read_text(encoding="utf-8")
         else:
             names = recipe_names()
             raise SpecError(
@@ -200,7 +195,9 @@ def first_error(error: ValidationError) -> str:
     first = errors[0]
     key = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
-    if first["type"] in ALLOWED:
+    if first["type"] == "too_short" and isinstance(first["input"], Mapping):
+        message = "allowed is a table with a key in it"
+    elif first["type"] in ALLOWED:
         message = f"allowed is {ALLOWED[first['type']].format(**first.get('ctx', {}))}"
     if first["type"] == "extra_forbidden":
         allowed = _allowed(first["loc"])

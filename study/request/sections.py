@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -26,7 +27,11 @@ def unique(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def shown(value: Any) -> str:
-    """A value of a study file as a message shows it, abridged."""
+    """A value of a study file as a message shows it, abridged; inf, nan and dates as TOML's."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
     try:
         text = json.dumps(value, default=str)
     except (TypeError, ValueError):
@@ -194,3 +199,11 @@ class ResourcesSection(Section):
         if gpus > 1 and not gpus.is_integer():
             raise ValueError("above 1 it must be whole: a fraction is a share of one GPU")
         return gpus
+
+
+class LogSection(Section):
+    """Who else is told of finished trials; never part of a trial's identity."""
+
+    tensorboard: Annotated[bool, Field(strict=True)] = False
+    mlflow: Annotated[str, Field(min_length=1)] | None = None
+    wandb: Annotated[str, Field(min_length=1)] | None = None

@@ -23,6 +23,7 @@ from study.request.sections import (
     BestInClassSection,
     CrossValidationSection,
     LimitSection,
+    LogSection,
     PositiveInt,
     Probability,
     ResourcesSection,
@@ -74,6 +75,7 @@ class StudySpec(Section):
     variance: VarianceSection = VarianceSection()
     cross_validation: CrossValidationSection = CrossValidationSection()
     resources: ResourcesSection = ResourcesSection()
+    log: LogSection = LogSection()
 
     _no_value_twice = field_validator(
         *("families", "depths", "latent_dims", "capacity", "num_train")

@@ -1,21 +1,26 @@
 """The status command on files alone: what it says, and what it needs for that."""
 
+import io
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from study import status
 from study.planning.plan import next_trials, planned_trials
 from study.planning.stretch import last_stretch, spans_of
 from study.request.reading import read_spec, write_spec
 from study.request.spec import StudySpec
-from study.status import describe, main
+from study.status import describe, look, main
 from study.storage.ledger import Ledger
 from study.trials.trial import trial_title
 from tests.small_study import record_of
@@ -64,6 +69,92 @@ def test_it_counts_by_role_and_status(study: Path, capsys: pytest.CaptureFixture
     assert re.search(r"^measure +6 +0 +0 +1$", text, re.MULTILINE)
     assert re.search(r"^linear d1 xor\(sigma=0.5\) n=64 +3/5 +10\.0 % +–$", text, re.MULTILINE)
     assert re.search(r"^linear d1 xor\(sigma=0.5\) n=128 +2/5 +10\.0 % +–$", text, re.MULTILINE)
+
+
+def test_a_program_is_told_the_same(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(study), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {
+        *("name", "state", "is_stuck", "num_finished", "num_planned", "began", "last_finished"),
+        *("worked_s", "trials_per_minute", "seconds_left", "roles", "failures", "cells"),
+        "warnings",
+    }
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    assert all(f"`{key}`" in page for key in told)
+    assert (told["name"], told["state"], told["is_stuck"]) == ("small", "idle", False)
+    assert told["num_finished"] == 5
+    assert told["began"] is None
+    assert told["last_finished"] == NOON.timestamp() + 9
+    assert told["worked_s"] == 10.0  # from the first trial's start
+    assert told["trials_per_minute"] == pytest.approx(30)
+    assert told["roles"]["search"] == {"planned": 4, "done": 4, "stopped": 0, "failed": 0}
+    assert told["roles"]["measure"] == {"planned": 6, "done": 0, "stopped": 0, "failed": 1}
+    (failure,) = told["failures"]
+    assert failure["message"].startswith("ValueError: ")
+    assert len(failure["trials"]) == 1
+    first = told["cells"][0]
+    assert (first["family"], first["depth"], first["num_train"]) == ("linear", 1, 64)
+    assert (first["planned"], first["finished"]) == (5, 3)
+    assert first["least_validation_risk"] == pytest.approx(0.1)
+    assert first["least_excess_risk"] is None
+    assert told["num_planned"] == sum(role["planned"] for role in told["roles"].values())
+
+
+def test_of_a_study_that_has_not_begun_nothing_is_made_up(
+    tmp_path: Path, make_spec: Callable[..., StudySpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_spec(make_spec(), tmp_path / "study.toml")
+    assert main([str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    unknown = ("began", "last_finished", "worked_s", "trials_per_minute", "seconds_left")
+    assert [told[name] for name in unknown] == [None] * 5
+    assert {cell["task"] for cell in told["cells"]} == {None}
+
+
+def finish_at_look(study: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """From that look on the study is finished; which looks were taken."""
+    looks: list[int] = []
+
+    def looked(directory: str) -> status.Look:
+        looks.append(len(looks))
+        found = look(directory)
+        if len(looks) < number:
+            return found
+        spec = found.spec.model_copy(update={"num_train": ()})
+        return replace(found, spec=spec)
+
+    monkeypatch.setattr(status, "look", looked)
+    return looks
+
+
+def test_it_is_watched_until_it_is_finished(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = finish_at_look(study, 3, monkeypatch)
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=100, height=40)
+    assert status.watch(str(study), console, every_s=0.0) == 0
+    assert len(looks) == 3
+    drawn, _, left = text.getvalue().rpartition("\x1b[2K")  # the last screen is taken away
+    assert drawn.count("small · nobody at work") >= 2
+    assert left.startswith("small · finished · 5 of ")
+
+
+def test_watching_ends_on_ctrl_c_with_130(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pressed(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(status.time, "sleep", pressed)
+    assert main([str(study), "--watch"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_watched_must_be_a_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path), "--watch"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "there is no study.toml" in line
 
 
 def test_least_risks_are_percentages_of_classifiers_only(

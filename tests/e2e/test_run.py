@@ -82,6 +82,15 @@ class TestSmoke:
         parts = ["approximation", "objective", "estimation", "optimization"]
         assert (landscape[parts].sum(axis=1) - landscape["total"]).abs().max() <= 1e-12
 
+    def test_what_was_printed_is_in_the_log(self, smoke: tuple[Path, str]) -> None:
+        place, printed = smoke
+        head, *lines = (place / "ray_results/smoke/study.log").read_text().splitlines()
+        assert head.endswith(" python -m study.run smoke")
+        last = [line for line in printed.splitlines() if line][-1]
+        assert last == "report: ray_results/smoke/report/index.html"
+        assert last in lines
+        assert any(line.startswith("search ") for line in lines)  # of stderr too
+
     def test_a_terminal_without_dashes_and_dots_is_no_reason_to_fail(
         self, smoke: tuple[Path, str]
     ) -> None:

@@ -297,6 +297,27 @@ def test_a_wrong_command_line_is_one_line_and_status_2(capsys: pytest.CaptureFix
 
 
 @pytest.mark.slow
+def test_a_program_is_told_where_everything_is(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"page", "headline", "findings", "tables", "latex"}
+    page = (ROOT / "docs/operations.md").read_text()
+    assert all(f"`{key}`" in page for key in told)
+    assert told["page"] == str(folder / "report/index.html")
+    assert told["findings"] == (folder / "findings.txt").read_text().splitlines()
+    assert told["headline"] == told["findings"][: len(told["headline"])]
+    assert str(folder / "landscape.csv") in told["tables"]
+    assert all(Path(table).is_file() for table in told["tables"])
+    assert told["latex"] is None
+
+
+def test_quietly_it_prints_the_path_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(folder), "-q"]) == 0
+    assert capsys.readouterr().out == f"{folder}/report/index.html\n"
+
+
 def test_the_command_runs_as_a_module(folder: Path) -> None:
     command = [sys.executable, "-W", "error", "-m", "study.report", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)

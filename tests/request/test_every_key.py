@@ -53,6 +53,10 @@ OTHERWISE: dict[str, Any] = {
     "cross_validation.folds": 5,
     "resources.cpus_per_trial": 2,
     "resources.gpus_per_trial": 1,
+    "resources.seeds_per_trial": 2,
+    "log.tensorboard": True,
+    "log.mlflow": "runs",
+    "log.wandb": "mine",
 }
 """Of every key of a study file another value, and a larger one where that means more."""
 TOGETHER: dict[str, dict[str, Any]] = {

@@ -120,7 +120,7 @@ WRONG = [
     ),
     ("capacity = [0.0]", "capacity.0 = 0.0", "a number of at least 0.000976562"),
     ("capacity = [2000]", "capacity.0 = 2000", "a number of at most 1024"),
-    ("capacity = [nan]", "capacity.0 = NaN", "a finite number"),
+    ("capacity = [nan]", "capacity.0 = nan", "a finite number"),
     ("capacity = [true]", "capacity.0 = true", "a number"),
     ("capacity = 2.0", "capacity = 2.0", "a list in brackets"),
     ("capacity = [1, 1.0]", "capacity", "no value twice"),
