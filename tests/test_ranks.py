@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from docs.ranks import MATCHED, agreements, self_agreements, tau_b
+from docs.ranks import MATCHED, QUANTITIES, agreements, self_agreements, tau_b
 
 FAMILIES = ("a", "b", "c", "d")
 
@@ -62,7 +62,7 @@ def test_each_capacity_is_a_cell_of_its_own() -> None:
 def test_a_cell_in_which_all_families_are_tied_tells_nothing() -> None:
     first = table("one", {1: [0.1, 0.2, 0.3, 0.4], 2: [0.3] * 4})
     same = table("other", {1: [0.2, 0.3, 0.35, 0.6], 2: [0.1, 0.2, 0.3, 0.4]})
-    assert [(held.num_cells, held.tau) for held in agreements(first, same)] == [(1, 1)] * 3
+    assert [(held.num_cells, held.tau) for held in agreements(first, same)] == [(1, 1)] * 5
     tied = table("other", {1: [0.3] * 4, 2: [0.3] * 4})
     assert list(agreements(first, tied)) == []
 
@@ -76,14 +76,14 @@ def test_the_same_order_the_reverse_and_one_swap() -> None:
         assert (found.populations, found.num_cells) == (("one", "other"), 2)
     mixed = table("other", {1: [0.2, 0.1, 0.3, 0.4], 2: [0.4, 0.3, 0.2, 0.1]})
     taus = {found.quantity: found.tau for found in agreements(first, mixed)}
-    assert taus == pytest.approx(dict.fromkeys(("risk", "estimation", "optimization"), -1 / 6))
+    assert taus == pytest.approx(dict.fromkeys(QUANTITIES, -1 / 6))
 
 
 def test_cells_and_families_that_one_has_alone_are_left_out() -> None:
     first = table("one", {1: [0.1, 0.2, 0.3, 0.4], 3: [0.4, 0.3, 0.2, 0.1]})
     second = table("other", {1: [0.1, 0.2, 0.3, 0.4], 2: [0.4, 0.3, 0.2, 0.1]})
     second = second[(second["family"] != "d") & (second["role"] == "measure")]
-    (risk, optimization) = agreements(first, second)  # no U_A, no estimation
+    (risk, _, optimization) = agreements(first, second)  # no U_A, no estimation
     assert (risk.num_cells, risk.families, risk.tau) == (1, ("a", "b", "c"), 1)
     assert optimization.quantity == "optimization"
     other = second.assign(num_train=128)
@@ -105,12 +105,42 @@ def test_a_study_agrees_with_itself_as_far_as_its_seeds_do() -> None:
     sure = list(self_agreements(table("one", order, 0.005)))
     assert [(held.quantity, held.tau, held.lo, held.hi) for held in sure] == [
         ("risk", 1, 1, 1),
+        ("converged_risk", 1, 1, 1),
         ("optimization", 1, 1, 1),
     ]
     tied = {depth: [0.3] * 4 for depth in range(1, 11)}  # in none of ten cells anything is told
-    (risk, _) = self_agreements(table("one", tied, 0.1))
+    risk, *_ = self_agreements(table("one", tied, 0.1))
     assert abs(risk.tau) < 0.4
     assert risk.lo < risk.tau < risk.hi
+
+
+def test_equal_means_are_tied_in_whatever_order_they_are_summed() -> None:
+    first, second = (table(name, {1: [0.1, 0.2, 0.3, 0.4]}) for name in ("one", "other"))
+    seeds = {"a": [0.1, 0.2, 0.3], "b": [0.3, 0.2, 0.1], "c": [0.4, 0.4, 0.4], "d": [0.5, 0.5, 0.5]}
+    assert np.mean(seeds["a"]) != np.mean(seeds["b"])
+    held = [second[(second["family"] == f) & (second["role"] == "measure")] for f in seeds]
+    tied = pd.concat([h.head(3).assign(risk=seeds[f]) for f, h in zip(seeds, held, strict=True)])
+    (found, *_) = agreements(first, tied)
+    wanted = scipy.stats.kendalltau([0.1, 0.2, 0.3, 0.4], [0.2, 0.2, 0.4, 0.5]).statistic
+    assert found.tau == pytest.approx(wanted)
+
+
+def test_families_are_compared_on_the_seeds_that_all_have() -> None:
+    """One that lacks the hard seed is no better for it; of one seed there is no interval."""
+    first = table("one", {1: [0.1, 0.2, 0.3, 0.4]})
+    hard = first.assign(risk=first["risk"] + 0.5 * (first["seed"] == 0))
+    lacking = hard[(hard["family"] != "d") | (hard["seed"] != 0) | (hard["role"] != "measure")]
+    (found, *_) = agreements(first, lacking.assign(population="other"))
+    assert found.tau == 1
+    alone = first[first["seed"] == 0]
+    (found, *_) = agreements(alone, alone)
+    assert (found.tau, np.isnan(found.lo), np.isnan(found.hi)) == (1, True, True)
+
+
+def test_a_seed_that_is_there_twice_is_told() -> None:
+    first = table("one", {1: [0.1, 0.2, 0.3, 0.4]})
+    with pytest.raises(ValueError, match="a d1: a seed is in the table twice"):
+        list(agreements(first, pd.concat([first, first])))
 
 
 def test_the_command_prints_a_table(tmp_path: Path) -> None:
@@ -121,8 +151,7 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
     script = Path(__file__).parents[1] / "docs" / "ranks.py"
     command = [sys.executable, str(script), str(tmp_path / "one"), str(tmp_path / "other")]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert lines[2] == "| risk | one against other | a, b, c, d | 1 | 1.00 | [1.00, 1.00] |"
-    assert (
-        "| risk | one against itself, by halves | a, b, c, d | 1 | 1.00 | [1.00, 1.00] |" in lines
-    )
+    whole = "a, b, c, d | 1 | 1.00 | [1.00, 1.00] | d1 n=64: 1.00 |"
+    assert lines[2] == f"| risk | one against other | {whole}"
+    assert f"| risk | one against itself, by halves | {whole}" in lines
     assert {"depth", "num_train", "severity"} <= set(MATCHED)
