@@ -144,7 +144,7 @@ def test_class_names_are_of_their_population_and_short() -> None:
         "capacity": None,
     }
     shown = shown_exhibits([row], {row["trial_id"]: held()}, class_names=found)
-    (info,) = [info for kind, info in shown if kind.name == "latent_map"]
+    (info,) = [info for kind, info, _ in shown if kind.name == "latent_map"]
     assert info.names[0] == "Bag"
 
 
