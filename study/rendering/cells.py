@@ -1,6 +1,6 @@
 """What the explorer holds: each cell's errors, its trials, their learning curves, its exhibits.
 
-Plain values, as JSON has them. Numbers are in the units shown, texts as the page's tables have them.
+Plain values, as JSON has them; numbers in the units shown, texts as in the page's tables.
 """
 
 import math
@@ -13,7 +13,8 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.curves import Curve, axis_of, has_curve, points_by_trial, split_curve
-from study.rendering.faults import Place, place_of
+from study.rendering.faults import Place, place_of, populations_of
+from study.rendering.heat_maps import colour_limit
 from study.rendering.hyperparameters import settings_words
 from study.rendering.pictures import Picture
 from study.rendering.units import UNKNOWN, Unit, unit_of
@@ -55,32 +56,38 @@ def explored(
     for row in rows:
         places.setdefault(place_of(row), len(places))
     tasks = split_by_task(rows)
+    limits = {t.task.name: {name: colour_limit(t, name) for name in ERRORS} for t in tasks}
     held = _trials_by_place(study, places)
     return {
         "errors": [name for name in ERRORS if any(row[name] is not None for row in rows)],
-        "tasks": {task.task.name: _task(task) for task in tasks},
-        "cells": [_cell(row, task, places) for task in tasks for row in task.rows],
+        "tasks": {task.task.name: _task(task, limits[task.task.name]) for task in tasks},
+        "cells": [
+            _cell(row, task, places, limits[task.task.name])
+            for task in tasks
+            for row in _in_order(task)
+        ],
         **_trials(held, study),
         "exhibits": _exhibits(held, pictures),
     }
 
 
-def _task(task: TaskRows) -> dict[str, Any]:
+def _in_order(task: TaskRows) -> list[Row]:
+    order = populations_of(task.rows)
+    return sorted(task.rows, key=lambda row: order.index(row["population"]))
+
+
+def _task(task: TaskRows, limits: Mapping[str, float]) -> dict[str, Any]:
     return {
         "title": task.title,
         "points": task.unit.points,
         "sign": task.unit.sign,
-        "limits": {name: _limit(task, name) for name in ERRORS},
+        "limits": {name: rounded(limit) for name, limit in limits.items()},
     }
 
 
-def _limit(task: TaskRows, error: str) -> float:
-    """Return where an error's colours end: the same in all populations, at every n."""
-    known = [abs(row[error]) for row in task.rows if row[error] is not None]
-    return rounded(task.unit.factor * max(known, default=0.0)) or 1.0
-
-
-def _cell(row: Row, task: TaskRows, places: Mapping[Place, int]) -> dict[str, Any]:
+def _cell(
+    row: Row, task: TaskRows, places: Mapping[Place, int], limits: Mapping[str, float]
+) -> dict[str, Any]:
     return {
         "place": places[place_of(row)],
         "task": task.task.name,
@@ -93,14 +100,16 @@ def _cell(row: Row, task: TaskRows, places: Mapping[Place, int]) -> dict[str, An
         "seeds": row["num_seeds"],
         "missing": row["num_missing"],
         "settled": rounded(row["share_converged"]),
-        "errors": {name: _error(row, name, task) for name in ERRORS if row[name] is not None},
+        "errors": {
+            name: _error(row, name, task, limits[name]) for name in ERRORS if row[name] is not None
+        },
     }
 
 
-def _error(row: Row, name: str, task: TaskRows) -> dict[str, Any]:
+def _error(row: Row, name: str, task: TaskRows, limit: float) -> dict[str, Any]:
     ends = [rounded(task.unit.scale(row[f"{name}_{end}"])) for end in ("lo", "hi")]
     lo, hi = ends
-    is_wide = lo is not None and hi is not None and hi - lo > WIDE * 2 * _limit(task, name)
+    is_wide = lo is not None and hi is not None and hi - lo > WIDE * 2 * limit
     return {
         "value": rounded(task.unit.scale(row[name])),
         "lo": lo,

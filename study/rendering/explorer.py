@@ -88,6 +88,7 @@ def _map() -> "alt.LayerChart":
         .properties(
             width="container",
             height=alt.Step(_STEP),
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
             description="Heat map: networks against severity; colour and number are the error.",
         )
     )
@@ -140,6 +141,7 @@ def _parts() -> "alt.LayerChart":
         .properties(
             width="container",
             height=alt.Step(_STEP),
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
             description="Stacked bars: the four errors of each network, and their total.",
         )
     )
@@ -152,9 +154,9 @@ def _curves() -> "alt.Chart":
     phases = alt.Scale(domain=[_TRUNK, _COOLDOWN, _LAST], range=[[1, 0], [6, 3], [2, 2]])
     return (
         alt.Chart(alt.NamedData(name="points"))
-        .mark_line(strokeWidth=1.5, point=alt.OverlayMarkDef(size=14))
+        .mark_line(strokeWidth=1.5)
         .encode(
-            x=alt.X("x:Q", title=None),
+            x=alt.X("x:Q", title=None, scale=alt.Scale(type="sqrt", nice=False)),
             y=alt.Y("y:Q", title=None, scale=alt.Scale(zero=False)),
             color=alt.Color(
                 "seed:N", scale=alt.Scale(range=list(COLOURS[:-1])), legend=alt.Legend(title="seed")
@@ -181,7 +183,11 @@ def _speed() -> "alt.Chart":
         alt.Chart(alt.NamedData(name="speed"))
         .mark_point(filled=True, size=55, opacity=0.8)
         .encode(
-            x=alt.X("steps:Q", scale=alt.Scale(type="log"), title="steps until settled"),
+            x=alt.X(
+                "steps:Q",
+                scale=alt.Scale(type="log", nice=False, padding=12),
+                title="steps until settled",
+            ),
             y=alt.Y("risk:Q", title=None, scale=alt.Scale(zero=False)),
             color=alt.Color(
                 "family:N",
@@ -218,8 +224,8 @@ def _proposals() -> "alt.Chart":
             detail="proposal:N",
             color=alt.Color(
                 "rank:Q",
-                scale=alt.Scale(scheme="viridis", domain=[0, 1], reverse=True),
-                legend=alt.Legend(title="rank in its cell", format="%", gradientLength=120),
+                scale=alt.Scale(range=["#D55E00", "#56B4E9"], domain=[0, 1]),
+                legend=None,
             ),
             opacity=alt.condition("datum.rank === 0", alt.value(1), alt.value(0.45)),
             tooltip=[

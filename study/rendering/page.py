@@ -201,6 +201,7 @@ def _sections(
     drawn = [picture for name, held in pictures.items() if name != "exhibits" for picture in held]
     found = [
         ("explore", "Explore", lists["explored"]),
+        ("details", "In detail", True),
         ("read", "How to read it", True),
         ("verdicts", "Verdicts by n", lists["verdicts"]),
         ("comparisons", "Families compared", [*lists["over_all"], *lists["by_cell"]]),

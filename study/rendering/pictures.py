@@ -18,11 +18,11 @@ from study.rendering.decomposition import (
     plain_decompositions,
 )
 from study.rendering.differences import difference_lines
+from study.rendering.embedding import data_address
 from study.rendering.exhibits import Kind
 from study.rendering.faults import FAULTS
 from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
 from study.rendering.latent_dims import LatentGrid, draw_latent_grid, latent_grids
-from study.rendering.embedding import data_address
 from study.rendering.lines import LineGrid, draw_line_grid, error_lines, errors_by_size
 from study.rendering.paper import write_for_paper
 from study.rendering.robustness import robustness_grids

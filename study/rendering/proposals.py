@@ -1,4 +1,4 @@
-"""What a search tried: each family's proposals, and which hyperparameters went with a small risk."""
+"""What a search tried: a family's proposals, and which hyperparameters go with a small risk."""
 
 import math
 from collections import defaultdict

@@ -134,7 +134,12 @@ def draw_speed_grid(info: SpeedGrid) -> Figure:
 
 
 def _draw(axes: Axes, panel: SpeedPanel, labels: Sequence[str]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda steps, _: f"{steps:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     for cloud in panel.clouds:
         colour, marker = look(labels.index(cloud.label))
         axes.plot(cloud.steps, cloud.risk, marker, color=colour, markersize=5, alpha=0.75)

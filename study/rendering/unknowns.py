@@ -36,7 +36,7 @@ from study.rendering.words import (
 MOST_SEEDS = 1_000
 """Of a cell: beyond that it is said that seeds will not do."""
 OF_SEEDS = frozenset({"estimation", "optimization"})
-"""The errors whose intervals are mostly the seeds'; the others are the restarts' and the search's."""
+"""The errors whose intervals are mostly the seeds'; the others' are not."""
 _MOST_LINES = 8
 
 
@@ -70,9 +70,8 @@ def _faults(title: str, rows: Sequence[Row], seconds: Mapping[Place, float]) -> 
         if more is None:
             stuck.append(f"{network_words(row)} ({errors})")
         else:
-            told.append(
-                f"{network_words(row)} ({errors}): {_cost(more, seconds.get(place_of(row)))}"
-            )
+            cost = _cost(more, seconds.get(place_of(row)))
+            told.append(f"{network_words(row)} ({errors}): {cost}")
     where = f"whose fault on {title} ({damage_words(rows[0])}, n = {rows[0]['num_train']})"
     lines = []
     if told:
@@ -146,8 +145,8 @@ def _cost(more: int, seconds: float | None, of: str = "") -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return CPU seconds in words: `40 CPU seconds`, `1,200 CPU seconds`."""
-    return f"{seconds:,.3g} CPU seconds" if seconds < 10 else f"{seconds:,.0f} CPU seconds"
+    """Return CPU seconds in words: `2.5 CPU seconds`, `1,200 CPU seconds`."""
+    return f"{seconds:,.{0 if seconds >= 10 else 1}f} CPU seconds"
 
 
 def _some(texts: Sequence[str], between: str = "; ") -> str:

@@ -105,7 +105,7 @@
     return {
       background: "transparent", font: "system-ui, DejaVu Sans, sans-serif", view: { stroke: null },
       axis: { ...text, gridColor: line, domainColor: line, tickColor: line },
-      legend: { ...text, labelLimit: 150 }, autosize: { type: "fit-x", contains: "padding" },
+      legend: { ...text, labelLimit: 150 }, 
     };
   }
 
@@ -255,7 +255,7 @@
     if (!curves) return;
     $("#curves-title").textContent = `Train risk of ${cell.network}, ${task.sign}`;
     const points = curves.pieces.flatMap(({ seed, phase, x, y }) => x.map((at, i) => ({ seed, phase, x: at, y: y[i] })));
-    await embed("curves", { points }, {}, curves.axis);
+    await embed("curves", { points }, {}, `${curves.axis}, on a root scale`);
   }
 
   async function drawProposals() {
