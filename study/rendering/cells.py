@@ -20,6 +20,7 @@ from study.rendering.pictures import Picture
 from study.rendering.units import UNKNOWN, Unit, unit_of
 from study.rendering.words import (
     TaskRows,
+    damage_words,
     interval_of,
     mark_of,
     network_words,
@@ -95,6 +96,7 @@ def _cell(
         "distortion": words_of(row["distortion"]),
         "n": row["num_train"],
         "severity": f"{row['severity']:g}",
+        "damage": damage_words(row),
         "family": row["family"],
         "network": network_words(row),
         "seeds": row["num_seeds"],

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 UNKNOWN_PART = "not known"
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
-_STEP = 38  # pixels of a row
 _TRUNK, _COOLDOWN, _LAST = "trunk", "cooldown", "final_cooldown"
 
 
@@ -87,8 +86,6 @@ def _map() -> "alt.LayerChart":
         .add_params(*_params(limit=1.0, chosen=-1, roomy=True))
         .properties(
             width="container",
-            height=alt.Step(_STEP),
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
             description="Heat map: networks against severity; colour and number are the error.",
         )
     )
@@ -140,8 +137,6 @@ def _parts() -> "alt.LayerChart":
         .add_params(*_params(ink="black", paper="white", columns=4))
         .properties(
             width="container",
-            height=alt.Step(_STEP),
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
             description="Stacked bars: the four errors of each network, and their total.",
         )
     )

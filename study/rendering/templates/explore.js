@@ -87,6 +87,8 @@
   const held = JSON.parse($("#explored").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const PARTS = ["approximation", "objective", "estimation", "optimization"];
+  const ROW = 38; // pixels
+  const numNetworks = (cells) => distinct(cells.map((cell) => cell.network)).length;
   const controls = {};
   for (const select of document.querySelectorAll("#explore select, #search-chart select")) controls[select.name] = select;
   let chosen = null, views = {}, queue = Promise.resolve();
@@ -109,9 +111,10 @@
     };
   }
 
-  async function embed(id, data, params = {}, axis = null) {
+  async function embed(id, data, { params = {}, axis = null, numRows = 0 } = {}) {
     const spec = structuredClone(held.charts[id]);
     spec.datasets = data;
+    if (numRows) spec.height = ROW * numRows;
     for (const param of spec.params ?? []) if (param.name in params) param.value = params[param.name];
     if (axis) spec.encoding.x.title = axis;
     const options = {
@@ -179,7 +182,7 @@
     $("#map-title").textContent = `${name} error, ${task.points} (${where})`;
     const columns = distinct(mine.map((cell) => cell.severity)).length;
     const params = { limit: task.limits[name], chosen, roomy: ($("#map").clientWidth - 230) / columns > 88 };
-    const view = await embed("map", { cells: mine.map((cell) => rowOf(cell, name)) }, params);
+    const view = await embed("map", { cells: mine.map((cell) => rowOf(cell, name)) }, { params, numRows: numNetworks(mine) });
     view.addEventListener("click", (event, item) => {
       if (item?.datum?.cell === undefined) return;
       controls.cell.value = item.datum.cell;
@@ -208,8 +211,8 @@
       ink: style.getPropertyValue("--ink").trim(), paper: style.getPropertyValue("--paper").trim(),
       columns: $("#parts").clientWidth < 480 ? 2 : 5,
     };
-    const parts = mine.filter((cell) => cell.severity === severity).flatMap(partsOf);
-    await embed("parts", { parts }, params);
+    const shown = mine.filter((cell) => cell.severity === severity), parts = shown.flatMap(partsOf);
+    await embed("parts", { parts }, { params, numRows: numNetworks(shown) });
   }
 
   async function drawSpeed() {
@@ -241,8 +244,7 @@
   async function drawCell() {
     const cell = held.cells[chosen], { task } = slice();
     const trials = held.trials[cell.place] ?? [], curves = held.curves[cell.place];
-    const damage = `${cell.distortion} ${cell.severity}`;
-    $("#cell-title").textContent = `${cell.network}, ${cell.population}, ${damage}, n = ${cell.n}: ${trials.length} trials`;
+    $("#cell-title").textContent = `${cell.network}, ${cell.population}, ${cell.damage}, n = ${cell.n}: ${trials.length} trials`;
     fillTrials(trials);
     $("#curves-part").hidden = !curves;
     const shown = (held.exhibits[cell.place] ?? []).map((name) => {
@@ -255,7 +257,7 @@
     if (!curves) return;
     $("#curves-title").textContent = `Train risk of ${cell.network}, ${task.sign}`;
     const points = curves.pieces.flatMap(({ seed, phase, x, y }) => x.map((at, i) => ({ seed, phase, x: at, y: y[i] })));
-    await embed("curves", { points }, {}, `${curves.axis}, on a root scale`);
+    await embed("curves", { points }, { axis: `${curves.axis}, on a root scale` });
   }
 
   async function drawProposals() {
