@@ -11,7 +11,7 @@ from study.analysis.frames import Row, to_rows
 from study.rendering.costs import seconds_by_place
 from study.rendering.faults import Place, is_undamaged, place_of, populations_of, size_of
 from study.rendering.units import Unit
-from study.rendering.words import interval_of, size_words, split_by_task, value_of
+from study.rendering.words import TaskRows, interval_of, size_words, split_by_task, value_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +19,7 @@ class SizeVerdict:
     """The family of the smallest R_n(T) among networks of one size, beside the next.
 
     Attributes:
-        population: with the task where there are several.
+        population: of which.
         num_train: n.
         size: depth, and k and c where they are axes.
         best: its family.
@@ -47,8 +47,8 @@ class SizeVerdict:
 
 def verdicts_by_size(
     landscape: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame
-) -> list[SizeVerdict]:
-    """Return a verdict for each population, n and size of network with two families or more.
+) -> list[tuple[TaskRows, list[SizeVerdict]]]:
+    """Return verdicts by task, one for each population, n and size with two families or more.
 
     Undistorted cells alone.
     """
@@ -58,9 +58,9 @@ def verdicts_by_size(
         for row in to_rows(comparisons)
         if row["scope"] == CELL and is_undamaged(row)
     }
-    found = []
+    by_task = []
     for task in split_by_task([row for row in to_rows(landscape) if is_undamaged(row)]):
-        order = populations_of(task.rows)
+        order, found = populations_of(task.rows), []
         groups: dict[tuple[object, ...], dict[str, Row]] = defaultdict(dict)
         for row in sorted(task.rows, key=lambda row: order.index(row["population"])):
             if row["risk"] is not None:
@@ -70,8 +70,10 @@ def verdicts_by_size(
             if len(ranked) > 1:
                 best, rest = ranked[:2]
                 pair = _turned(pairs, best["family"], rest["family"], where)
-                found.append(_verdict(task.title, task.unit, best, rest, pair, seconds))
-    return found
+                found.append(_verdict(task.unit, best, rest, pair, seconds))
+        if found:
+            by_task.append((task, found))
+    return by_task
 
 
 def _where(row: Row) -> tuple[object, ...]:
@@ -94,10 +96,10 @@ def _turned(
 
 
 def _verdict(
-    title: str, unit: Unit, best: Row, rest: Row, pair: Row | None, seconds: Mapping[Place, float]
+    unit: Unit, best: Row, rest: Row, pair: Row | None, seconds: Mapping[Place, float]
 ) -> SizeVerdict:
     return SizeVerdict(
-        population=f"{title}{best['population']}",
+        population=best["population"],
         num_train=best["num_train"],
         size=size_words(best),
         best=best["family"],
