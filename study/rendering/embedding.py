@@ -33,6 +33,6 @@ def libraries() -> Markup:
     """Return Vega, Vega-Lite and vega-embed as one script, as the package vl-convert ships them."""
     import vl_convert
 
-    text = vl_convert.javascript_bundle()
+    text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     assert "</script" not in text
     return Markup(text)

@@ -1,4 +1,4 @@
-"""The report in a real browser: nothing asked for, nothing wrong, and every control does its work."""
+"""The report in a real browser: nothing is asked for or wrong, every control does its work."""
 
 import re
 from collections.abc import Iterator
@@ -51,7 +51,8 @@ def test_nothing_leaves_the_file_and_nothing_is_wrong(opened: Opened) -> None:
 def test_every_picture_and_every_chart_is_drawn(opened: Opened) -> None:
     sizes: list[list[Any]] = opened.page.evaluate(
         """() => Promise.all([...document.images].map(async image => {
-             await image.decode(); return [image.alt.length, image.naturalWidth, image.naturalHeight]; }))"""
+             await image.decode();
+             return [image.alt.length, image.naturalWidth, image.naturalHeight]; }))"""
     )
     assert len(sizes) >= 10
     assert all(alt > 40 and width > 100 and height > 50 for alt, width, height in sizes)
@@ -116,7 +117,7 @@ def test_another_error_has_the_numbers_of_the_landscape(
             quickstart.page.locator(f'#explore select[name="{name}"]').select_option(chosen)
             quickstart.drawn(steps + 1)
         mine = landscape[landscape["population"].str.startswith(population)]
-        texts = quickstart.page.locator("#map svg text").all_inner_texts()
+        texts = quickstart.page.locator("#map svg text").all_text_contents()
         told = [re.sub(r"[~≤↔\s]|−\d+$", "", text) for text in texts]
         for number in mine[error]:
             assert f"{100 * number:z.2f}" in told
