@@ -35,7 +35,7 @@ def _params(**values: Any) -> "list[alt.Parameter]":
     return [alt.param(name=name, value=value) for name, value in values.items()]
 
 
-def _map() -> "alt.LayerChart":
+def _map() -> "alt.TopLevelMixin":
     """Family and depth against severity: value, interval and marks in each cell."""
     import altair as alt
 
@@ -91,7 +91,7 @@ def _map() -> "alt.LayerChart":
     )
 
 
-def _parts() -> "alt.LayerChart":
+def _parts() -> "alt.TopLevelMixin":
     """The four errors stacked with their signs, and the total with its interval."""
     import altair as alt
 
@@ -142,12 +142,12 @@ def _parts() -> "alt.LayerChart":
     )
 
 
-def _curves() -> "alt.Chart":
+def _curves() -> "alt.TopLevelMixin":
     """A line for each seed and phase."""
     import altair as alt
 
     phases = alt.Scale(domain=[_TRUNK, _COOLDOWN, _LAST], range=[[1, 0], [6, 3], [2, 2]])
-    return (
+    chart: alt.TopLevelMixin = (
         alt.Chart(alt.NamedData(name="points"))
         .mark_line(strokeWidth=1.5)
         .encode(
@@ -168,13 +168,14 @@ def _curves() -> "alt.Chart":
             width="container", height=240, description="Train risk of the cell's trials, by seed."
         )
     )
+    return chart
 
 
-def _speed() -> "alt.Chart":
+def _speed() -> "alt.TopLevelMixin":
     """A point for each trial of the slice that had settled."""
     import altair as alt
 
-    return (
+    chart: alt.TopLevelMixin = (
         alt.Chart(alt.NamedData(name="speed"))
         .mark_point(filled=True, size=55, opacity=0.8)
         .encode(
@@ -204,13 +205,14 @@ def _speed() -> "alt.Chart":
             description="Points: steps until a trial had settled, and its risk then.",
         )
     )
+    return chart
 
 
-def _proposals() -> "alt.Chart":
+def _proposals() -> "alt.TopLevelMixin":
     """Parallel coordinates: a line for each proposal, an axis for each hyperparameter."""
     import altair as alt
 
-    return (
+    chart: alt.TopLevelMixin = (
         alt.Chart(alt.NamedData(name="proposals"))
         .mark_line(strokeWidth=1.4, point=alt.OverlayMarkDef(size=22))
         .encode(
@@ -236,3 +238,4 @@ def _proposals() -> "alt.Chart":
             description="Lines over hyperparameters: the proposals of a family's search.",
         )
     )
+    return chart

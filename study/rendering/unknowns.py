@@ -101,7 +101,11 @@ def seeds_to_part(row: Row, errors: Sequence[str]) -> int | None:
 
 def _more(num_seeds: int, ratio: float) -> int | None:
     """Return the seeds to add so that a length falls below `1 / ratio` of what it is."""
-    needed = math.ceil(num_seeds * max(ratio, 1.0) ** 2) if ratio < MOST_SEEDS else MOST_SEEDS + 1
+    needed = (
+        math.ceil(round(num_seeds * max(ratio, 1.0) ** 2, 6))
+        if ratio < MOST_SEEDS
+        else MOST_SEEDS + 1
+    )
     return max(1, needed - num_seeds) if needed <= MOST_SEEDS else None
 
 

@@ -34,7 +34,7 @@ def test_every_chart_is_given_its_data(charts: dict[str, Any]) -> None:
         (data,) = {one["name"] for one in values_under(chart, "data")}
         assert re.search(rf'embed\("{name}", \{{ {data}\b', SCRIPT)
         assert not values_under(chart, "url")
-        for field in values_under(chart["layer"] if "layer" in chart else chart, "field"):
+        for field in values_under(chart.get("layer", chart), "field"):
             assert re.search(rf"\b{field}\b", SCRIPT), field
 
 
