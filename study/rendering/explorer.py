@@ -56,12 +56,9 @@ def _map() -> "alt.TopLevelMixin":
     scale = alt.Scale(
         scheme="purpleorange", domainMin=alt.ExprRef("-limit"), domainMax=alt.ExprRef("limit")
     )
-    rect = base.mark_rect(cursor="pointer").encode(
+    rect = base.mark_rect(cursor="pointer", stroke=alt.ExprRef("ink")).encode(
         color=alt.Color("value:Q", scale=scale, legend=alt.Legend(title=None, gradientLength=140)),
-        stroke=alt.condition(
-            "datum.cell === chosen", alt.value("#0072B2"), alt.value("transparent")
-        ),
-        strokeWidth=alt.value(3),
+        strokeWidth=alt.condition("datum.cell === chosen", alt.value(3), alt.value(0)),
     )
     empty = base.mark_rect(
         cursor="pointer", fill="transparent", stroke="#888888", strokeDash=[4, 3]
@@ -83,7 +80,7 @@ def _map() -> "alt.TopLevelMixin":
             .transform_filter(unknown),
             data=alt.NamedData(name="cells"),
         )
-        .add_params(*_params(limit=1.0, chosen=-1, roomy=True))
+        .add_params(*_params(limit=1.0, chosen=-1, roomy=True, ink="black"))
         .properties(
             width="container",
             description="Heat map: networks against severity; colour and number are the error.",

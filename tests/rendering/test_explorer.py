@@ -40,7 +40,7 @@ def test_every_chart_is_given_its_data(charts: dict[str, Any]) -> None:
 
 def test_parameters_are_those_that_the_script_sets(charts: dict[str, Any]) -> None:
     named = {name: {p["name"] for p in chart.get("params", ())} for name, chart in charts.items()}
-    assert named["map"] == {"limit", "chosen", "roomy"}
+    assert named["map"] == {"limit", "chosen", "roomy", "ink"}
     assert named["parts"] == {"ink", "paper", "columns"}
     for param in named["map"] | named["parts"]:
         assert re.search(rf"\b{param}\b", SCRIPT)

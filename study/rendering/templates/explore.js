@@ -100,9 +100,10 @@
     select.closest("label").hidden = options.length < 2;
   }
 
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
   function theme() {
-    const style = getComputedStyle(document.documentElement);
-    const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
+    const ink = colour("--ink"), line = colour("--line");
     const text = { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400 };
     return {
       background: "transparent", font: "system-ui, DejaVu Sans, sans-serif", view: { stroke: null },
@@ -181,7 +182,7 @@
     const where = `${controls.distortion.value}, n = ${controls.n.value}`;
     $("#map-title").textContent = `${name} error, ${task.points} (${where})`;
     const columns = distinct(mine.map((cell) => cell.severity)).length;
-    const params = { limit: task.limits[name], chosen, roomy: ($("#map").clientWidth - 230) / columns > 88 };
+    const params = { ink: colour("--ink"), limit: task.limits[name], chosen, roomy: ($("#map").clientWidth - 230) / columns > 88 };
     const view = await embed("map", { cells: mine.map((cell) => rowOf(cell, name)) }, { params, numRows: numNetworks(mine) });
     view.addEventListener("click", (event, item) => {
       if (item?.datum?.cell === undefined) return;
@@ -206,10 +207,8 @@
   async function drawParts() {
     const { task, mine } = slice(), severity = controls.severity.value;
     $("#parts-title").textContent = `The four errors at severity ${severity}, ${task.points}`;
-    const style = getComputedStyle(document.documentElement);
     const params = {
-      ink: style.getPropertyValue("--ink").trim(), paper: style.getPropertyValue("--paper").trim(),
-      columns: $("#parts").clientWidth < 480 ? 2 : 5,
+      ink: colour("--ink"), paper: colour("--paper"), columns: $("#parts").clientWidth < 480 ? 2 : 5,
     };
     const shown = mine.filter((cell) => cell.severity === severity), parts = shown.flatMap(partsOf);
     await embed("parts", { parts }, { params, numRows: numNetworks(shown) });
