@@ -12,14 +12,14 @@ DOTS = 200
 """Of a PNG, per inch."""
 _POINTS = 72
 _ROOT = re.compile(r"<svg\b[^>]*>", re.DOTALL)
-_PATH, _DECIMALS = re.compile(r'\bd="[^"]*"'), re.compile(r"(\.\d\d)\d+")
 _LENGTH = re.compile(r'\b(width|height)="([\d.]+)pt"')
 
 
 def write_for_paper(svg: Path) -> tuple[Path, ...]:
     """Fit an SVG of matplotlib to a column and write it as PDF and PNG beside; return all three.
 
-    Its letters are outlines, so that no reader needs a font.
+    Its letters are outlines, so that no reader needs a font. The same SVG gives the same bytes, but
+    for a PDF, where what a page needs is listed in an order that changes.
 
     Raises:
         ValueError: the file does not say how large it is.
@@ -27,7 +27,7 @@ def write_for_paper(svg: Path) -> tuple[Path, ...]:
     """
     import vl_convert
 
-    text = _PATH.sub(_rounded, svg.read_text(encoding="utf-8"))
+    text = svg.read_text(encoding="utf-8")
     column, for_points = fitted(text, "in", COLUMN), fitted(text, "", COLUMN * _POINTS)
     write_whole(svg, lambda temporary: temporary.write_text(column, encoding="utf-8"))
     pdf, png = svg.with_suffix(".pdf"), svg.with_suffix(".png")
@@ -37,11 +37,6 @@ def write_for_paper(svg: Path) -> tuple[Path, ...]:
     ):
         write_whole(path, partial(_write_bytes, data))
     return svg, pdf, png
-
-
-def _rounded(path: re.Match[str]) -> str:
-    """Return a path in hundredths of a point: nobody sees the digits that are left out."""
-    return _DECIMALS.sub(r"\1", path.group())
 
 
 def _write_bytes(data: bytes, path: Path) -> None:

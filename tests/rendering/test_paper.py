@@ -18,9 +18,6 @@ def test_files_are_as_wide_as_a_column(tmp_path: Path, width: float) -> None:
     text = svg.read_text(encoding="utf-8")
     assert re.search(rf'<svg [^>]*width="{COLUMN:g}in" height="{COLUMN / 2:g}in"', text)
     assert f'viewBox="0 0 {72 * width:g} {36 * width:g}"' in text
-    paths = re.findall(r'\bd="([^"]*)"', text)
-    assert paths
-    assert not any(re.search(r"\.\d{3}", path) for path in paths)
     (box,) = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf.read_bytes())
     assert [float(side) / 72 for side in box] == pytest.approx([COLUMN, COLUMN / 2], rel=1e-3)
     header = png.read_bytes()[16:24]
