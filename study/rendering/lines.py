@@ -108,9 +108,10 @@ def errors_by_size(landscape: pd.DataFrame) -> list[LineGrid]:
     for task in split_by_task(to_rows(landscape)):
         for population in populations_of(task.rows):
             mine = [row for row in task.rows if row["population"] == population]
-            sizes, least = distinct(mine, "num_train"), plainest(mine)[0]
+            least = plainest(mine)[0]
             damage = (least["distortion"], least["level"])
             rows = [row for row in mine if (row["distortion"], row["level"]) == damage]
+            sizes = distinct(rows, "num_train")
             errors = [name for name in ERRORS if any(row[name] is not None for row in rows)]
             if len(sizes) < 2 or not errors:
                 continue
