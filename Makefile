@@ -16,7 +16,7 @@ SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 # Two workers; a file stays with one of them, with what its tests share.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help study check test test-all prometheus latex docs lint format clean
+.PHONY: help study check test test-all chromium prometheus latex docs lint format clean
 
 help:
 	@echo "make study     install what is needed and run the default study to its report;"
@@ -34,11 +34,16 @@ study: $(VENV)/.sweep
 check: lint
 	$(PYTEST) -m "not slow and not long" $(ARGS)
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev chromium
 	$(PYTEST) -m "not long" $(ARGS)
 
-test-all: $(VENV)/.dev prometheus latex
+test-all: $(VENV)/.dev chromium prometheus latex
 	$(PYTEST) $(ARGS)
+
+# What shows the report to the tests.
+chromium:
+	@command -v chromium >/dev/null || ($(SUDO) apt-get update --quiet=2 && \
+		$(SUDO) apt-get install --yes --quiet=2 --no-install-recommends chromium)
 
 # RUNLEVEL=1: Debian's package would start a service that listens on every address.
 prometheus:

@@ -222,6 +222,14 @@ class Plots:
         """Training risk against steps or epochs."""
         return self._drawn("curves")
 
+    def growth(self) -> list[Figure]:
+        """The errors of undistorted cells against n, from two sample sizes on."""
+        return self._drawn("growth")
+
+    def speed(self) -> list[Figure]:
+        """Steps until a trial had settled against its R_n(inf)."""
+        return self._drawn("speed")
+
     def sizes(self) -> list[Figure]:
         """Risks against n, with fitted power laws."""
         return self._drawn("sizes")

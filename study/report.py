@@ -124,7 +124,7 @@ def terminal_text(folder: Path, width: int) -> str:
 
 def _read_exhibits(
     study: Study, laws: Mapping[str, Arrays], class_names: Mapping[str, Mapping[int, str]]
-) -> tuple[list[tuple[Kind, Any]], list[str]]:
+) -> tuple[list[tuple[Kind, Any, tuple[str, ...]]], list[str]]:
     """Return the exhibits that the page shows, and a line for each file that cannot be used."""
     if study.folder is None or not (present := exhibit_ids(study.folder)):
         return [], []

@@ -105,7 +105,7 @@ def test_a_difference_of_studies_is_by_cell_and_error(
 def test_figures_are_matplotlibs(quickstart: StudyResults, kind: str) -> None:
     figures = getattr(quickstart.plot, kind)()
     assert all(isinstance(figure, matplotlib.figure.Figure) for figure in figures)
-    assert bool(figures) == (kind in {"landscape", "errors", "faults", "damage", "curves"})
+    assert bool(figures) == (kind in {"landscape", "errors", "faults", "damage", "curves", "speed"})
 
 
 def test_importing_study_loads_nothing() -> None:

@@ -8,7 +8,7 @@ R_n(∞). So one step may have several points, and a line through all of them wo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -76,9 +76,9 @@ class CurveGrid:
 
 
 def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[CurveGrid]:
-    """Return train risk against epochs, a figure per task and population, a panel per depth and k.
+    """Return train risk against epochs, a figure per task, population and n, a panel per size.
 
-    Measuring trials only, undistorted (else least distorted) and at the largest sample. Trunk and
+    Measuring trials only, undistorted (else least distorted). Trunk and
     the branch to R_n(T) are means over seeds; a seed whose trunk has ended keeps its last value.
     Seeds settle at steps of their own, so that each branch to R_n(∞) is a strand. Where budgets
     are in steps so is the axis.
@@ -87,28 +87,42 @@ def learning_curves(trials: pd.DataFrame, curves: pd.DataFrame) -> list[CurveGri
         trials: the trials table.
         curves: the curves table; a point without a phase (of an earlier table) is the trunk's.
     """
+    points = points_by_trial(curves)
+    measured = [row for row in to_rows(trials) if has_curve(row, points)]
+    found = []
+    for task in split_by_task(measured):
+        for population in distinct(task.rows, "population"):
+            rows = [row for row in task.rows if row["population"] == population]
+            found += [
+                _grid(task, [row for row in rows if row["num_train"] == num_train], points)
+                for num_train in distinct(rows, "num_train")
+            ]
+    return found
+
+
+def points_by_trial(curves: pd.DataFrame) -> dict[str, list[Row]]:
+    """Return the points of each trial's curve that know the training risk."""
     points: dict[str, list[Row]] = defaultdict(list)
     for row in to_rows(curves):
         if row["train_risk"] is not None:
             points[row["trial_id"]].append(row)
-    measured = [
-        row
-        for row in to_rows(trials)
-        if row["role"] in ROLES
-        and ROLES[row["role"]].is_measured
-        and row["status"] == "done"
-        and row["trial_id"] in points
-    ]
-    return [
-        _grid(task, population, points)
-        for task in split_by_task(measured)
-        for population in distinct(task.rows, "population")
-    ]
+    return points
 
 
-def _grid(task: TaskRows, population: str, points: dict[str, list[Row]]) -> CurveGrid:
-    rows = plainest([row for row in task.rows if row["population"] == population])
-    axis = _STEPS if all(row["budget_epochs"] is None for row in rows) else _EPOCHS
+def has_curve(row: Row, points: Container[str]) -> bool:
+    """Whether a trial was measured to its end and has points."""
+    is_measured = row["role"] in ROLES and ROLES[row["role"]].is_measured
+    return is_measured and row["status"] == "done" and row["trial_id"] in points
+
+
+def axis_of(rows: Iterable[Row]) -> str:
+    """Return what the curves of trials are against: epochs, or steps where budgets are in them."""
+    return _STEPS if all(row["budget_epochs"] is None for row in rows) else _EPOCHS
+
+
+def _grid(task: TaskRows, measured: Sequence[Row], points: dict[str, list[Row]]) -> CurveGrid:
+    rows = plainest(measured)
+    axis, population = axis_of(rows), rows[0]["population"]
     sizes = dict.fromkeys(map(size_words, sorted(rows, key=lambda row: shape_of(row)[1:])))
     return CurveGrid(
         title=f"{task.title}{population}: learning curves, {damage_words(rows[0])}, "
@@ -127,7 +141,7 @@ def _panel(rows: Sequence[Row], points: dict[str, list[Row]], axis: str, unit: U
     strands: list[Strand] = []
     for family in distinct(rows, "family"):
         mine = [points[row["trial_id"]] for row in rows if row["family"] == family]
-        strands += _strands(family, [_split(held, axis, unit) for held in mine])
+        strands += _strands(family, [split_curve(held, axis, unit) for held in mine])
     budgets = {row[f"budget_{axis}"] for row in rows}
     mark = budgets.pop() if len(budgets) == 1 else None
     return CurvePanel(
@@ -137,7 +151,7 @@ def _panel(rows: Sequence[Row], points: dict[str, list[Row]], axis: str, unit: U
     )
 
 
-def _split(points: Iterable[Row], axis: str, unit: Unit) -> dict[str, Curve]:
+def split_curve(points: Iterable[Row], axis: str, unit: Unit) -> dict[str, Curve]:
     """Split a trial's points into trunk and branches, each branch from where it left the trunk.
 
     The branch to R_n(T) leaves at the last point of phase "budget", the other at the trunk's end.

@@ -15,6 +15,9 @@ from study.trials.trial import UNDISTORTED
 FAULTS = ("approximation", "objective", "estimation", "optimization")
 """The parts of the total, in the order in which they are told."""
 
+Place = tuple[object, ...]
+"""What tells a cell from others (`place_of`)."""
+
 CLEAR, TIED, NONE, OPEN, ABSENT = "clear", "tied", "none", "open", "absent"
 
 
@@ -140,12 +143,16 @@ def is_undamaged(row: Row) -> bool:
 
 def distinct_cells(rows: Sequence[Row]) -> list[Row]:
     """Keep one of the rows of each cell: an undamaged one is shown under several distortions."""
-    found: dict[tuple[object, ...], Row] = {}
+    found: dict[Place, Row] = {}
     for row in rows:
-        damage = None if is_undamaged(row) else (row["distortion"], row["severity"])
-        key = (*shape_of(row), row["population"], row["num_train"], damage)
-        found.setdefault(key, row)
+        found.setdefault(place_of(row), row)
     return list(found.values())
+
+
+def place_of(row: Row) -> Place:
+    """Return what cell a row is of: of undamaged ones the same, whatever distortion shows them."""
+    damage = None if is_undamaged(row) else (row["distortion"], row["severity"])
+    return (*shape_of(row), row["population"], row["num_train"], damage)
 
 
 def shape_of(row: Row) -> tuple[str, int, int, float]:

@@ -18,6 +18,7 @@ from study.rendering.per_class import class_lines
 from study.rendering.rankings import rankings
 from study.rendering.robustness import robustness_lines
 from study.rendering.traces import stop_lines
+from study.rendering.unknowns import unknowns
 from study.rendering.words import split_by_task
 
 _MOST_CLAUSES = 3  # populations in a sentence of the headline
@@ -29,6 +30,7 @@ CLASSES_TITLE = "Reconstruction by class: mean squared error [95% interval]"
 FOLDS_TITLE = "Cross-validation of the winners [95% interval]"
 GENERATED_TITLE = "What was generated, at T: means over seeds [95% interval]"
 ROBUSTNESS_TITLE = "Is it always better, with a share of the training images corrupted?"
+UNKNOWNS_TITLE = "Not known yet, and what it would cost at least"
 CHANGES_TITLE = "What changes the errors (told where the two intervals do not meet)"
 
 
@@ -49,6 +51,7 @@ class Findings:
         robustness: families beside the one named first, where training images are corrupted.
         cross_validation: of the winners, by cell.
         rankings: families over all cells of a population, and by sample size.
+        unknowns: what is not told apart yet, and what it would cost.
         caveats: what limits all this.
     """
 
@@ -64,6 +67,7 @@ class Findings:
     robustness: tuple[str, ...]
     cross_validation: tuple[str, ...]
     rankings: tuple[str, ...]
+    unknowns: tuple[str, ...]
     caveats: tuple[str, ...]
 
 
@@ -97,6 +101,7 @@ def find(study: Study, results: Results) -> Findings:
             *(_sentence([one.details]) for one in ranked),
             *crossover_sentences(results.crossovers),
         ),
+        unknowns=tuple(unknowns(study, results)),
         caveats=tuple(caveats(study, results)),
     )
 
@@ -157,6 +162,7 @@ def findings_text(found: Findings) -> str:
         (ROBUSTNESS_TITLE, found.robustness),
         (FOLDS_TITLE, found.cross_validation),
         ("Families compared", found.rankings),
+        (UNKNOWNS_TITLE, found.unknowns),
         ("Before you believe it", found.caveats),
     ):
         if texts:

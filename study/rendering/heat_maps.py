@@ -38,13 +38,17 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeatMaps:
-    """One error of one task over a population: a panel per distortion and sample size."""
+    """One error of one task over a population: a panel per distortion and sample size.
+
+    `limit` is where colours end, in the unit shown: the same on all of the task's populations.
+    """
 
     title: str
     error: str
     population: str
     unit: Unit
     panels: tuple[Panel, ...]
+    limit: float
 
 
 def heat_maps(landscape: pd.DataFrame) -> list[HeatMaps]:
@@ -69,7 +73,14 @@ def _maps_of(task: TaskRows, population: str, error: str) -> HeatMaps:
         population=population,
         unit=task.unit,
         panels=tuple(_panel(rows, error) for _, rows in sorted(panels.items())),
+        limit=colour_limit(task, error),
     )
+
+
+def colour_limit(task: TaskRows, error: str) -> float:
+    """Return where an error's colours end, in the task's unit: on all populations, at every n."""
+    known = [abs(row[error]) for row in task.rows if row[error] is not None]
+    return task.unit.factor * max(known, default=0.0) or 1.0
 
 
 def _panel(rows: Sequence[Row], error: str) -> Panel:
@@ -99,8 +110,7 @@ def draw_heat_maps(info: HeatMaps) -> Figure:
     height = num_rows * (0.3 * max(len(panel.row_labels) for panel in info.panels) + 1.1)
     widest = max(len(panel.column_labels) for panel in info.panels)
     width = max(per_row * (2.1 + 0.72 * widest) + 1.0, 6.5)
-    known = [abs(v) for p in info.panels for row in p.cells for v in row if v is not None]
-    limit = info.unit.factor * max(known, default=0.0) or 1.0
+    limit = info.limit
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, height + 0.7)
         figure.suptitle(wrapped(info.title, width))

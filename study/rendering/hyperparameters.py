@@ -7,6 +7,7 @@ import pandas as pd
 
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import shape_of
+from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, size_words
 
 PREFIX = "hp_"
@@ -24,7 +25,7 @@ def setting_rows(winners: pd.DataFrame) -> list[Row]:
     groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for number, row in enumerate(to_rows(winners)):
         own = number if row["is_searched"] else None
-        groups[row["family"], own, _settings(row)].append(row)
+        groups[row["family"], own, settings_words(row)].append(row)
     return [
         _row(rows, settings)
         for (_, _, settings), rows in sorted(groups.items(), key=lambda held: held[0][0])
@@ -52,14 +53,18 @@ def _origin(row: Row) -> str:
     return ", ".join([f"search, {row['num_proposals']} tried", *ended])
 
 
-def _settings(row: Row) -> str:
+def settings_words(row: Row) -> str:
+    """Return a trial's hyperparameters, those that it has."""
     held = {
         name.removeprefix(PREFIX): value
         for name, value in row.items()
         if name.startswith(PREFIX) and value is not None
     }
-    return ", ".join(f"{name} = {_plain(held[name])}" for name in sorted(held)) or "none"
+    return ", ".join(f"{name} = {plain_value(held[name])}" for name in sorted(held)) or "none"
 
 
-def _plain(value: Any) -> str:
+def plain_value(value: Any) -> str:
+    """Return a hyperparameter's value in words; a dash where there is none."""
+    if value is None:
+        return UNKNOWN
     return f"{value:.4g}" if isinstance(value, float) else str(value)

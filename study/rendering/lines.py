@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import populations_of
+from study.rendering.faults import plainest, populations_of, size_of
 from study.rendering.style import (
     ERROR_COLOURS,
     STYLE,
@@ -21,7 +22,7 @@ from study.rendering.style import (
     wrapped,
 )
 from study.rendering.units import Unit
-from study.rendering.words import split_by_task, words_of
+from study.rendering.words import damage_words, size_words, split_by_task, words_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,23 +99,58 @@ def error_lines(landscape: pd.DataFrame) -> list[LineGrid]:
     return grids
 
 
-def _error_panels(rows: Sequence[Row], error: str, unit: Unit) -> tuple[LinePanel, ...]:
+def errors_by_size(landscape: pd.DataFrame) -> list[LineGrid]:
+    """Return the errors of the plainest cells against n: rows are errors, columns networks' sizes.
+
+    One figure per task and population that has two sample sizes or more.
+    """
+    grids = []
+    for task in split_by_task(to_rows(landscape)):
+        for population in populations_of(task.rows):
+            mine = [row for row in task.rows if row["population"] == population]
+            least = plainest(mine)[0]
+            damage = (least["distortion"], least["level"])
+            rows = [row for row in mine if (row["distortion"], row["level"]) == damage]
+            sizes = distinct(rows, "num_train")
+            errors = [name for name in ERRORS if any(row[name] is not None for row in rows)]
+            if len(sizes) < 2 or not errors:
+                continue
+            grids.append(
+                LineGrid(
+                    title=f"{task.title}{population}: errors against n, {damage_words(least)}",
+                    x_label="training examples n",
+                    y_labels=tuple(f"{name} ({task.unit.sign})" for name in errors),
+                    panels=tuple(
+                        _error_panels(rows, name, task.unit, "num_train") for name in errors
+                    ),
+                    labels=tuple(distinct(rows, "family")),
+                    x_ticks=tuple(sizes),
+                    is_log=True,
+                    row_colours=tuple(ERROR_COLOURS.get(name, "#000000") for name in errors),
+                )
+            )
+    return grids
+
+
+def _error_panels(
+    rows: Sequence[Row], error: str, unit: Unit, along: str = "severity"
+) -> tuple[LinePanel, ...]:
     panels = []
-    for depth in distinct(rows, "depth"):
+    for size in dict.fromkeys(map(size_words, sorted(rows, key=size_of))):
         lines = []
         for family in distinct(rows, "family"):
-            mine = [r for r in rows if (r["depth"], r["family"]) == (depth, family)]
-            mine.sort(key=lambda row: row["severity"])
+            mine = [row for row in rows if (size_words(row), row["family"]) == (size, family)]
+            mine.sort(key=itemgetter(along))
             lines.append(
                 Line(
                     label=family,
-                    x=tuple(row["severity"] for row in mine),
+                    x=tuple(row[along] for row in mine),
                     y=tuple(unit.scale(row[error]) for row in mine),
                     lo=tuple(unit.scale(row[f"{error}_lo"]) for row in mine),
                     hi=tuple(unit.scale(row[f"{error}_hi"]) for row in mine),
                 )
             )
-        panels.append(LinePanel(title=f"depth {depth}", lines=tuple(lines)))
+        panels.append(LinePanel(title=f"depth {size}", lines=tuple(lines)))
     return tuple(panels)
 
 

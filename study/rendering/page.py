@@ -14,7 +14,11 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.capacities import peak_rows
+from study.rendering.cells import explored
+from study.rendering.costs import costs
+from study.rendering.embedding import libraries, script_json
 from study.rendering.exhibits import REFERENCES
+from study.rendering.explorer import specs
 from study.rendering.faults import FAULTS, populations_of
 from study.rendering.findings import Findings
 from study.rendering.generation import GENERATION_UNIT, generation_number, generation_rows
@@ -23,6 +27,7 @@ from study.rendering.latent_dims import knee_rows
 from study.rendering.latent_maps import LAYOUT_WORDS
 from study.rendering.per_class import class_tables
 from study.rendering.pictures import Picture
+from study.rendering.proposals import Search, proposals_held, searches_of
 from study.rendering.robustness import measure_title, robustness_tables
 from study.rendering.shown import MAX_PICTURES
 from study.rendering.style import ERROR_COLOURS
@@ -30,6 +35,7 @@ from study.rendering.summary import flatten, summarise
 from study.rendering.terminal import known_errors
 from study.rendering.traces import stop_tables, stop_words
 from study.rendering.units import Unit, unit_of
+from study.rendering.verdicts import verdicts_by_size
 from study.rendering.words import (
     FAULT_WORDS,
     TaskRows,
@@ -118,12 +124,18 @@ def render_page(
         "variance": _of_families(to_rows(results.variance), tasks),
         "latent_planes": to_rows(results.latent_planes),
         "latent_maps": to_rows(results.latent_maps),
+        "verdicts": verdicts_by_size(results.landscape, results.comparisons, study.trials),
+        "searches": searches_of(study.trials),
+        "costs": costs(study.trials),
         "missing": to_rows(results.missing),
         "failed": [row for row in trials if row["status"] == "failed"],
     }
+    found = explored(study, results, pictures)
     return environment.get_template("index.html").render(
         **lists,
-        sections=_sections(lists, pictures, skipped),
+        sections=_sections({**lists, "explored": found}, pictures, skipped),
+        explored=_script_of(found, lists["searches"]) if found else "",
+        libraries=libraries() if found else "",
         name=study.name,
         provenance=flatten(study.provenance),
         summary=summarise(study, results),
@@ -154,6 +166,11 @@ def render_page(
     )
 
 
+def _script_of(found: dict[str, Any], searches: Sequence[Search]) -> Markup:
+    """Return what explore.js reads: what the explorer holds, and the charts that show it."""
+    return script_json({**found, "proposals": proposals_held(searches), "charts": specs()})
+
+
 def _of_families(rows: Sequence[Row], tasks: Mapping[str, str]) -> list[TaskRows]:
     """Split a table that names families, whose tasks these are."""
     return split_by_task([{**row, "task": tasks.get(row["family"])} for row in rows])
@@ -176,16 +193,21 @@ def _subscripts(text: str) -> Markup:
 
 
 def _sections(
-    lists: Mapping[str, Sequence[Any]],
+    lists: Mapping[str, Any],
     pictures: Mapping[str, Sequence[Picture]],
     skipped: Sequence[str],
 ) -> list[tuple[str, str]]:
     """Return the anchors and the words of the navigation: of what has something to show."""
     drawn = [picture for name, held in pictures.items() if name != "exhibits" for picture in held]
     found = [
-        ("landscape", "Landscape", lists["groups"]),
-        ("hyperparameters", "Hyperparameters", lists["hyperparameters"]),
+        ("explore", "Explore", lists["explored"]),
+        ("details", "In detail", True),
+        ("read", "How to read it", True),
+        ("verdicts", "Verdicts by n", lists["verdicts"]),
         ("comparisons", "Families compared", [*lists["over_all"], *lists["by_cell"]]),
+        ("landscape", "Landscape", lists["groups"]),
+        ("figures", "Figures", drawn),
+        ("exhibits", "Exhibits", [*pictures["exhibits"], *skipped]),
         ("sizes", "Sample size", lists["learning_curves"]),
         ("latent_dims", "Latent dimension", lists["knees"]),
         ("capacities", "Capacity", lists["peaks"]),
@@ -200,13 +222,14 @@ def _sections(
         ("variance", "Variance", lists["variance"]),
         ("latent_planes", "Latent planes", lists["latent_planes"]),
         ("latent_maps", "Latent maps", lists["latent_maps"]),
-        ("figures", "Figures", drawn),
-        ("exhibits", "Exhibits", [*pictures["exhibits"], *skipped]),
+        ("hyperparameters", "Hyperparameters", lists["hyperparameters"]),
+        ("search", "Search", lists["searches"]),
+        ("cost", "Cost", lists["costs"]),
+        ("run", "What was run", True),
         ("missing", "Missing", lists["missing"]),
         ("failed", "Failed", lists["failed"]),
     ]
-    always = [("read", "How to read it"), ("run", "What was run")]
-    return always + [(anchor, words) for anchor, words, held in found if held]
+    return [(anchor, words) for anchor, words, held in found if held]
 
 
 def _points(rows: Sequence[Row]) -> str:

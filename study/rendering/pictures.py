@@ -18,14 +18,17 @@ from study.rendering.decomposition import (
     plain_decompositions,
 )
 from study.rendering.differences import difference_lines
+from study.rendering.embedding import data_address
 from study.rendering.exhibits import Kind
 from study.rendering.faults import FAULTS
+from study.rendering.figure_files import write_for_paper
 from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
 from study.rendering.latent_dims import LatentGrid, draw_latent_grid, latent_grids
-from study.rendering.lines import LineGrid, draw_line_grid, error_lines
+from study.rendering.lines import LineGrid, draw_line_grid, error_lines, errors_by_size
 from study.rendering.robustness import robustness_grids
 from study.rendering.scenes import Scenes
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
+from study.rendering.speed import SpeedGrid, draw_speed_grid, speed_grids
 from study.rendering.style import write_figure
 from study.rendering.traces import TraceGrid, draw_trace_grid, trace_grids
 
@@ -52,18 +55,30 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """One figure of the page: its file relative to the page, and what it shows, in words.
+    """One figure of the page.
 
-    `scenes` are what of it the reader turns; None: nothing.
+    Attributes:
+        name: of its files, without a suffix.
+        files: relative to the page, by what they are called: SVG, PDF, PNG.
+        source: all of it, as an address: the page needs no file.
+        alt: what it shows, in words.
+        scenes: what of it the reader turns; None: nothing.
+        trials: whose exhibits it shows.
     """
 
-    file: str
+    name: str
+    files: Mapping[str, str]
+    source: str
     alt: str
     scenes: Scenes | None = None
+    trials: tuple[str, ...] = ()
 
 
 def write_pictures(
-    study: Study, results: Results, exhibits: Sequence[tuple[Kind, Any]], folder: Path
+    study: Study,
+    results: Results,
+    exhibits: Sequence[tuple[Kind, Any, tuple[str, ...]]],
+    folder: Path,
 ) -> dict[str, list[Picture]]:
     """Write all figures into a folder; return what to show under which heading.
 
@@ -78,17 +93,22 @@ def write_pictures(
         for number, info in enumerate(drawing.infos(study, results)):
             path = folder / f"{heading}_{number:02d}{drawing.name(info)}.svg"
             pictures[heading].append(_picture(drawing.draw(info), path, drawing.words(info)))
-    for number, (kind, info) in enumerate(exhibits):
+    for number, (kind, info, trials) in enumerate(exhibits):
         path = folder / f"exhibit_{number:02d}_{kind.name}.svg"
         picture = _picture(kind.draw(info), path, kind.words(info))
         scenes = None if kind.scenes is None else kind.scenes(info)
-        pictures[kind.heading].append(replace(picture, scenes=scenes))
+        pictures[kind.heading].append(replace(picture, scenes=scenes, trials=trials))
     return pictures
 
 
 def _picture(figure: Figure, path: Path, alt: str) -> Picture:
-    write_figure(figure, path)
-    return Picture(file=f"figures/{path.name}", alt=alt)
+    files = write_for_paper(write_figure(figure, path))
+    return Picture(
+        name=path.stem,
+        files={one.suffix[1:].upper(): f"figures/{one.name}" for one in files},
+        source=data_address(path),
+        alt=alt,
+    )
 
 
 def _heat_words(info: HeatMaps) -> str:
@@ -175,6 +195,14 @@ def _latent_words(info: LatentGrid) -> str:
     return f"{info.title}. Lines over log k with bands, a panel per depth. {'; '.join(told)}."
 
 
+def _speed_words(info: SpeedGrid) -> str:
+    told = [
+        f"{panel.title}: {', '.join(f'{cloud.label} {len(cloud.steps)}' for cloud in panel.clouds)}"
+        for panel in info.panels
+    ]
+    return f"{info.title}. Points of trials, a panel per n. Trials shown, {'; '.join(told)}."
+
+
 def _curve_infos(study: Study, results: Results) -> list[CurveGrid]:
     return [] if study.curves is None else learning_curves(study.trials, study.curves)
 
@@ -215,6 +243,16 @@ DRAWINGS: Mapping[str, Drawing] = {
         infos=lambda study, results: trace_grids(results.traces, results.early_stopping),
         draw=draw_trace_grid,
         words=_trace_words,
+    ),
+    "growth": Drawing(
+        infos=lambda study, results: errors_by_size(results.landscape),
+        draw=draw_line_grid,
+        words=_line_words,
+    ),
+    "speed": Drawing(
+        infos=lambda study, results: speed_grids(study.trials),
+        draw=draw_speed_grid,
+        words=_speed_words,
     ),
     "curves": Drawing(infos=_curve_infos, draw=draw_curve_grid, words=_curve_words),
     "sizes": Drawing(

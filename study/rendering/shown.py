@@ -78,8 +78,8 @@ def shown_exhibits(
     laws: Mapping[str, Arrays] | None = None,
     class_names: Mapping[str, Mapping[int, str]] | None = None,
     bayes: Mapping[str, Array] | None = None,
-) -> list[tuple[Kind, Any]]:
-    """Return what to draw: each kind with its info, by population, MAX_PICTURES at most.
+) -> list[tuple[Kind, Any, tuple[str, ...]]]:
+    """Return what to draw: a kind, its info and the trials shown, MAX_PICTURES at most.
 
     Of a population's second damage, where pixels are missing, only what shows what was seen.
 
@@ -109,5 +109,5 @@ def shown_exhibits(
             title = f"{population}: {kind.what}" + (f", {where}" if kind.needs else "")
             info = kind.info(title, able) if able else None
             if info is not None:
-                found.append((kind, info))
+                found.append((kind, info, tuple(one.row["trial_id"] for one in able)))
     return found[:MAX_PICTURES]

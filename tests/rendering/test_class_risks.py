@@ -38,10 +38,10 @@ def test_the_bayes_rule_stands_before_the_families_of_its_law() -> None:
     counts = {row["trial_id"]: {"confusion/counts": np.array([[6, 4], [3, 7]])}}
     name = law_exhibit(cell_of(row))
     bayes = {name: np.array([[7.5, 2.5], [1.5, 8.5]])}
-    ((_, info),) = shown_exhibits([row], counts, {}, {"fitted": NAMES}, bayes)
+    ((_, info, _),) = shown_exhibits([row], counts, {}, {"fitted": NAMES}, bayes)
     assert [panel.label for panel in info.panels] == ["Bayes rule", "linear 1"]
     assert info.names == NAMES
-    ((_, alone),) = shown_exhibits([row], counts)
+    ((_, alone, _),) = shown_exhibits([row], counts)
     assert [panel.label for panel in alone.panels] == ["linear 1"]
 
 
@@ -65,7 +65,7 @@ def test_rows_of_drawn_images_stand_above_real_ones() -> None:
     row = make_record(population="fitted")
     name = samples_exhibit(cell_of(row))
     found = shown_exhibits([row], {row["trial_id"]: {}}, {name: images})
-    assert [kind.name for kind, _ in found] == ["fitted"]
+    assert [kind.name for kind, _, _ in found] == ["fitted"]
 
 
 def test_the_table_has_a_column_for_each_class(tmp_path: Path) -> None:

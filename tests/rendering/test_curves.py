@@ -93,3 +93,10 @@ def test_a_trial_that_is_all_cooldown_has_a_branch_alone() -> None:
 def test_a_fitted_model_is_a_point() -> None:
     (strand,) = grid_of(trial(0, [("fit", 1, 0.25)])).panels[0].strands
     assert (strand.kind, strand.x, strand.y) == (TRUNK, (1,), (25.0,))
+
+
+def test_every_n_has_a_figure() -> None:
+    records = [trial(0, TRAJECTORY, num_train=n) for n in (64, 256)]
+    grids = learning_curves(build_trials(records, {}), build_curves(records))
+    assert [grid.title.rpartition(", ")[2] for grid in grids] == ["n = 64", "n = 256"]
+    assert all(len(strands(grid, TRUNK)) == 1 for grid in grids)

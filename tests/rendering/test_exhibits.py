@@ -57,7 +57,7 @@ def test_what_is_empty_or_has_one_class_stops_no_page() -> None:
         rows[1]["trial_id"]: {"confusion/counts": np.array([[7]])},
     }
     found = shown_exhibits(rows, exhibits)
-    assert [kind.words(info) for kind, info in found] == [
+    assert [kind.words(info) for kind, info, _ in found] == [
         "xor: confusion matrices, undistorted, n = 64. resnet 1: 7 of 7 right."
     ]
 
@@ -156,11 +156,11 @@ def test_where_most_is_hidden_what_was_seen_is_shown_too() -> None:
     full = make_exhibits(0, 2, is_planar=True, is_coder=True)
     seen = {"reconstructions/seen": full["reconstructions/originals"] / 2}
     exhibits = {rows[0]["trial_id"]: full, rows[3]["trial_id"]: full | seen}
-    found = [info.title for _, info in shown_exhibits(chosen, exhibits)]
+    found = [info.title for _, info, _ in shown_exhibits(chosen, exhibits)]
     (last,) = [title for title in found if "missing pixels" in title]
     assert last == found[-1] == "digits: reconstructions, missing pixels 0.9, n = 64"
     blind = {rows[0]["trial_id"]: full, rows[3]["trial_id"]: full}
-    assert [info.title for _, info in shown_exhibits(chosen, blind)] == found[:-1]
+    assert [info.title for _, info, _ in shown_exhibits(chosen, blind)] == found[:-1]
 
 
 def _images_by_law(rows: list[Row]) -> dict[str, Arrays]:
@@ -181,12 +181,12 @@ def test_only_what_is_there_is_drawn_and_not_too_much() -> None:
     exhibits = {row["trial_id"]: full for row in rows}
     found = shown_exhibits(rows, exhibits, _images_by_law(rows))
     assert len(found) == MAX_PICTURES
-    assert [kind.name for kind, _ in found[: len(KINDS)]] == [kind.name for kind in KINDS]
+    assert [kind.name for kind, _, _ in found[: len(KINDS)]] == [kind.name for kind in KINDS]
     assert found[0][1].title == "a: confusion matrices, undistorted, n = 64"
     # one of two families has features to show: nothing to compare
     exhibits[rows[0]["trial_id"]] = {"confusion/counts": np.eye(2, dtype=int)}
     exhibits[rows[1]["trial_id"]] = make_exhibits(0, 2, is_planar=True, generates=True)
-    names = [kind.name for kind, _ in shown_exhibits(rows[:2], exhibits)]
+    names = [kind.name for kind, _, _ in shown_exhibits(rows[:2], exhibits)]
     assert names == ["confusion", "decision_map", "features", "samples", "along", "points"]
     assert shown_exhibits(rows[:2], {}) == []
 
@@ -197,7 +197,7 @@ def test_cka_is_between_the_families_of_a_depth() -> None:
         row["trial_id"]: make_exhibits(number, 2, is_planar=False)
         for number, row in enumerate(rows)
     }
-    info = next(info for kind, info in shown_exhibits(rows, exhibits) if kind.name == "cka")
+    info = next(info for kind, info, _ in shown_exhibits(rows, exhibits) if kind.name == "cka")
     assert [panel.title for panel in info.panels] == ["depth 1", "depth 2"]
     grams = [exhibits[rows[k]["trial_id"]]["features/gram"] for k in (1, 3)]
     assert info.panels[1].families == ("vgg", "resnet")
@@ -210,7 +210,7 @@ def test_hostile_names_are_text_in_every_picture(kind: Any, tmp_path: Path) -> N
     held = make_exhibits(1, 12, is_planar=True, is_coder=True, generates=True)
     exhibits = {row["trial_id"]: held for row in rows}
     found = shown_exhibits(rows, exhibits, _images_by_law(rows))
-    info = next(info for other, info in found if other is kind)
+    info = next(info for other, info, _ in found if other is kind)
     text = write_figure(kind.draw(info), tmp_path / "x.svg").read_text()
     assert "<script" not in text
     assert HOSTILE in kind.words(info)

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from matplotlib.colors import to_hex
 
 from study.analysis.columns import ERRORS
 from study.analysis.frames import to_rows
 from study.rendering.heat_maps import draw_heat_maps, heat_maps
-from study.rendering.lines import draw_line_grid, error_lines
+from study.rendering.lines import draw_line_grid, error_lines, errors_by_size
 from study.rendering.style import ERROR_COLOURS, write_figure
 from tests.rendering.conftest import cell_row, landscape_frame, landscape_of
 
@@ -96,3 +97,28 @@ def test_every_error_has_a_row_of_lines_in_its_colour() -> None:
     assert [to_hex(one.spines["left"].get_edgecolor()).upper() for one in axes[1:]] == list(
         ERROR_COLOURS.values()
     )
+
+
+def test_errors_against_n_need_two_sizes() -> None:
+    rows = [
+        cell_row("vgg", num_train=n, total=(risk, risk - 0.01, risk + 0.01))
+        for n, risk in ((512, 0.1), (128, 0.2))
+    ]
+    noisy = cell_row("vgg", num_train=128, level=1, severity=0.2, total=(0.4, 0.3, 0.5))
+    (grid,) = errors_by_size(landscape_frame(*rows, noisy))
+    assert (grid.x_ticks, grid.is_log) == ((128, 512), True)
+    ((panel,),) = grid.panels
+    (line,) = panel.lines
+    assert (line.x, line.y) == ((128, 512), pytest.approx((20.0, 10.0)))
+    assert line.lo == pytest.approx((19.0, 9.0))
+    assert errors_by_size(landscape_frame(rows[0], noisy)) == []
+
+
+def test_an_error_has_one_scale_of_colours_on_all_populations() -> None:
+    small = cell_row("vgg", total=(0.02, 0.01, 0.03))
+    large = cell_row("vgg", population="bump", total=(0.5, 0.4, 0.6))
+    maps = [info for info in heat_maps(landscape_frame(small, large)) if info.error == "total"]
+    assert {info.population for info in maps} == {"bump", "xor(sigma=0.5)"}
+    assert [info.limit for info in maps] == [50.0, 50.0]
+    drawn = [draw_heat_maps(info).axes[0].images[0].get_clim() for info in maps]
+    assert drawn == [(-50.0, 50.0)] * 2

@@ -171,7 +171,7 @@ def test_no_label_is_cut_off(num_classes: int, tmp_path: Path) -> None:
     rows = [make_record(family=f"family_{k}", population="digits") for k in range(3)]
     found = shown_exhibits(rows, {row["trial_id"]: arrays for row in rows})
     assert len(found) == 11
-    for kind, info in found:
+    for kind, info, _ in found:
         figure = kind.draw(info)
         write_figure(figure, tmp_path / f"{kind.name}.png")
         renderer = figure.canvas.get_renderer()
@@ -190,7 +190,7 @@ def test_pca_and_t_sne_stand_beside_the_planes_with_their_numbers() -> None:
     }
     laws = {law_exhibit(cell_of(row)): law}
     kind = next(kind for kind in KINDS if kind.name == "latent_plane")
-    (info,) = [i for k, i in shown_exhibits([row], {row["trial_id"]: held()}, laws) if k is kind]
+    (info,) = [i for k, i, _ in shown_exhibits([row], {row["trial_id"]: held()}, laws) if k is kind]
     assert [panel.label for panel in info.panels] == [
         "ae 1\nk-NN 0.51, T 0.75, C –",
         "PCA\nk-NN 0.61, T 0.80, C 0.90",

@@ -1,0 +1,93 @@
+"""Debian's chromium, without a screen and without a network, and reports for it to show."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from study.report import write_report
+from tests.rendering.conftest import make_exhibits
+from tests.rendering.synthetic_study import Asked, write_study
+
+SHIPPED = Path(__file__).parents[2] / "ray_results/reference"
+DRAWN = "Number(document.documentElement.dataset.drawn ?? 0)"
+
+
+@dataclass(kw_only=True, slots=True)
+class Opened:
+    """A page in the browser, and what it said and asked for since it was opened."""
+
+    page: Page
+    said: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def drawn(self, steps: int = 1) -> None:
+        """Wait until charts were drawn so many times in all."""
+        self.page.wait_for_function(f"{DRAWN} >= {steps}", timeout=300_000)
+
+    def times(self) -> int:
+        """How many times charts were drawn."""
+        return int(self.page.evaluate(DRAWN))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser; that there is none is a failure: what is not looked at is not known."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("no chromium: `make chromium`, or apt-get install chromium", pytrace=False)
+    with sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def open_report(browser: Browser, path: Path, scheme: str = "light") -> Opened:
+    """Open a report and wait until its charts are drawn."""
+    context = browser.new_context(
+        color_scheme="dark" if scheme == "dark" else "light",
+        viewport={"width": 1440, "height": 1000},
+    )
+    opened = Opened(page=context.new_page())
+
+    def hear(message: ConsoleMessage) -> None:
+        opened.said.append(f"{message.type}: {message.text}")
+
+    opened.page.on("console", hear)
+    opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
+    opened.page.on("request", lambda request: opened.requests.append(request.url))
+    opened.page.goto(path.as_uri())
+    opened.drawn()
+    return opened
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The reports of the shipped tables, and of a made-up study that decodes and generates."""
+    place = tmp_path_factory.mktemp("reports")
+    found = {}
+    for name in ("quickstart", "gaussian-small"):
+        shutil.copytree(SHIPPED / name, place / name)
+        found[name] = write_report(place / name)
+    asked = Asked(families=("linear", "vgg"), depths=(1,), seeds=3, streams=(1_000,))
+    folder = write_study(place / "made up", asked, autoencoders=("autoencoder",))
+    _write_exhibits(folder)
+    found["made up"] = write_report(folder)
+    return found
+
+
+def _write_exhibits(folder: Path) -> None:
+    """Of XOR's first seeds: reconstructions, traversals, samples, maps."""
+    import pandas as pd
+
+    trials = pd.read_parquet(folder / "trials.parquet")
+    is_shown = trials["population"].str.startswith("xor") & (trials["role"] == "measure")
+    (folder / "exhibits").mkdir()
+    for number, trial_id in enumerate(trials.loc[is_shown, "trial_id"]):
+        kinds = dict.fromkeys(("is_planar", "is_coder", "generates"), True)
+        arrays = make_exhibits(number, 2, **kinds)
+        np.savez(folder / "exhibits" / f"{trial_id}.npz", allow_pickle=False, **arrays)

@@ -1,0 +1,79 @@
+"""What is not known yet and what it would cost, in numbers worked out by hand."""
+
+import pytest
+
+from study.analysis.table import build_trials
+from study.rendering.unknowns import MOST_SEEDS, duration, seeds_to_part, unknowns
+from tests.rendering.conftest import comparison_frame, landscape_frame, landscape_row, make_record
+from tests.rendering.found import SMALL, TOTAL, parts
+
+
+def tied(estimation: tuple[float, float, float], num_seeds: int = 4) -> dict[str, object]:
+    named = {"total": TOTAL, "approximation": SMALL, "objective": SMALL}
+    optimization = (0.04, 0.02, 0.06)
+    return landscape_row(
+        "vgg", estimation=estimation, optimization=optimization, num_seeds=num_seeds, **named
+    )
+
+
+@pytest.mark.parametrize(
+    ("estimation", "more"),
+    [
+        # .06 ± .04 and .04 ± .02: .06 of half-lengths, .02 apart: 9 times as many seeds
+        ((0.06, 0.02, 0.10), 4 * 9 - 4),
+        # they part already, but for the rule's other reasons: one more at least
+        ((0.09, 0.08, 0.10), 1),
+        ((0.0400001, 0.0, 0.08), None),
+        ((0.04, 0.0, 0.08), None),
+    ],
+)
+def test_seeds_that_part_two_faults(
+    estimation: tuple[float, float, float], more: int | None
+) -> None:
+    assert seeds_to_part(tied(estimation), ("estimation", "optimization")) == more
+
+
+def test_what_is_not_the_seeds_is_not_priced() -> None:
+    row = tied((0.06, 0.02, 0.10))
+    assert seeds_to_part(row, ("objective", "estimation")) is None
+    assert seeds_to_part(tied((0.06, 0.02, 0.10), 1), ("estimation", "optimization")) is None
+
+
+def test_sentences_have_seeds_and_seconds() -> None:
+    row = {**tied((0.06, 0.02, 0.10)), "population": "xor(sigma=0.5)", "num_train": 128}
+    other = {**row, "family": "resnet"}
+    records = [
+        make_record(family=family, distortion="none", num_train=128, seed=seed, cpu_s=seconds)
+        for family, seconds in (("vgg", 2.0), ("resnet", 3.0))
+        for seed in range(2)
+    ]
+    pair = {
+        "first": "resnet",
+        "second": "vgg",
+        "num_pairs": 5,
+        "difference": 0.01,
+        "difference_lo": -0.01,
+        "difference_hi": 0.03,
+        "p_value": 0.2,
+        "p_holm": 0.2,
+        "significant": False,
+    }
+    study, results = parts(landscape_frame(row, other), comparison_frame(pair), records)
+    faults, pairs = unknowns(study, results)
+    assert faults.startswith("Whose fault on xor (undistorted, n = 128): ")
+    assert "vgg 1 (the sample’s or the optimizer’s): about 32 seeds more, 64 CPU seconds" in faults
+    assert "resnet 1 (the sample’s or the optimizer’s): about 32 seeds more, 96 CPU" in faults
+    # a half-length of .02 for a distance of .01: four times as many
+    assert "resnet and vgg: about 15 seeds more of every cell, 75 CPU seconds" in pairs
+    close = comparison_frame({**pair, "difference": 1e-6})
+    *_, last = unknowns(*parts(landscape_frame(row, other), close, records))
+    assert f"1 pair so close that {MOST_SEEDS:,} would not do" in last
+    assert build_trials(records, {})["cpu_s"].sum() == 10.0
+
+
+def test_seconds_in_words() -> None:
+    assert [duration(s) for s in (2.54, 12.3, 1234.5)] == [
+        "2.5 CPU seconds",
+        "12 CPU seconds",
+        "1,234 CPU seconds",
+    ]
