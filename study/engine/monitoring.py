@@ -21,7 +21,7 @@ from study.request.spec import StudySpec
 from study.storage.ledger import Record
 from study.trials.roles import ROLES
 from study.trials.tasks import task_of
-from study.trials.trial import CELL_NAMES, TrialSpec, cell_of, trial_from_json
+from study.trials.trial import CELL_NAMES, TrialSpec, cell_of, title_of_seeds, trial_from_json
 
 EVERY_S = 5.0
 """Seconds between two updates; Ray collects them every ten."""
@@ -165,10 +165,10 @@ class TaskNames(Callback):
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
         """Replaces the handle's `train`, the one before it taken off first."""
-        spec = trial_from_json(trial.config["trials"][0])
+        name = title_of_seeds(trial_from_json(trial.config["trials"][0]).identity)
         actor = trial.temporary_state.ray_actor
         vars(actor).pop("train", None)
-        actor.train = actor.train.options(name=f"{spec.cell.title} {spec.role}")
+        actor.train = actor.train.options(name=name)
 
 
 def _label(value: Any) -> str:

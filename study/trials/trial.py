@@ -238,7 +238,16 @@ def trial_title(trial: Mapping[str, Any]) -> str:
     Args:
         trial: a record, or a trial's identity.
     """
+    return _titled(trial, f" s{trial['seed']}")
+
+
+def title_of_seeds(trial: Mapping[str, Any]) -> str:
+    """`trial_title` without the seed: what a cell's trials of one role have in common."""
+    return _titled(trial, "")
+
+
+def _titled(trial: Mapping[str, Any], seed: str) -> str:
     cell = cell_of(trial)
     short = replace(cell, population=cell.population.partition("(")[0])
-    title = f"{short.title} s{trial['seed']}"
-    return title if ROLES[trial["role"]].is_measured else f"{title} {trial['role']}"
+    role = "" if ROLES[trial["role"]].is_measured else f" {trial['role']}"
+    return f"{short.title}{seed}{role}"

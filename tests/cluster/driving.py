@@ -74,7 +74,7 @@ restarts = 1
 num_stream = [256]
 """
 """One trial takes many minutes and starts first, the other two next to nothing."""
-SLOW_TRIAL = "linear d1 xor n=100000000 s0 best_in_class"
+SLOW_TRIAL = "linear d1 xor n=100000000 best_in_class"
 
 
 class Process:

@@ -129,7 +129,7 @@ class TestRunningStudy:
         assert len(places) >= 8  # driver, GCS, raylet, agents, dashboard, workers
         assert {address for address, _ in places} <= LOOPBACK
 
-    def test_tasks_are_named_after_their_trials(self, running: Running) -> None:
+    def test_tasks_are_named_after_their_cells(self, running: Running) -> None:
         def named() -> set[str]:
             tasks = f"{running.dashboard}/api/v0/tasks?limit=1000&detail=1"
             rows = json.loads(answer(tasks, running.token)[1])["data"]["result"]["result"]
@@ -137,7 +137,7 @@ class TestRunningStudy:
             return names if len(names) > 5 else set()
 
         names = wait_for(named, "names of tasks")
-        title = r"linear d1 xor( label_noise=0\.\d+)? n=\d+ s[01]( best_in_class)?"
+        title = r"linear d1 xor( label_noise=0\.\d+)? n=\d+( best_in_class)?"
         assert [name for name in names if not re.fullmatch(title, name)] == []
         assert len(names) > 5  # an actor that is used again is renamed
 
