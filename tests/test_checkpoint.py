@@ -59,8 +59,19 @@ def result_of(experiment: Experiment) -> tuple[dict[str, Any], list[tuple[Any, .
     return metrics, curve
 
 
+SLOW = ("auto_decoder", "variational_auto_decoder")
+"""Minutes: every score is a search for latents."""
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(name, marks=pytest.mark.long if name in SLOW else ())
+        for name in FAMILIES
+        if SPACES[name].space
+    ],
+)
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [f for f in FAMILIES if SPACES[f].space])
 def test_taken_up_in_the_middle_of_each_phase(family: str) -> None:
     """Also in the cooldown to R_n(T), when the way back to the trunk is still to be gone."""
     quiet = finish(experiment_of(family, "measure"))

@@ -39,7 +39,7 @@ def test_it_runs_from_top_to_bottom(
     assert place == "examples" or "We measured linear" in printed
     if place == ".":
         figures = [one for one in displayed if isinstance(one, matplotlib.figure.Figure)]
-        kinds = {"landscape", "errors", "faults", "damage", "curves"}
+        kinds = {"landscape", "errors", "faults", "damage", "curves", "speed"}
         found = names["quickstart"].plot
         assert len(figures) == sum(len(getattr(found, kind)()) for kind in kinds)
 

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from classcomp.costs import Costs
-from study import report, run, status
+from study import driving, report, run, status
 from study.analysis.files import write_table
 from study.analysis.joined import join
 from study.analysis.landscape import build_landscape
@@ -57,9 +57,9 @@ def nothing_slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("study.engine.timing.timer", lambda address, data_dir: lambda trial: COSTS)
     monkeypatch.setattr(
-        run, "_sweep", lambda spec, whole, records, *_: check_search(whole, records)
+        driving, "_sweep", lambda spec, whole, records, *_: check_search(whole, records)
     )
-    monkeypatch.setattr(run, "_conclude", lambda *everything: OK)
+    monkeypatch.setattr(driving, "_conclude", lambda *everything: OK)
     monkeypatch.setattr(report, "write_report", read_only)
 
 

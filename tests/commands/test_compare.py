@@ -30,8 +30,12 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_prints_and_writes_what_differs(
-    moved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    moved: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     assert main([str(moved), str(QUICKSTART / "trials.parquet"), "--out", str(tmp_path)]) == 0
     *text, path = capsys.readouterr().out.splitlines()
     assert path == str(tmp_path / "beside-trials.csv")

@@ -60,7 +60,7 @@ def test_the_page_is_made_again_as_trials_finish(
         status, page = answer(address, "/")
         assert status == 200
         assert "measure: 2 done" in page
-        assert page.index("location.reload()") < page.index("</body>")
+        assert page.rindex("location.reload()") < page.rindex("</body>")
         assert answer(address, "/version") == (200, "1")
         add(place, left[:1])
         assert follower.look()

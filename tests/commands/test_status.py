@@ -129,6 +129,7 @@ def finish_at_look(study: Path, number: int, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_it_is_watched_until_it_is_finished(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = finish_at_look(study, 3, monkeypatch)
+    monkeypatch.setenv("TERM", "xterm")  # on a dumb one nothing is drawn over
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100, height=40)
     assert status.watch(str(study), console, every_s=0.0) == 0
