@@ -31,7 +31,7 @@ ON_POINTS = (
     *("vae_kmeans", "vae_svm"),
 )
 TRAINED = {"learning_rate": 0.01, "weight_decay": 0.0, "batch_size": 16}
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 OF_PARTS = {"head": "gaussian_mixture"}  # scikit-learn's; the default is a network's
 OWN = {

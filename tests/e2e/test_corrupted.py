@@ -89,7 +89,7 @@ def test_corrupted_images_from_the_study_file_to_the_findings(
     assert "_corrupted.svg" in page
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_corruption_that_comes_later_says_what_it_lacks(
     finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:

@@ -145,7 +145,7 @@ def an_edited_network_is_another(finish_shared: Finish, folder: Path) -> None:
     assert (folder / "results/own/ledger/000001.jsonl").read_bytes() == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_nearest_neighbour_meets_its_limit(finish_shared: Finish, tmp_path: Path) -> None:
     """Cover and Hart (1967): the risk tends to E[2 eta (1 - eta)], .22480 for two Gaussians."""
     study = """
