@@ -95,7 +95,7 @@ def _stopping_text(study: Study) -> str:
 def _check_configurations(first: Study, second: Study) -> None:
     """A mean is of trials of one configuration, and of one trial for each seed."""
     ours, theirs = (_measured(study.trials) for study in (first, second))
-    for cell in ours.keys() & theirs.keys():
+    for cell in [cell for cell in ours if cell in theirs]:  # the first that differs is told
         for name in CONFIGURATION:
             found = [{row[name] for row in held[cell]} for held in (ours, theirs)]
             if found[0] != found[1]:
