@@ -72,7 +72,7 @@ def _check_protocol(first: Study, second: Study) -> None:
 
 def _check_tasks(first: Study, second: Study) -> None:
     ours, theirs = _tasks(first), _tasks(second)
-    for family in ours.keys() & theirs.keys():
+    for family in sorted(ours.keys() & theirs.keys()):
         if ours[family] != theirs[family]:
             raise TableError(
                 f"{_both(first, second)}: {family} is for {ours[family]} in the one and for "
