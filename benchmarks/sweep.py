@@ -3,7 +3,7 @@
     python benchmarks/sweep.py                              # floor and ours, 200 trials
     python benchmarks/sweep.py --ways floor ours tune --trials 40
     PYTHONPATH=DIR python benchmarks/sweep.py --ways ours syne_tune --trials 40   # `pip install
-                                                  # --target DIR syne-tune`, which is no dependency
+                                                  # --target DIR syne-tune psutil`, no dependencies
 
 A trial is half a second to a second of training and scoring on one thread. Every way starts from
 nothing and ends with a table of its trials written; `ours` as a user types it, decisions, exhibits
