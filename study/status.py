@@ -34,7 +34,8 @@ from study.rendering.units import UNKNOWN, unit_of
 from study.request.extension import check_protocol
 from study.request.reading import SpecError, read_spec
 from study.request.spec import StudySpec
-from study.storage.ledger import LedgerError, Record, nothing_collected
+from study.storage.collection import nothing_collected
+from study.storage.ledger import LedgerError, Record
 from study.storage.opening import open_ledger, store_at
 from study.storage.store import StorageError
 from study.trials.roles import ROLES

@@ -31,6 +31,7 @@ from study.engine.local import PRELOADING, actors_at_once, dashboard_beside, sta
 from study.engine.private import private_folder, secure_token, sweep
 from study.request.entries import PopulationSection
 from study.request.spec import StudySpec
+from study.storage.collection import nothing_collected
 from study.storage.opening import store_at
 from study.storage.store import StorageError, Store, first_line
 
@@ -82,22 +83,13 @@ def connected(
         with actors, beside:
             yield
     finally:
-        with _nothing_collected():
+        # A reference to Ray's core that another thread's collection frees while it ends takes the
+        # process with it, with status 1 and no word.
+        gc.collect()
+        with nothing_collected():
             ray.shutdown()
         if not cluster:
             shutil.rmtree(session, ignore_errors=True)
-
-
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """While Ray's core ends: a reference to it that another thread's collection frees then ends the
-    process, with status 1 and no word."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _start_local(*, is_preloading: bool) -> None:

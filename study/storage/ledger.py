@@ -1,7 +1,6 @@
 """Finished trials on disk, one JSON line each, written so that they survive a power cut."""
 
 import fcntl
-import gc
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
+from study.storage.collection import nothing_collected
 from study.storage.outside import OutsideError, parse_json, read_bytes
 from study.trials.roles import ROLES
 from study.trials.schema import (
@@ -166,19 +166,6 @@ class Ledger:
         if self._segment is not None:
             segment, self._segment = self._segment, None
             os.close(segment)
-
-
-@contextmanager
-def nothing_collected() -> Iterator[None]:
-    """While records are made in their thousands: they are trees, and every collection would look
-    through all that are there."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextmanager

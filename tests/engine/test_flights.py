@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from study.engine.proposals import Journal
 from study.engine.searcher import FINISHED, PlanSearcher
 from study.engine.session import Session
 from study.engine.worker import UNKEPT
 from study.request.spec import StudySpec
-from study.storage.folder import FolderStore
 from study.storage.ledger import Ledger
 from study.trials.trial import trial_from_json
+from tests.engine.sessions import session_of
 
 DONE = {"status": "done", "error": None, "metrics": {"risk": 0.5}, "curves": [], "node": "here"}
 RUNNING = {**DONE, "status": "running"}
@@ -36,15 +35,7 @@ def session(make_spec: Callable[..., StudySpec], tmp_path: Path) -> Iterator[Ses
         resources={"seeds_per_trial": 3},
     )
     with Ledger(tmp_path / "ledger").locked() as ledger:
-        yield Session(
-            spec=spec,
-            store=FolderStore(tmp_path),
-            ledger=ledger,
-            records={},
-            journal=Journal(tmp_path / "optuna.journal", spec),
-            code="0123456789ab",
-            on_change=lambda session: None,
-        )
+        yield session_of(spec, tmp_path, ledger)
 
 
 def seeds_asked(searcher: PlanSearcher, name: str) -> list[int]:

@@ -13,9 +13,7 @@ import pytest
 from classcomp import experiment as experiments
 from study.analysis.exhibits import read_exhibits
 from study.engine import worker
-from study.engine.proposals import Journal
 from study.engine.searcher import PlanSearcher
-from study.engine.session import Session
 from study.engine.worker import TrialActor
 from study.planning.plan import planned_trials
 from study.request.spec import StudySpec
@@ -23,6 +21,7 @@ from study.storage.folder import FolderStore
 from study.storage.ledger import Ledger
 from study.trials.exhibits import PLANE, law_exhibit, samples_exhibit
 from study.trials.trial import TrialSpec, trial_to_json
+from tests.engine.sessions import session_of
 
 Make = Callable[..., StudySpec]
 POSTERIOR = np.array([[0.25, 0.75], [1.0, 0.0]])
@@ -377,15 +376,3 @@ def test_a_search_reports_once_a_pass_and_the_last_time_with_its_result(
     risks = [0.5 - (num_silent + number) / 100 for number in range(len(reports))]
     assert [result["validation_risk"] for result in told] == risks
     assert len(payload(told[-1])["curves"]) == num_passes
-
-
-def session_of(spec: StudySpec, folder: Path, ledger: Ledger) -> Session:
-    return Session(
-        spec=spec,
-        store=FolderStore(folder),
-        ledger=ledger,
-        records={},
-        journal=Journal(folder / "optuna.journal", spec),
-        code="0123456789ab",
-        on_change=lambda session: None,
-    )

@@ -17,14 +17,13 @@ import pytest
 
 from study.engine.logs import FOLDER, Logs, WandbLog
 from study.engine.proposals import Journal
-from study.engine.session import Session
 from study.planning.plan import next_trials, planned_trials
 from study.planning.preflight import check
 from study.request.reading import SpecError
 from study.request.spec import StudySpec
-from study.storage.folder import FolderStore
 from study.storage.ledger import Ledger
 from study.trials.trial import trial_title
+from tests.engine.sessions import session_of
 from tests.small_study import record_of
 
 Make = Callable[..., StudySpec]
@@ -83,15 +82,8 @@ def test_a_driver_writes_what_is_in_its_ledger(make_spec: Make, tmp_path: Path) 
     seen: list[str] = []
     trial = next_trials(spec, [])[0]
     with Ledger(tmp_path / "ledger").locked() as ledger:
-        session = Session(
-            spec=spec,
-            store=FolderStore(tmp_path),
-            ledger=ledger,
-            records={},
-            journal=Journal(tmp_path / "optuna.journal", spec),
-            code="0123456789ab",
-            on_record=lambda held: seen.append(held["trial_id"]),
-            on_change=lambda session: None,
+        session = session_of(
+            spec, tmp_path, ledger, on_record=lambda held: seen.append(held["trial_id"])
         )
         payload = {"status": "done", "error": None, "metrics": {"wall_s": 1.0}, "curves": []}
         assert session.finish(trial, {**payload, "node": "here", "attempt": 1})

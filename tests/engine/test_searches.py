@@ -17,9 +17,9 @@ from study.engine.searcher import PlanSearcher
 from study.engine.session import Session
 from study.planning.plan import enumerate_cells, next_trials
 from study.request.spec import StudySpec
-from study.storage.folder import FolderStore
 from study.storage.ledger import Ledger
 from study.trials.trial import TrialSpec, trial_from_json
+from tests.engine.sessions import session_of
 from tests.small_study import record_of
 
 BASE = 10_000
@@ -44,18 +44,6 @@ def spec(make_spec: Callable[..., StudySpec]) -> StudySpec:
 def session(spec: StudySpec, tmp_path: Path) -> Iterator[Session]:
     with Ledger(tmp_path / "ledger").locked() as ledger:
         yield session_of(spec, tmp_path, ledger)
-
-
-def session_of(spec: StudySpec, folder: Path, ledger: Ledger, **records: Any) -> Session:
-    return Session(
-        spec=spec,
-        store=FolderStore(folder),
-        ledger=ledger,
-        records=records,
-        journal=Journal(folder / "optuna.journal", spec),
-        code="0123456789ab",
-        on_change=lambda session: None,
-    )
 
 
 class Sweep:

@@ -9,12 +9,10 @@ import pytest
 
 from study.engine.checkpoints import checkpoint_name
 from study.engine.ending import too_many_failed
-from study.engine.proposals import Journal
-from study.engine.session import Session
 from study.planning.plan import next_trials
 from study.request.spec import StudySpec
-from study.storage.folder import FolderStore
 from study.storage.ledger import Ledger
+from tests.engine.sessions import session_of
 from tests.small_study import record_of
 
 Make = Callable[..., StudySpec]
@@ -51,18 +49,6 @@ def test_the_share_of_failures(
     if found is not None:
         assert f"{num_failed} of {num} finished trials failed" in str(found)
         assert str(found).endswith("most often with: broken")
-
-
-def session_of(spec: StudySpec, folder: Path, ledger: Ledger) -> Session:
-    return Session(
-        spec=spec,
-        store=FolderStore(folder),
-        ledger=ledger,
-        records={},
-        journal=Journal(folder / "optuna.journal", spec),
-        code="0123456789ab",
-        on_change=lambda session: None,
-    )
 
 
 def payload(metrics: Mapping[str, Any]) -> dict[str, Any]:
