@@ -1,10 +1,17 @@
 """A figure's files for a paper: SVG, PDF and PNG, as wide as a column of text."""
 
+from __future__ import annotations
+
 import re
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from study.rendering.style import styled, write_figure
 from study.storage.store import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMN = 7.0
 """Inches: the width of a page's text. Letters are legible there, and at half of it in most."""
@@ -15,27 +22,32 @@ _ROOT = re.compile(r"<svg\b[^>]*>", re.DOTALL)
 _LENGTH = re.compile(r'\b(width|height)="([\d.]+)pt"')
 
 
-def write_for_paper(svg: Path) -> tuple[Path, ...]:
-    """Fit an SVG of matplotlib to a column and write it as PDF and PNG beside; return all three.
+def write_for_paper(figure: Figure, svg: Path) -> tuple[Path, ...]:
+    """Write a figure, fitted to a column, as SVG, and as PDF and PNG beside it; return all three.
 
-    Its letters are outlines, so that no reader needs a font. The same SVG gives the same bytes, but
-    for a PDF, where what a page needs is listed in an order that changes.
+    Letters of SVG and PDF are outlines, so that no reader needs a font. The same numbers give the
+    same bytes, but for a PDF, where what a page needs is listed in an order that changes.
+
+    Args:
+        figure: of matplotlib; its layout stays as it is from here on.
+        svg: the file to write; of the others its suffix is replaced.
 
     Raises:
-        ValueError: the file does not say how large it is.
         OSError: the folder cannot be written.
     """
     import vl_convert
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    text = svg.read_text(encoding="utf-8")
+    text = write_figure(figure, svg).read_text(encoding="utf-8")
     column, for_points = fitted(text, "in", COLUMN), fitted(text, "", COLUMN * _POINTS)
     write_whole(svg, lambda temporary: temporary.write_text(column, encoding="utf-8"))
     pdf, png = svg.with_suffix(".pdf"), svg.with_suffix(".png")
-    for path, data in (
-        (pdf, vl_convert.svg_to_pdf(for_points)),
-        (png, vl_convert.svg_to_png(for_points, ppi=DOTS)),
-    ):
-        write_whole(path, partial(_write_bytes, data))
+    write_whole(pdf, partial(_write_bytes, vl_convert.svg_to_pdf(for_points)))
+    # Not by savefig, which lays all out once more; half a dot is for sides that are rounded down.
+    figure.set_layout_engine("none")
+    figure.set_dpi((COLUMN * DOTS + 0.5) / figure.get_figwidth())
+    with styled(figure):
+        FigureCanvasAgg(figure).print_png(png)  # type: ignore[no-untyped-call]
     return svg, pdf, png
 
 

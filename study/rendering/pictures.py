@@ -29,7 +29,6 @@ from study.rendering.robustness import robustness_grids
 from study.rendering.scenes import Scenes
 from study.rendering.sizes import SizeGrid, draw_size_grid, size_grids
 from study.rendering.speed import SpeedGrid, draw_speed_grid, speed_grids
-from study.rendering.style import write_figure
 from study.rendering.traces import TraceGrid, draw_trace_grid, trace_grids
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def write_pictures(
 
 
 def _picture(figure: Figure, path: Path, alt: str) -> Picture:
-    files = write_for_paper(write_figure(figure, path))
+    files = write_for_paper(figure, path)
     return Picture(
         name=path.stem,
         files={one.suffix[1:].upper(): f"figures/{one.name}" for one in files},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -115,11 +116,19 @@ def new_figure(width: float, height: float) -> Figure:
 
 def write_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as the path's suffix says (svg, png); the same numbers, the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"Date": None} if path.suffix == ".svg" else {}
+    with styled(figure):
+        figure.savefig(path, metadata=metadata)
+    return path
+
+
+@contextmanager
+def styled(figure: Figure) -> Iterator[None]:
+    """Draw a figure in our style in here, whatever a matplotlibrc nearby says."""
     import matplotlib
     from matplotlib.text import Text
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"Date": None} if path.suffix == ".svg" else {}
     texts = figure.findobj(Text)
     for text in texts:  # what was made before the style holds
         text.set_parse_math(False)
@@ -129,5 +138,4 @@ def write_figure(figure: Figure, path: Path) -> Path:
         if any(ABRIDGED in text.get_text() for text in texts):
             # Of names as long as that: they leave no room, and nobody is told in every picture.
             warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
-        figure.savefig(path, metadata=metadata)
-    return path
+        yield

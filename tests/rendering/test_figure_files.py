@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from study.rendering.figure_files import COLUMN, DOTS, fitted, write_for_paper
-from study.rendering.style import new_figure, write_figure
+from study.rendering.style import new_figure
 
 
 @pytest.mark.parametrize("width", [4.0, 11.0])
 def test_files_are_as_wide_as_a_column(tmp_path: Path, width: float) -> None:
     figure = new_figure(width, width / 2)
     figure.subplots().plot([0, 1], [0.123456789, 1])
-    svg, pdf, png = write_for_paper(write_figure(figure, tmp_path / "a.svg"))
+    svg, pdf, png = write_for_paper(figure, tmp_path / "a.svg")
     text = svg.read_text(encoding="utf-8")
     assert re.search(rf'<svg [^>]*width="{COLUMN:g}in" height="{COLUMN / 2:g}in"', text)
     assert f'viewBox="0 0 {72 * width:g} {36 * width:g}"' in text
