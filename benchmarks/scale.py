@@ -171,6 +171,7 @@ def _cluster(num_nodes: int, folder: Path, stack: ExitStack) -> list[str]:
     """Starts nodes on loopback; the arguments that name them."""
     if not num_nodes:
         return []
+    sys.path.insert(0, str(Path(__file__).parent.parent))
     from tests.cluster.driving import cluster
 
     nodes = stack.enter_context(cluster(num_nodes, folder))

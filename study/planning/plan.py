@@ -4,7 +4,7 @@ Starting, going on after an interruption, extending a finished study and the dry
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -45,6 +45,7 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
         for k, c in product(spec.latent_dims_of(family), spec.capacities_of(family))
     ]
     grid = product(spec.populations, laws, spec.num_train, spec.depths, shapes)
+    sizes = {distortion: spec.num_train_at(distortion) for distortion, _ in laws}
     return [
         Cell(
             family=family,
@@ -57,6 +58,7 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
             capacity=c,
         )
         for population, (distortion, severity), num_train, depth, (family, k, c) in grid
+        if num_train in sizes[distortion]
     ]
 
 
@@ -120,7 +122,7 @@ def next_trials(spec: StudySpec, records: Iterable[Record]) -> list[TrialSpec]:
 
 def is_complete(spec: StudySpec, records: Sequence[Record]) -> bool:
     """Whether nothing is left to start."""
-    return not next_trials(spec, records)
+    return next(_fresh(State.of(spec, records)), None) is None
 
 
 def with_most_seeds(spec: StudySpec) -> StudySpec:
@@ -323,12 +325,16 @@ class State:
 
 
 def _in_order(state: State) -> list[TrialSpec]:
-    trials = (
-        state.trial(role, place.cell, seed, hyperparameters)
-        for role, place in lots(state)
-        for seed, hyperparameters in state.startable(role, place)
-    )
-    return list({_key(t): t for t in trials if state.is_fresh(t)}.values())
+    return list({_key(trial): trial for trial in _fresh(state)}.values())
+
+
+def _fresh(state: State) -> Iterator[TrialSpec]:
+    """What could start and has not finished; a trial of several lots comes several times."""
+    for role, place in lots(state):
+        for seed, hyperparameters in state.startable(role, place):
+            trial = state.trial(role, place.cell, seed, hyperparameters)
+            if state.is_fresh(trial):
+                yield trial
 
 
 def _streams(role: Role, spec: StudySpec, *, is_law_known: bool) -> Sequence[int]:

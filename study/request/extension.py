@@ -314,6 +314,7 @@ def _is_within(asked: StudySpec, there: StudySpec) -> bool:
         and _labels(asked.populations) <= _labels(there.populations)
         and all(
             set(severities) <= set(there.distortions.get(name, ()))
+            and set(asked.num_train_at(name)) <= set(there.num_train_at(name))
             for name, severities in asked.distortions.items()
         )
         and asked.seeds <= there.seeds

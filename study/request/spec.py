@@ -35,8 +35,9 @@ from study.request.sections import (
     shown,
     unique,
 )
+from study.trials.schema import NEUTRAL_SEVERITY
 from study.trials.tasks import task_of
-from study.trials.trial import Cell, UserNetwork
+from study.trials.trial import UNDISTORTED, Cell, UserNetwork
 
 Number = Annotated[int, Field(ge=8, le=LARGEST, strict=True)]
 Depth = Annotated[int, Field(ge=1, le=8, strict=True)]
@@ -61,6 +62,7 @@ class StudySpec(Section):
     match_parameters: Annotated[bool, Field(strict=True)] = True
     allow_mixed_code: Annotated[bool, Field(strict=True)] = False
     num_train: Annotated[tuple[Number, ...], Field(min_length=1)]
+    distorted_num_train: tuple[Number, ...] = ()
     populations: Annotated[tuple[PopulationSection, ...], Field(min_length=1)]
     networks: tuple[NetworkSection, ...] = ()
     variants: tuple[VariantSection, ...] = ()
@@ -78,7 +80,7 @@ class StudySpec(Section):
     log: LogSection = LogSection()
 
     _no_value_twice = field_validator(
-        *("families", "depths", "latent_dims", "capacity", "num_train")
+        *("families", "depths", "latent_dims", "capacity", "num_train", "distorted_num_train")
     )(unique)
 
     @field_validator("networks", "variants")
@@ -128,6 +130,21 @@ class StudySpec(Section):
         if folds > least:
             raise ValueError(
                 f"cross_validation.folds = {folds}: allowed are 2 to min(num_train) = {least}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _every_size_is_somewhere(self) -> "StudySpec":
+        wanted = f"distorted_num_train = {list(self.distorted_num_train)}"
+        if not set(self.distorted_num_train) <= set(self.num_train):
+            raise ValueError(f"{wanted}: allowed are some of num_train = {list(self.num_train)}")
+        is_undistorted_measured = any(
+            NEUTRAL_SEVERITY[name] in severities for name, severities in self.distortions.items()
+        )
+        if self.distorted_num_train and not is_undistorted_measured:
+            raise ValueError(
+                f"{wanted}: allowed where a distortion has a severity that leaves samples as they "
+                "are, which the other sizes are for"
             )
         return self
 
@@ -283,6 +300,11 @@ class StudySpec(Section):
         return not set(TRAINING_HYPERPARAMETERS) <= set(
             SPACES[self.network_family(family)].defaults
         )
+
+    def num_train_at(self, distortion: str) -> tuple[int, ...]:
+        """Sample sizes that a distortion, or none, is measured at."""
+        is_distorted = distortion != UNDISTORTED and self.distorted_num_train
+        return self.distorted_num_train if is_distorted else self.num_train
 
     def latent_dims_of(self, family: str) -> tuple[int | None, ...]:
         """Where a family stands on the axis: everywhere, or once where it has no such dimension."""

@@ -31,6 +31,19 @@ def test_grid_holds_each_law_once(make_spec: MakeSpec) -> None:
     assert len(cells) == len(set(cells)) == 3 * 2 * 2 * 2
 
 
+def test_distortions_are_measured_at_the_sizes_that_are_theirs(make_spec: MakeSpec) -> None:
+    everywhere, here = enumerate_cells(make_spec()), make_spec(distorted_num_train=[64])
+    assert {cell.num_train for cell in everywhere if not cell.is_undistorted} == {64, 128}
+    assert enumerate_cells(here) == [
+        cell for cell in everywhere if cell.is_undistorted or cell.num_train == 64
+    ]
+    limits, all_limits = (
+        {trial.cell for trial in planned_trials(spec) if trial.role == "limit"}
+        for spec in (here, make_spec())
+    )
+    assert limits == all_limits  # a level has one for all its sizes
+
+
 def test_searching_comes_before_measuring_and_ends_in_the_same_set(
     make_spec: MakeSpec, finished: list[dict[str, Any]]
 ) -> None:

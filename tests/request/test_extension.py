@@ -148,6 +148,29 @@ def test_an_axis_may_come_with_the_first_family_that_has_it(
     assert extend(asked, records, tmp_path, "here") == asked
 
 
+def test_distortions_at_more_sizes_keep_all_that_is_finished(
+    make_spec: Make, tmp_path: Path
+) -> None:
+    unsearched = {"search": {**TABLE["search"], "trials": 0}}
+    there = make_spec(distorted_num_train=[64], **unsearched)
+    asked = make_spec(**unsearched)
+    records = begun(there, tmp_path)
+    finished = {record["trial_id"] for record in records}
+    assert not next_trials(there, records)
+    assert extend(asked, records, tmp_path, "here") == asked
+    more = next_trials(asked, records)
+    assert {(t.cell.num_train, t.cell.is_undistorted) for t in more} == {(128, False)}
+    assert finished.isdisjoint(t.trial_id for t in more)
+
+
+def test_distortions_at_fewer_sizes_leave_what_is_written_down(
+    make_spec: Make, tmp_path: Path
+) -> None:
+    records = begun(make_spec(), tmp_path)
+    asked = make_spec(distorted_num_train=[64])
+    assert extend(asked, records, tmp_path, "here") == make_spec()
+
+
 CAPACITIES: dict[str, Any] = {"capacity": [0.5, 2.0], "search": {**TABLE["search"], "trials": 0}}
 
 

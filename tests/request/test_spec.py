@@ -242,6 +242,16 @@ WRONG = [
     ("training = {ideal = 3}", "training.ideal = 3", "allowed is true or false"),
     ("search = 3", "search = 3", "allowed is a table of keys"),
     ("distortions = {label_noise = [nan]}", "distortions.label_noise", "a finite number"),
+    (
+        "distorted_num_train = [32]",
+        "distorted_num_train = [32]",
+        "allowed are some of num_train = [64, 128]",
+    ),
+    (
+        "distorted_num_train = [64]\ndistortions = {label_noise = [0.2]}",
+        "distorted_num_train = [64]",
+        "a severity that leaves samples as they are",
+    ),
     ('name = "../up"', "name", "allowed is text that matches"),
 ]
 
