@@ -262,7 +262,7 @@ def events(
             searcher.deaths[name].append("simulated: its node died")
             waiting.appendleft(name)
             continue
-        result = result_of(searcher.in_flight[name], rng, takes.pop(name))
+        result = result_of(searcher.flights[name][0], rng, takes.pop(name))
         with clock.driver("result"):
             searcher.on_trial_complete(name, result)
         is_over = False
