@@ -45,7 +45,6 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
         for k, c in product(spec.latent_dims_of(family), spec.capacities_of(family))
     ]
     grid = product(spec.populations, laws, spec.num_train, spec.depths, shapes)
-    sizes = {distortion: spec.num_train_at(distortion) for distortion, _ in laws}
     return [
         Cell(
             family=family,
@@ -58,7 +57,7 @@ def enumerate_cells(spec: StudySpec) -> list[Cell]:
             capacity=c,
         )
         for population, (distortion, severity), num_train, depth, (family, k, c) in grid
-        if num_train in sizes[distortion]
+        if spec.is_measured(distortion, num_train, depth)
     ]
 
 

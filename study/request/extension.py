@@ -314,7 +314,11 @@ def _is_within(asked: StudySpec, there: StudySpec) -> bool:
         and _labels(asked.populations) <= _labels(there.populations)
         and all(
             set(severities) <= set(there.distortions.get(name, ()))
-            and set(asked.num_train_at(name)) <= set(there.num_train_at(name))
+            and all(
+                there.is_measured(name, num_train, depth)
+                for num_train in asked.distorted_num_train or asked.num_train
+                for depth in asked.distorted_depths or asked.depths
+            )
             for name, severities in asked.distortions.items()
         )
         and asked.seeds <= there.seeds

@@ -63,6 +63,7 @@ class StudySpec(Section):
     allow_mixed_code: Annotated[bool, Field(strict=True)] = False
     num_train: Annotated[tuple[Number, ...], Field(min_length=1)]
     distorted_num_train: tuple[Number, ...] = ()
+    distorted_depths: tuple[Depth, ...] = ()
     populations: Annotated[tuple[PopulationSection, ...], Field(min_length=1)]
     networks: tuple[NetworkSection, ...] = ()
     variants: tuple[VariantSection, ...] = ()
@@ -80,7 +81,8 @@ class StudySpec(Section):
     log: LogSection = LogSection()
 
     _no_value_twice = field_validator(
-        *("families", "depths", "latent_dims", "capacity", "num_train", "distorted_num_train")
+        *("families", "depths", "latent_dims", "capacity", "num_train"),
+        *("distorted_num_train", "distorted_depths"),
     )(unique)
 
     @field_validator("networks", "variants")
@@ -134,18 +136,20 @@ class StudySpec(Section):
         return self
 
     @model_validator(mode="after")
-    def _every_size_is_somewhere(self) -> "StudySpec":
-        wanted = f"distorted_num_train = {list(self.distorted_num_train)}"
-        if not set(self.distorted_num_train) <= set(self.num_train):
-            raise ValueError(f"{wanted}: allowed are some of num_train = {list(self.num_train)}")
-        is_undistorted_measured = any(
+    def _distortions_are_somewhere(self) -> "StudySpec":
+        is_undistorted_measured = not self.distortions or any(
             NEUTRAL_SEVERITY[name] in severities for name, severities in self.distortions.items()
         )
-        if self.distorted_num_train and not is_undistorted_measured:
-            raise ValueError(
-                f"{wanted}: allowed where a distortion has a severity that leaves samples as they "
-                "are, which the other sizes are for"
-            )
+        for key in ("num_train", "depths"):
+            some, every = getattr(self, f"distorted_{key}"), getattr(self, key)
+            wanted = f"distorted_{key} = {list(some)}"
+            if not set(some) <= set(every):
+                raise ValueError(f"{wanted}: allowed are some of {key} = {list(every)}")
+            if some and not is_undistorted_measured:
+                raise ValueError(
+                    f"{wanted}: allowed where a distortion has a severity that leaves samples as "
+                    f"they are, which the other {key} are for"
+                )
         return self
 
     @model_validator(mode="after")
@@ -301,10 +305,12 @@ class StudySpec(Section):
             SPACES[self.network_family(family)].defaults
         )
 
-    def num_train_at(self, distortion: str) -> tuple[int, ...]:
-        """Sample sizes that a distortion, or none, is measured at."""
-        is_distorted = distortion != UNDISTORTED and self.distorted_num_train
-        return self.distorted_num_train if is_distorted else self.num_train
+    def is_measured(self, distortion: str, num_train: int, depth: int) -> bool:
+        """Whether a distortion, or none, is measured at a sample size and depth of the study."""
+        return distortion == UNDISTORTED or (
+            num_train in (self.distorted_num_train or self.num_train)
+            and depth in (self.distorted_depths or self.depths)
+        )
 
     def latent_dims_of(self, family: str) -> tuple[int | None, ...]:
         """Where a family stands on the axis: everywhere, or once where it has no such dimension."""

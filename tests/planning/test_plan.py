@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -31,17 +32,25 @@ def test_grid_holds_each_law_once(make_spec: MakeSpec) -> None:
     assert len(cells) == len(set(cells)) == 3 * 2 * 2 * 2
 
 
-def test_distortions_are_measured_at_the_sizes_that_are_theirs(make_spec: MakeSpec) -> None:
-    everywhere, here = enumerate_cells(make_spec()), make_spec(distorted_num_train=[64])
-    assert {cell.num_train for cell in everywhere if not cell.is_undistorted} == {64, 128}
-    assert enumerate_cells(here) == [
-        cell for cell in everywhere if cell.is_undistorted or cell.num_train == 64
+@pytest.mark.parametrize(("axis", "some"), [("num_train", 64), ("depths", 2)])
+def test_distortions_are_measured_where_they_are_asked_for(
+    axis: str, some: int, make_spec: MakeSpec
+) -> None:
+    everywhere = enumerate_cells(make_spec())
+    place = attrgetter(axis.removesuffix("s"))
+    assert len({place(cell) for cell in everywhere if not cell.is_undistorted}) == 2
+    assert enumerate_cells(make_spec(**{f"distorted_{axis}": [some]})) == [
+        cell for cell in everywhere if cell.is_undistorted or place(cell) == some
     ]
+
+
+def test_a_level_has_one_limit_for_all_sample_sizes(make_spec: MakeSpec) -> None:
+    here = make_spec(distorted_num_train=[64])
     limits, all_limits = (
         {trial.cell for trial in planned_trials(spec) if trial.role == "limit"}
         for spec in (here, make_spec())
     )
-    assert limits == all_limits  # a level has one for all its sizes
+    assert limits == all_limits
 
 
 def test_searching_comes_before_measuring_and_ends_in_the_same_set(

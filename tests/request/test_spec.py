@@ -247,6 +247,7 @@ WRONG = [
         "distorted_num_train = [32]",
         "allowed are some of num_train = [64, 128]",
     ),
+    ("distorted_depths = [4]", "distorted_depths = [4]", "allowed are some of depths = [1, 2]"),
     (
         "distorted_num_train = [64]\ndistortions = {label_noise = [0.2]}",
         "distorted_num_train = [64]",
