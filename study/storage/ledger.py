@@ -26,6 +26,8 @@ from study.trials.schema import (
 from study.trials.trial import IDENTITY_VERSION
 
 Record = dict[str, Any]
+LARGEST_SEGMENT = 2**28
+"""Bytes after which a driver begins another file, since each is read whole: some 40,000 trials."""
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -51,7 +53,7 @@ class LedgerError(RuntimeError):
 
 
 class Ledger:
-    """A folder of segments `NNNNNN.jsonl`, one for each driver that wrote; append only."""
+    """A folder of segments `NNNNNN.jsonl`, each of one driver that wrote; append only."""
 
     def __init__(self, folder: Path) -> None:
         """Opens nothing yet; `folder` need not exist."""
@@ -124,6 +126,9 @@ class Ledger:
         self.check_there()
         segment = self._open_segment()
         end = os.lseek(segment, 0, os.SEEK_END)
+        if end >= LARGEST_SEGMENT:
+            self._close()
+            segment, end = self._open_segment(), 0
         try:
             while line:
                 line = line[os.write(segment, line) :]
