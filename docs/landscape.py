@@ -62,7 +62,7 @@ def of(folder: str) -> tuple[Decomposition, str]:
     text = (
         f"<!-- landscape: python docs/landscape.py {folder} -->\n"
         f"![{info.title}]({PICTURE.relative_to(ROOT)})\n\n"
-        f"{sentence} Every cell of it is in [{folder}]({folder}).\n"
+        f"{sentence} [Its data card]({folder}/CARD.md) says how it was made.\n"
         "<!-- end of the landscape -->\n"
     )
     return info, text
