@@ -41,7 +41,7 @@ def info_of(landscape: pd.DataFrame, population: str) -> Decomposition:
     rows = landscape[
         (landscape["population"] == population) & (landscape["distortion"] == "label_noise")
     ]
-    rows = rows[rows["num_train"] == rows["num_train"].max()]
+    rows = rows[rows["num_train"] == rows.loc[rows["level"] > 0, "num_train"].max()]
     levels = rows.groupby(["family", "depth"])["level"].transform("nunique")
     found = damage_decompositions(rows[levels == rows["level"].nunique()])
     if not found:

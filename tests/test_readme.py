@@ -18,6 +18,9 @@ from study.recipes import questions, recipe_names
 from study.rendering.decomposition import draw_decomposition
 from study.rendering.style import write_figure
 from study.request.reading import read_spec
+from tests.rendering.conftest import landscape_frame
+from tests.rendering.found import known
+from tests.rendering.synthetic_study import XOR
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,6 +69,22 @@ def test_the_landscape_is_the_shipped_study_s(tmp_path: Path) -> None:
     shipped, again = (np.array(re.findall(r"-?[\d.]+", one), dtype=float) for one in paths)
     assert len(shipped) > 1000
     np.testing.assert_allclose(again, shipped, atol=0.01)
+
+
+def test_the_landscape_is_of_networks_that_are_there_at_every_level() -> None:
+    """Damages may be measured at some depths and sample sizes only."""
+    plain = [
+        known("vgg", distortion="label_noise", level=0, severity=0.0, depth=depth, num_train=num)
+        for depth in (1, 2)
+        for num in (32, 128, 512)
+    ]
+    hurt = known("vgg", distortion="label_noise", level=1, severity=0.2, depth=2, num_train=128)
+    page = script("landscape")
+    info = page.info_of(landscape_frame(*plain, hurt), XOR)
+    assert info.title.endswith("whose fault as label noise grows, n = 128")
+    assert [[bar.label for bar in panel.bars] for panel in info.panels] == [["vgg 2"], ["vgg 2"]]
+    with pytest.raises(ValueError, match="no label_noise at two levels"):
+        page.info_of(landscape_frame(*plain), XOR)
 
 
 @pytest.mark.slow
