@@ -61,6 +61,7 @@ class Ledger:
         self._lock: int | None = None
         self._path: Path | None = None
         self._segment: int | None = None
+        self._full: dict[Path, int] = {}
 
     def read(self) -> tuple[list[Record], list[str]]:
         """All records, oldest segment first, and a line for each torn one that was dropped.
@@ -105,6 +106,8 @@ class Ledger:
             finally:
                 self._lock = None
                 self._close()
+                while self._full:
+                    os.close(self._full.popitem()[1])
 
     def is_held(self) -> bool:
         """Whether a driver is at work on it."""
@@ -126,8 +129,8 @@ class Ledger:
         self.check_there()
         segment = self._open_segment()
         end = os.lseek(segment, 0, os.SEEK_END)
-        if end >= LARGEST_SEGMENT:
-            self._close()
+        if end >= LARGEST_SEGMENT and self._path is not None:
+            self._full[self._path], self._segment = segment, None  # open, to be looked after
             segment, end = self._open_segment(), 0
         try:
             while line:
@@ -143,9 +146,11 @@ class Ledger:
         """Refuses to go on without the files that this driver holds: what is written is lost.
 
         Raises:
-            LedgerError: the ledger's folder or its last segment was deleted, moved or replaced.
+            LedgerError: the ledger's folder or a segment of this driver's was deleted, moved or
+                replaced.
         """
-        held = {self.folder / "lock": self._lock, self._path: self._segment}
+        held: dict[Path | None, int | None] = {self.folder / "lock": self._lock, **self._full}
+        held[self._path] = self._segment
         for path, file in held.items():
             if path is not None and file is not None and not _is_at(path, file):
                 raise LedgerError(

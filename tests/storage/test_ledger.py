@@ -58,6 +58,19 @@ def test_a_driver_begins_another_file_before_one_is_too_large_to_be_read(
     assert warnings == []
 
 
+@pytest.mark.parametrize("lost", ["000001", "000002", "000003"])
+def test_no_file_of_a_driver_goes_away_unseen(
+    tmp_path: Path, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.storage.ledger.LARGEST_SEGMENT", 1)
+    with Ledger(tmp_path).locked() as ledger:
+        for trial_id in "abc":
+            ledger.append(record_with_id(trial_id))
+        (tmp_path / f"{lost}.jsonl").unlink()
+        with pytest.raises(LedgerError, match=f"{lost}.jsonl: was deleted or moved"):
+            ledger.append(record_with_id("d"))
+
+
 @settings(max_examples=30, deadline=None)
 @given(cut=st.integers(min_value=1, max_value=len(json.dumps(record_with_id("b"))) - 1))
 def test_a_torn_last_record_is_dropped_and_said(
