@@ -149,9 +149,8 @@ class Ledger:
             LedgerError: the ledger's folder or a segment of this driver's was deleted, moved or
                 replaced.
         """
-        held: dict[Path | None, int | None] = {self.folder / "lock": self._lock, **self._full}
-        held[self._path] = self._segment
-        for path, file in held.items():
+        last = (self._path, self._segment)
+        for path, file in ((self.folder / "lock", self._lock), *self._full.items(), last):
             if path is not None and file is not None and not _is_at(path, file):
                 raise LedgerError(
                     f"{path}: was deleted or moved while the study ran, which ends without tables; "
