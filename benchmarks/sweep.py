@@ -6,9 +6,9 @@
                                                   # --target DIR --no-deps syne-tune psutil dill`
 
 A trial is a third of a second to a second of training and scoring on one thread. Every way starts
-from nothing and ends with a table of its trials written; `ours` as a user types it, decisions, exhibits
-and report included, and a second time is told when its table was there. A round runs all ways one
-after the other.
+from nothing and ends with a table of its trials written; `ours` as a user types it, decisions,
+exhibits and report included, and a second time is told when its table was there. A round runs all
+ways one after the other.
 """
 
 import argparse
