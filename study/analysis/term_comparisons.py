@@ -94,8 +94,9 @@ def build_term_comparisons(joined: Joined, landscape: pd.DataFrame) -> pd.DataFr
     Scopes are those of study.analysis.comparisons. What is the same in many cells is one row and
     one test: approximation at every n and label noise of a law, objective at every n. Holm's (1979)
     correction runs over all rows of an error, a task and a scope: each term is a question of its
-    own. Where the larger approximation (the smaller objective) is of a U_H that may fall further,
-    a p-value is of the rules that were found, and no significance of the families is claimed.
+    own. Where the larger approximation is of a U_H that may fall further, a p-value is of the rules
+    that were found, and no significance of the families is claimed; nor is it where the smaller
+    objective is, unless it would stay the smaller (beyond the interval) if U_H fell to R*.
 
     Args:
         joined: the trials.
@@ -109,13 +110,13 @@ def build_term_comparisons(joined: Joined, landscape: pd.DataFrame) -> pd.DataFr
     for _, held in sorted(pairs.items()):
         for gap in _gaps(joined, held):
             families[TERMS.index(gap.error), str(gap.meeting.task), gap.scope].append(gap)
-    bounds, rows = _bounds(landscape), []
+    falls, rows = _falls(landscape), []
     for (_, _, scope), gaps in sorted(families.items(), key=_order):
         tests = _cell_tests(joined, gaps) if scope == CELL else map(_mean_test, gaps)
         found = [_named(gap) | test for gap, test in zip(gaps, tests, strict=True)]
         correct(found)
         for gap, row in zip(gaps, found, strict=True):
-            row["is_bound"] = _is_bound(gap, row["difference"], bounds)
+            row["is_bound"] = _is_bound(gap, row, falls)
             row["significant"] = None if row["is_bound"] else row["significant"]
         rows += found
     return typed_frame(rows, TERM_COMPARISON_COLUMNS)
@@ -274,26 +275,28 @@ def _named(gap: _Gap) -> Row:
     return where | gap.meeting.names | kind
 
 
-def _bounds(landscape: pd.DataFrame) -> dict[Cell, bool]:
-    """Whether U_H may fall further, by law."""
-    told = landscape[[*CELL_NAMES, "approximation_is_bound"]].drop_duplicates()
+def _falls(landscape: pd.DataFrame) -> dict[Cell, float]:
+    """By how much U_H may fall further, by law: to R* at most, and not at all where it settled."""
+    names = ["approximation_is_bound", "approximation", "approximation_hi"]
+    told = landscape[[*CELL_NAMES, *names]].drop_duplicates()
     found = {}
     for row in to_rows(told.dropna(subset="approximation_is_bound")):
         cell = cell_of(row | asdict(trained_damage(row["distortion"], row["severity"])))
-        found[any_size(law_of(cell))] = bool(row["approximation_is_bound"])
+        known = [row[name] for name in names[1:] if row[name] is not None]
+        fall = max(known, default=math.inf) if row["approximation_is_bound"] else 0.0
+        found[any_size(law_of(cell))] = fall
     return found
 
 
-def _is_bound(gap: _Gap, value: float, bounds: Mapping[Cell, bool]) -> bool:
-    """Whether a U_H that may fall further would bring the two families together."""
+def _is_bound(gap: _Gap, row: Row, falls: Mapping[Cell, float]) -> bool:
+    """Whether a U_H that may fall further could bring the two families together."""
     if gap.error not in (APPROXIMATION, OBJECTIVE):
         return False
-    nearer = value if gap.error == APPROXIMATION else -value  # falls with the first's U_H
-    return any(
-        bounds.get(any_size(law_of(side)), True)
-        for cell in gap.cells
-        for side, is_larger in zip(
-            _sides(gap.meeting, cell), (nearer >= 0, nearer <= 0), strict=True
-        )
-        if is_larger
-    )
+    value, meeting = row["difference"], gap.meeting
+    end = row.get("difference_lo" if value >= 0 else "difference_hi")
+    near = abs(value) if end is None else math.copysign(1.0, value) * end
+    is_first = (value >= 0) == (gap.error == APPROXIMATION)
+    family = meeting.first if is_first else meeting.second
+    laws = (any_size(law_of(replace(cell, family=family))) for cell in gap.cells)
+    fall = sum(falls.get(law, math.inf) for law in laws) / len(gap.cells)
+    return fall > 0.0 and fall >= near
