@@ -179,13 +179,13 @@ def loss_terms(
     joined: Joined, rows: Rows, kind: str | None = None, branch: str = BUDGET
 ) -> Array | None:
     """Losses (k, N) of rules, at T under a corruption or none; None without every rule's."""
-    if joined.decisions is None:
+    if joined.decisions is None or not joined.are_kept[rows.places].all():
         return None
     found = [
         joined.decisions.losses(row, branch)
         if kind is None
         else joined.decisions.losses_under(row, kind)
-        for row in joined.deciding(rows)
+        for row in rows
     ]
     held = [losses for losses in found if losses is not None]
     is_whole = len(held) == len(rows) and len({losses.shape for losses in held}) == 1

@@ -58,7 +58,7 @@ class _Gap:
         groups: their means add up to the difference, those of one over other seeds or restarts than
             the other's; without terms.
         examples: the examples' part of the variance; None: it is unknown, or a group's is.
-        cells: that the term is of.
+        laws: at any n, of the cells that the term is of, one of each.
         restarts: the part of the second group, where there is one and it is known.
     """
 
@@ -67,7 +67,7 @@ class _Gap:
     meeting: Meeting
     groups: tuple[Pairs, ...]
     examples: Part | None
-    cells: tuple[Cell, ...]
+    laws: tuple[Cell, ...]
     restarts: Part | None = None
 
     @property
@@ -133,10 +133,11 @@ def _gaps(joined: Joined, meetings: Sequence[Meeting]) -> Iterator[_Gap]:
     limits: dict[Cell, Pairs | None] = {}
     sums: dict[str, tuple[Pairs, ...]] = {}
     found: dict[tuple[str, Cell], tuple[Meeting, tuple[Pairs, ...], Part | None]] = {}
-    cells: dict[tuple[str, Cell], list[Cell]] = defaultdict(list)
+    laws: dict[tuple[str, Cell], list[Cell]] = defaultdict(list)
     largest = task_of(meetings[0].task).largest
     for meeting in meetings:
-        level, law = any_size(meeting.cell), any_size(law_of(meeting.cell))
+        level = any_size(meeting.cell)
+        law = law_of(level)
         if law not in best:
             best[law] = paired_rules(joined, [joined.rule_of(c) for c in _sides(meeting, law)])
         if level not in limits:
@@ -145,9 +146,9 @@ def _gaps(joined: Joined, meetings: Sequence[Meeting]) -> Iterator[_Gap]:
         shared = {APPROXIMATION: law, OBJECTIVE: level}
         for error, groups in _terms(joined, meeting, best[law], limits[level]).items():
             key = error, shared.get(error, meeting.cell)
-            cells[key].append(meeting.cell)
+            laws[key].append(law)
             if key not in found:
-                at = replace(meeting, cell=key[1])
+                at = replace(meeting, cell=key[1]) if error in shared else meeting
                 bare = tuple(group.without_terms for group in groups)
                 found[key] = at, bare, _examples(meeting, groups, largest)
             sums[error] = groups if error not in sums else _added(sums[error], groups)
@@ -158,10 +159,10 @@ def _gaps(joined: Joined, meetings: Sequence[Meeting]) -> Iterator[_Gap]:
             meeting=meeting,
             groups=groups,
             examples=examples,
-            cells=tuple(cells[error, meeting.cell]),
+            laws=tuple(laws[error, meeting.cell]),
         )
     for error, total in sums.items():
-        held = [cell for (name, _), mine in cells.items() if name == error for cell in mine]
+        held = [law for (name, _), mine in laws.items() if name == error for law in mine]
         groups = tuple(group.times(1 / len(held)) for group in total)
         if all(map(len, groups)):
             yield _Gap(
@@ -170,7 +171,7 @@ def _gaps(joined: Joined, meetings: Sequence[Meeting]) -> Iterator[_Gap]:
                 meeting=meetings[0],
                 groups=tuple(group.without_terms for group in groups),
                 examples=_examples(meetings[0], groups, largest),
-                cells=tuple(held),
+                laws=tuple(held),
             )
 
 
@@ -241,7 +242,9 @@ def _with_restarts(gaps: Sequence[_Gap]) -> list[_Gap]:
         place: _part(variance / len(values), freedom)
         for (place, values), (variance, freedom) in zip(held.items(), shrunk, strict=True)
     }
-    return [replace(gap, restarts=parts.get(gap.place)) for gap in gaps]
+    return [
+        replace(gap, restarts=parts.get(gap.place)) if len(gap.groups) > 1 else gap for gap in gaps
+    ]
 
 
 def _mean_test(gap: _Gap) -> Row:
@@ -270,13 +273,17 @@ def _named(gap: _Gap) -> Row:
     cell = gap.meeting.cell
     where: Row = {"population": cell.population}
     if gap.scope == CELL:
-        where = asdict(cell) | {"num_train": cell.num_train or None}
-    kind = {"error": gap.error, "scope": gap.scope, "num_cells": len(gap.cells)}
+        where = {name: getattr(cell, name) for name in CELL_NAMES}
+        where["num_train"] = cell.num_train or None
+    kind = {"error": gap.error, "scope": gap.scope, "num_cells": len(gap.laws)}
     return where | gap.meeting.names | kind
 
 
-def _falls(landscape: pd.DataFrame) -> dict[Cell, float]:
-    """By how much U_H may fall further, by law: to R* at most, and not at all where it settled."""
+def _falls(landscape: pd.DataFrame) -> dict[tuple[str, Cell], float]:
+    """By how much U_H may fall further: to R* at most, and not at all where it has settled.
+
+    By family, and law at any n.
+    """
     names = ["approximation_is_bound", "approximation", "approximation_hi"]
     told = landscape[[*CELL_NAMES, *names]].drop_duplicates()
     found = {}
@@ -284,11 +291,11 @@ def _falls(landscape: pd.DataFrame) -> dict[Cell, float]:
         cell = cell_of(row | asdict(trained_damage(row["distortion"], row["severity"])))
         known = [row[name] for name in names[1:] if row[name] is not None]
         fall = max(known, default=math.inf) if row["approximation_is_bound"] else 0.0
-        found[any_size(law_of(cell))] = fall
+        found[cell.family, law_of(replace(cell, family="", num_train=0))] = fall
     return found
 
 
-def _is_bound(gap: _Gap, row: Row, falls: Mapping[Cell, float]) -> bool:
+def _is_bound(gap: _Gap, row: Row, falls: Mapping[tuple[str, Cell], float]) -> bool:
     """Whether a U_H that may fall further could bring the two families together."""
     if gap.error not in (APPROXIMATION, OBJECTIVE):
         return False
@@ -297,6 +304,5 @@ def _is_bound(gap: _Gap, row: Row, falls: Mapping[Cell, float]) -> bool:
     near = abs(value) if end is None else math.copysign(1.0, value) * end
     is_first = (value >= 0) == (gap.error == APPROXIMATION)
     family = meeting.first if is_first else meeting.second
-    laws = (any_size(law_of(replace(cell, family=family))) for cell in gap.cells)
-    fall = sum(falls.get(law, math.inf) for law in laws) / len(gap.cells)
+    fall = sum(falls.get((family, law), math.inf) for law in gap.laws) / len(gap.laws)
     return fall > 0.0 and fall >= near
