@@ -4,11 +4,12 @@ Replays finished studies from their ledgers, or tables where they are shipped wi
 quarter, ... of a study's time it looks at the trials that had finished by then, and holds what
 `study.status` would have said against when the last trial did end. Beside it the mean seconds of a
 role times those that are left of it, which says nothing until every role has been seen. Without a
-folder it runs a study first. `--cpu` replays trials in the order in which they began, each as long
-as its processor time: as if the machine had had nothing else to do.
+folder it runs a study first. `--cpu` replays trials in the order in which they would begin today,
+each as long as its processor time: as if the machine had had nothing else to do.
 """
 
 import argparse
+import heapq
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from study.planning.agenda import Agenda
 from study.planning.forecast import Forecast
 from study.planning.plan import total_by_role
 from study.planning.progress import duration
@@ -27,6 +29,9 @@ from study.planning.stretch import last_stretch, spans_of
 from study.request.reading import read_spec
 from study.request.spec import StudySpec
 from study.storage.ledger import Ledger, Record
+from study.trials.roles import ROLES
+from study.trials.selection import Search, search_of
+from study.trials.trial import TrialSpec, cell_of
 
 METRICS = (
     *("wall_s", "cpu_s", "examples_seen", "validation_risk"),
@@ -64,24 +69,36 @@ def records_of(folder: Path) -> list[Record]:
     return records
 
 
-def on_idle_machine(records: Sequence[Record], num_slots: int) -> list[Record]:
-    """The same records as if trials had had a core of their own."""
-    began = sorted(records, key=lambda r: spans_of([r])[0].finished - r["metrics"]["wall_s"])
+def on_idle_machine(spec: StudySpec, records: Sequence[Record], num_slots: int) -> list[Record]:
+    """The same records as if trials had had a core of their own, in the order of today's plan."""
+    known = {(record["role"], cell_of(record), record["seed"]): record for record in records}
+    finished: dict[str, Record] = {}
+    searched: dict[Search, list[Record]] = defaultdict(list)
+    agenda, now = Agenda(spec, finished, searched), 0.0
     begin = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
-    free, moved = [0.0] * num_slots, []
-    for record in began:
-        metrics, slot = record["metrics"], min(range(num_slots), key=free.__getitem__)
+    running: list[tuple[float, int, TrialSpec]] = []
+    number = 0
+    while True:
+        while len(running) < num_slots and (taken := agenda.take()):
+            (trial,) = taken
+            ends = now + known[trial.role, trial.cell, trial.seed]["metrics"]["cpu_s"]
+            heapq.heappush(running, (ends, number, trial))
+            number += 1
+        if not running:
+            return list(finished.values())
+        now, _, trial = heapq.heappop(running)
+        record = known[trial.role, trial.cell, trial.seed]
+        metrics, ended = record["metrics"], begin + timedelta(seconds=now)
         share = metrics["cpu_s"] / metrics["wall_s"]
-        free[slot] += metrics["cpu_s"]
-        moved.append(
-            {
-                **record,
-                "finished_at": (begin + timedelta(seconds=free[slot])).isoformat(),
-                "metrics": {**metrics, "wall_s": metrics["cpu_s"]},
-                "curves": [{**p, "wall_s": p["wall_s"] * share} for p in record["curves"]],
-            }
-        )
-    return sorted(moved, key=lambda r: r["finished_at"])
+        finished[record["trial_id"]] = {
+            **record,
+            "finished_at": ended.isoformat(),
+            "metrics": {**metrics, "wall_s": metrics["cpu_s"]},
+            "curves": [{**p, "wall_s": p["wall_s"] * share} for p in record["curves"]],
+        }
+        if ROLES[trial.role].is_searched:
+            searched[search_of(trial.cell, trial.seed)].append(finished[record["trial_id"]])
+        agenda.finish(trial)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +147,7 @@ def replay(folder: Path, num_slots: int | None, *, is_idle: bool) -> None:
     spec = read_spec(str(folder / "study.toml"))
     records = records_of(folder)
     if is_idle:
-        records = on_idle_machine(records, num_slots or 2)
+        records = on_idle_machine(spec, records, num_slots or 2)
     stretch = last_stretch(spans_of(records))
     assert stretch is not None
     slots = num_slots or stretch.num_slots

@@ -34,9 +34,16 @@ FIRST_SEED = 1_000
 COMMON = [name for name in TERMS if name != "objective"]
 
 
-def excess(trial: TrialSpec) -> dict[str, np.ndarray]:
-    """Of the rules of a trial, on the evaluation draw: `budget` and maybe `converged`."""
-    experiment = Experiment(to_trial(trial, "."))
+def excess(trial: TrialSpec, draw: int = 0) -> dict[str, np.ndarray]:
+    """Of the rules of a trial, on an evaluation draw: `budget` and maybe `converged`.
+
+    Args:
+        trial: to run.
+        draw: 0 is the engine's own, which all its trials share.
+    """
+    asked = to_trial(trial, ".")
+    streams = {**asked.streams, "evaluation": asked.streams["evaluation"] + draw}
+    experiment = Experiment(replace(asked, streams=streams))
     while not experiment.finished:
         experiment.advance()
     eta = experiment.law["posterior"]
@@ -161,6 +168,24 @@ def verify(folder: Path, words: list[str], half_width: float) -> None:
         print(f"  {name:<14} {100 * value:.2f} ± {100 * half:.2f}, less ours {apart:+.2f} SE")
 
 
+def other_draws(folder: Path, words: list[str], half_width: float, num: int) -> None:
+    """Prints R_n(T) of our networks on as many other draws: what the one draw of all is worth."""
+    pilot = min(pilots(folder, words), key=lambda p: len(p.cell.title))
+    plan = our_plan(pilot.parts(), pilot.costs(), (half_width / 1.96) ** 2)
+    trial = trials_of(folder, pilot)["measure"]
+    for draw in range(num + 1):
+        seeds = [replace(trial, seed=FIRST_SEED + i) for i in range(plan.seeds)]
+        found = 100 * np.stack([excess(seed, draw)["budget"] for seed in seeds])
+        of_seeds, of_examples = (
+            found.mean(axis).std(ddof=1) / math.sqrt(found.shape[1 - axis]) for axis in (1, 0)
+        )
+        print(
+            f"draw {draw}: R_n(T) {found.mean():.2f}, standard error {of_seeds:.2f} by seeds, "
+            f"{of_examples:.2f} by examples",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Reads the command."""
     parser = argparse.ArgumentParser(
@@ -169,9 +194,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("words", nargs="+")
     parser.add_argument("--half-width", type=float, default=TARGET)
+    parser.add_argument("--draws", type=int, default=0, help="ours on so many other draws, alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    verify(options.folder, options.words, options.half_width)
+    if options.draws:
+        other_draws(options.folder, options.words, options.half_width, options.draws)
+    else:
+        verify(options.folder, options.words, options.half_width)
 
 
 if __name__ == "__main__":

@@ -86,17 +86,21 @@ def _line(num: int, folder: Path, cluster: list[str], *, alone: bool) -> str:
     (folder / "nothing.py").write_text(NOTHING)
     points = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
     np.savez(folder / "few.npz", x=points, y=np.tile([0, 1], 32))
-    ledger = folder / "results" / "scale" / "ledger" / "000001.jsonl"
+    ledger = folder / "results" / "scale" / "ledger"
+
+    def held() -> float:
+        return sum(segment.stat().st_size for segment in ledger.glob("*.jsonl"))
+
     command = python("-m", "study.run", str(folder / "study.toml"), "--no-dashboard")
     command += ["--results", str(folder / "results"), *cluster]
     first = python(__file__, "--driver", str(folder)) if alone else command
-    run = run_measured(first, look=lambda: ledger.stat().st_size if ledger.exists() else 0)
+    run = run_measured(first, look=held)
     began = time.time()
     resumed = run_measured(command)
     planned_s = (folder / "results" / "scale" / "study.toml").stat().st_mtime - began
     status = run_measured(python("-m", "study.status", str(folder / "results" / "scale")))
     (begin, begin_mb), (early, _), (late, _), (end, end_mb) = (
-        _reached(run, share, ledger.stat().st_size) for share in (1e-9, 0.2, 0.8, 1.0)
+        _reached(run, share, held()) for share in (1e-9, 0.2, 0.8, 1.0)
     )
     each, first_fifth, last_fifth = (
         1000 * seconds / (share * num)

@@ -3,12 +3,12 @@
     python benchmarks/sweep.py                              # floor and ours, 200 trials
     python benchmarks/sweep.py --ways floor ours tune --trials 40
     PYTHONPATH=DIR python benchmarks/sweep.py --ways ours syne_tune --trials 40   # `pip install
-                                                  # --target DIR syne-tune psutil`, no dependencies
+                                                  # --target DIR --no-deps syne-tune psutil dill`
 
-A trial is half a second to a second of training and scoring on one thread. Every way starts from
-nothing and ends with a table of its trials written; `ours` as a user types it, decisions, exhibits
-and report included, and a second time is told when its table was there. A round runs all ways one
-after the other.
+A trial is a third of a second to a second of training and scoring on one thread. Every way starts
+from nothing and ends with a table of its trials written; `ours` as a user types it, decisions,
+exhibits and report included, and a second time is told when its table was there. A round runs all
+ways one after the other.
 """
 
 import argparse
@@ -26,7 +26,10 @@ BESIDES = 6
 """Trials of `smoke` that are not measured: streams for the best in class and for the limit."""
 FIXED_S = 8.0
 """Seconds that the engine may cost whatever the study."""
-WAYS = ("floor", "ours", "ours_bare", "tune", "tune_reuse", "optuna", "syne_tune")
+WAYS = (
+    *("floor", "ours", "ours_bare", "tune", "tune_reuse", "optuna"),
+    *("syne_tune", "syne_tune_awake"),
+)
 
 
 def main() -> None:

@@ -254,6 +254,8 @@ def _sweep(
                 on_change=lambda s: progress.show(s.records.values()),
             )
 
+            progress.show(session.records.values())  # while those of earlier are whole
+
             def interrupt() -> None:
                 session.ending = session.ending or Interrupted()
 

@@ -1,7 +1,8 @@
 """Which rows a study's grid asks for, under which distortions a cell is shown, what is missing.
 
 A study is a product: families x depths x latent dimensions x capacities x populations x distortion
-levels x sample sizes x seeds, where a family that is not on an axis is once.
+levels x sample sizes x seeds, where a family that is not on an axis is once, and distortions may be
+asked for at some of the sizes and depths alone.
 What one cell has and another lacks is missing there, and is said (after autogluon/tabarena).
 """
 
@@ -79,6 +80,8 @@ def study_grid(joined: Joined, levels: Levels) -> list[Cell]:
         sorted(damages),
         sorted({cell.num_train for cell in held}),
     )
+    damaged = [cell for cell in held if not cell.is_undistorted] or held
+    sizes, depths = {cell.num_train for cell in damaged}, {cell.depth for cell in damaged}
     if (num := math.prod(map(len, axes))) > MOST_CELLS:
         raise TableError(f"the trials' grid has {num:,} cells: at most {MOST_CELLS:,} are allowed")
     return [
@@ -92,6 +95,7 @@ def study_grid(joined: Joined, levels: Levels) -> list[Cell]:
             **on_axes,
         )
         for (family, on_axes), depth, population, damage, num_train in product(*axes)
+        if damage == INTACT or (num_train in sizes and depth in depths)
     ]
 
 

@@ -15,7 +15,8 @@ LATELY_S = 60.0
 """Seconds for which a record is kept whole, for whoever looks at what is new every few seconds."""
 NAMES = (*("trial_id", "role", "status", "task", *CELL_NAMES, "seed", "finished_at"),)
 METRICS = ("wall_s", "validation_risk", "excess_risk", "excess_risk_se", "risk", "risk_se")
-"""Of a trial: what plan, progress and metrics are made of."""
+"""Of a trial: what plan, progress and metrics are made of. A forecast has taken in what a trial
+cost, its curve's clocks too, while the record was whole."""
 
 
 class RecentlyWhole:

@@ -4,7 +4,7 @@
 """
 
 import heapq
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -17,13 +17,17 @@ from study.trials.trial import Cell, TrialSpec, cell_of
 
 Flight = tuple[str, Cell, int]
 """A trial that has been given away: its role, its cell and its seed."""
+Turn = tuple[int, int, int]
+"""By which lots are sorted; their number comes last."""
 
 
 class Agenda:
-    """Gives every trial away once, in the order of the plan.
+    """Gives every trial away once, in the order of the plan; measured cells take turns.
 
     Trials stand in lots, a role's in one place, and are made when they are asked for. A lot is
     looked through again where a search that it waits for is over, or a precision asks for more.
+    Of measured cells the one with the fewest seeds is next: what the slowest cells take is known
+    before most of the study has run, and what is interrupted has a part of each of them.
     """
 
     def __init__(
@@ -46,9 +50,11 @@ class Agenda:
         for number, (_, place) in enumerate(self._lots):
             self._served[place.served_by].append(number)
         self._flying: set[Flight] = set()
-        self._begun = {(r["role"], cell_of(r)) for r in finished.values()}
+        self._begun = Counter((r["role"], cell_of(r)) for r in finished.values())
         self._waiting: dict[int, deque[Startable]] = {}
-        self._open: list[int] = []
+        measured = (n for n, (role, _) in enumerate(self._lots) if role.is_measured)
+        self._first_measured = next(measured, len(self._lots))
+        self._open: list[Turn] = []
         for number in range(len(self._lots)):
             self._open_lot(number)
 
@@ -64,7 +70,7 @@ class Agenda:
         """
         taken: list[TrialSpec] = []
         while self._open and not taken:
-            number = self._open[0]
+            *_, number = heapq.heappop(self._open)
             waiting, (role, place) = self._waiting[number], self._lots[number]
             while waiting and len(taken) < most:
                 trial = self._state.trial(role, place.cell, *waiting[0])
@@ -72,12 +78,12 @@ class Agenda:
                     break
                 waiting.popleft()
                 taken.append(trial)
-            if not waiting:
-                heapq.heappop(self._open)
+            self._begun[role.name, place.cell] += len(taken)
+            self._flying.update(map(_flight, taken))
+            if waiting:
+                heapq.heappush(self._open, self._turn(number))
+            else:
                 del self._waiting[number]
-            if taken:
-                self._begun.add((role.name, place.cell))
-                self._flying.update(map(_flight, taken))
         return taken
 
     def finish(self, trial: TrialSpec) -> None:
@@ -98,18 +104,28 @@ class Agenda:
     def put_back(self, trial: TrialSpec) -> None:
         """Takes in that a trial which was in flight ended without a record."""
         self._flying.discard(_flight(trial))
+        self._begun[trial.role, trial.cell] -= 1
         self._open_lot(self._number[trial.role, trial.cell])
+        self._open = [self._turn(number) for *_, number in self._open]
+        heapq.heapify(self._open)
 
     def _open_lot(self, number: int) -> None:
         """Lists anew what a lot has to give."""
         (role, place), state = self._lots[number], self._state
         found = state.startable(role, place)
-        if (role.name, place.cell) in self._begun:
+        if self._begun[role.name, place.cell]:
             found = [pair for pair in found if self._is_there(state.trial(role, place.cell, *pair))]
         if number not in self._waiting and found:
-            heapq.heappush(self._open, number)
+            heapq.heappush(self._open, self._turn(number))
         if number in self._waiting or found:
             self._waiting[number] = deque(found)
+
+    def _turn(self, number: int) -> Turn:
+        """When a lot is next: all that is measured in one stretch, there by what has begun."""
+        role, place = self._lots[number]
+        if not role.is_measured:
+            return number, 0, number
+        return self._first_measured, self._begun[role.name, place.cell], number
 
     def _is_there(self, trial: TrialSpec) -> bool:
         return _flight(trial) not in self._flying and self._state.is_fresh(trial)

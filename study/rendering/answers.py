@@ -5,7 +5,7 @@ what `study.rendering.faults.verdict` found of them, with the numbers it was fou
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,6 +31,7 @@ from study.rendering.words import (
     TaskRows,
     damage_words,
     listed,
+    network_words,
     short_names,
     size_words,
     split_by_task,
@@ -38,6 +39,9 @@ from study.rendering.words import (
 )
 
 _MOST_NAMES = 4  # families named in a sentence; more are counted
+
+Families = Mapping[str, Sequence[tuple[Row, Verdict]]]
+"""A family's cells and what was found of each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +69,8 @@ class Answer:
         title: the population, and the task where there are several.
         where: the cells in which was looked.
         points: what the numbers are in.
-        sentence: all families in one sentence, without numbers; empty where nothing is known.
+        sentence: all families in one sentence, each part with the number of the network where it is
+            the most; empty where nothing is known.
         lines: of families by depths.
     """
 
@@ -100,13 +105,14 @@ def _answer(task: TaskRows, population: str, rows: Sequence[Row]) -> Answer:
     ]
     title = f"{task.title}{population}"
     short = task.title + short_names(populations_of(task.rows))[population]
-    verdicts = {name: [v for _, v in held] for name, held in families.items()}
-    sentence = _sentence(verdicts, _axis([row for held in families.values() for row, _ in held]))
+    axis = _axis([row for held in families.values() for row, _ in held])
+    sentence = _sentence(families, axis, task.unit)
+    notation = f"; {task.unit.points} [95% interval]" if "[" in sentence else ""
     return Answer(
         title=title,
         where=where,
         points=task.unit.points,
-        sentence=f"on {short} ({where}) {sentence}" if sentence else "",
+        sentence=f"on {short} ({where}{notation}) {sentence}" if sentence else "",
         lines=tuple(lines),
     )
 
@@ -207,8 +213,8 @@ def _axis(rows: Sequence[Row]) -> str:
     return listed(several or ["depth"])
 
 
-def _sentence(families: dict[str, list[Verdict]], axis: str) -> str:
-    """Say in one clause which part is the largest for whom.
+def _sentence(families: Families, axis: str, unit: Unit) -> str:
+    """Say in one clause which part is the largest for whom, and how large.
 
     A family is with an error where its verdict is CLEAR for that error at every depth that is
     known; it changes with depth where it is CLEAR everywhere but not for the same. Where all
@@ -224,9 +230,9 @@ def _sentence(families: dict[str, list[Verdict]], axis: str) -> str:
         "which part is the largest is not known for {}, since not all parts and intervals are": [],
     }
     changing, tied, mixed, none, unknown = others.values()
-    for family, found in families.items():
-        kinds = {one.kind for one in found}
-        errors = {name for one in found for name in one.errors}
+    for family, held in families.items():
+        kinds = {found.kind for _, found in held}
+        errors = {name for _, found in held for name in found.errors}
         if kinds == {CLEAR}:
             (by_error[errors.pop()] if len(errors) == 1 else changing).append(family)
         elif len(kinds) == 1:
@@ -234,19 +240,44 @@ def _sentence(families: dict[str, list[Verdict]], axis: str) -> str:
         else:
             mixed.append(family)
     clear = [
-        f"{FAULT_WORDS[name]} for {_named(held, families)}"
+        f"{FAULT_WORDS[name]} for {_named(held, families)}{_most(held, families, name, unit)}"
         for name, held in by_error.items()
         if held
     ]
-    known = {name for found in families.values() for one in found for name in one.known}
+    known = {name for held in families.values() for _, found in held for name in found.known}
     among = f", of those that are known ({listed([e for e in FAULTS if e in known])}),"
     largest = f"the largest part of the error{'' if len(known) == len(FAULTS) else among} is"
     clauses = [f"{largest} {listed(clear)}"] if clear else []
-    clauses += [words.format(_named(held, families)) for words, held in others.items() if held]
+    clauses += [
+        words.format(f"{_named(held, families)}{_most(held, families, 'total', unit)}")
+        for words, held in others.items()
+        if held
+    ]
     return ", and ".join(clauses)
 
 
-def _named(held: Sequence[str], families: dict[str, list[Verdict]]) -> str:
+def _most(named: Sequence[str], families: Families, error: str, unit: Unit) -> str:
+    """Tell of the families' networks the one with the most of an error, in brackets.
+
+    Of totals that nobody knows, the largest of what is: the estimate that verdicts name. Empty
+    where no interval is known.
+    """
+    held = [one for family in named for one in families[family]]
+    parts: list[tuple[Row, str | None]] = [(row, error) for row, _ in held]
+    if error == "total" and all(row["total"] is None for row, _ in held):
+        parts = [(row, found.estimate) for row, found in held if found.kind != OPEN]
+    known = [(row, part) for row, part in parts if part and row[f"{part}_lo"] is not None]
+    if not known:
+        return ""
+    row, part = max(known, key=lambda one: float(one[0][one[1]]))
+    whose = "" if len(held) == 1 else f"most for {network_words(row)}: "
+    name = "" if part in (error, "total") else f"{part} "
+    whole = "" if row["total"] is None or part == "total" else f" of {told(row, 'total', unit)}"
+    in_total = "" if row["total"] is None else " in total"
+    return f" ({whose}{name}{told(row, part, unit)}{whole}{in_total})"
+
+
+def _named(held: Sequence[str], families: Families) -> str:
     if len(held) == len(families) > 1:
         return "both families" if len(held) == 2 else f"all {len(held)} families"
     return listed(held) if len(held) <= _MOST_NAMES else f"{len(held)} families"

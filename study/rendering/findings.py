@@ -39,7 +39,7 @@ class Findings:
     """What was found; every text is made by a rule that stands where it is made.
 
     Attributes:
-        headline: two sentences: whose fault the error is, and which family errs less.
+        headline: two sentences: how much of the error is whose, and which family errs less.
         answers: whose fault, by population, family and depth.
         changes: with depth, damage and sample size, by population.
         stopping: what stopping at T does, a sentence for each task where it is known.

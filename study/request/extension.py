@@ -8,7 +8,7 @@ from typing import Any
 from study.request.entries import PopulationSection
 from study.request.reading import SpecError, read_spec
 from study.request.spec import StudySpec
-from study.trials.schema import TRUNK_KINDS, under
+from study.trials.schema import NEUTRAL_SEVERITY, TRUNK_KINDS, under
 from study.trials.trial import CORRUPTIONS, IDENTITY_VERSION, UNDISTORTED
 
 # Their trials would not be trials of the same study. What is left out may change: `resources`,
@@ -305,6 +305,7 @@ def _folds(asked: StudySpec, there: StudySpec) -> list[str]:
 
 def _is_within(asked: StudySpec, there: StudySpec) -> bool:
     """Whether everything that is asked has been asked before."""
+    is_nowhere_else = asked.distorted_places <= there.distorted_places
     return (
         set(asked.families) <= set(there.families)
         and set(asked.depths) <= set(there.depths)
@@ -314,11 +315,7 @@ def _is_within(asked: StudySpec, there: StudySpec) -> bool:
         and _labels(asked.populations) <= _labels(there.populations)
         and all(
             set(severities) <= set(there.distortions.get(name, ()))
-            and all(
-                there.is_measured(name, num_train, depth)
-                for num_train in asked.distorted_num_train or asked.num_train
-                for depth in asked.distorted_depths or asked.depths
-            )
+            and (set(severities) == {NEUTRAL_SEVERITY[name]} or is_nowhere_else)
             for name, severities in asked.distortions.items()
         )
         and asked.seeds <= there.seeds

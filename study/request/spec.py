@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
+from itertools import product
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -307,10 +309,13 @@ class StudySpec(Section):
 
     def is_measured(self, distortion: str, num_train: int, depth: int) -> bool:
         """Whether a distortion, or none, is measured at a sample size and depth of the study."""
-        return distortion == UNDISTORTED or (
-            num_train in (self.distorted_num_train or self.num_train)
-            and depth in (self.distorted_depths or self.depths)
-        )
+        return distortion == UNDISTORTED or (num_train, depth) in self.distorted_places
+
+    @cached_property
+    def distorted_places(self) -> frozenset[tuple[int, int]]:
+        """Sample sizes and depths that distortions are measured at."""
+        sizes, depths = self.distorted_num_train, self.distorted_depths
+        return frozenset(product(sizes or self.num_train, depths or self.depths))
 
     def latent_dims_of(self, family: str) -> tuple[int | None, ...]:
         """Where a family stands on the axis: everywhere, or once where it has no such dimension."""

@@ -26,6 +26,8 @@ from study.trials.schema import (
 from study.trials.trial import IDENTITY_VERSION
 
 Record = dict[str, Any]
+LARGEST_SEGMENT = 2**28
+"""Bytes after which a driver begins another file, since each is read whole: some 40,000 trials."""
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -51,7 +53,7 @@ class LedgerError(RuntimeError):
 
 
 class Ledger:
-    """A folder of segments `NNNNNN.jsonl`, one for each driver that wrote; append only."""
+    """A folder of segments `NNNNNN.jsonl`, each of one driver that wrote; append only."""
 
     def __init__(self, folder: Path) -> None:
         """Opens nothing yet; `folder` need not exist."""
@@ -59,6 +61,7 @@ class Ledger:
         self._lock: int | None = None
         self._path: Path | None = None
         self._segment: int | None = None
+        self._full: dict[Path, int] = {}
 
     def read(self) -> tuple[list[Record], list[str]]:
         """All records, oldest segment first, and a line for each torn one that was dropped.
@@ -103,6 +106,8 @@ class Ledger:
             finally:
                 self._lock = None
                 self._close()
+                while self._full:
+                    os.close(self._full.popitem()[1])
 
     def is_held(self) -> bool:
         """Whether a driver is at work on it."""
@@ -124,6 +129,9 @@ class Ledger:
         self.check_there()
         segment = self._open_segment()
         end = os.lseek(segment, 0, os.SEEK_END)
+        if end >= LARGEST_SEGMENT and self._path is not None:
+            self._full[self._path], self._segment = segment, None  # open, to be looked after
+            segment, end = self._open_segment(), 0
         try:
             while line:
                 line = line[os.write(segment, line) :]
@@ -138,10 +146,11 @@ class Ledger:
         """Refuses to go on without the files that this driver holds: what is written is lost.
 
         Raises:
-            LedgerError: the ledger's folder or its last segment was deleted, moved or replaced.
+            LedgerError: the ledger's folder or a segment of this driver's was deleted, moved or
+                replaced.
         """
-        held = {self.folder / "lock": self._lock, self._path: self._segment}
-        for path, file in held.items():
+        last = (self._path, self._segment)
+        for path, file in ((self.folder / "lock", self._lock), *self._full.items(), last):
             if path is not None and file is not None and not _is_at(path, file):
                 raise LedgerError(
                     f"{path}: was deleted or moved while the study ran, which ends without tables; "

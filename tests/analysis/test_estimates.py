@@ -16,6 +16,9 @@ from study.analysis.frames import to_rows
 from study.analysis.joined import Joined, join, trial_errors
 from study.analysis.landscape import build_landscape
 from study.analysis.table import build_trials
+from study.planning.plan import enumerate_cells, planned_trials
+from study.request.reading import parse_spec
+from tests.small_study import TABLE, record_of
 
 Record = dict[str, Any]
 Make = Callable[..., Record]
@@ -146,6 +149,21 @@ def test_a_complete_study_misses_nothing(
     ]
     others = [record for record in whole if record["family"] != "resnet"]
     assert missing_rows(joined_of(others, levels), levels).empty
+
+
+@pytest.mark.parametrize("lacks", [0, 1])
+def test_what_is_not_asked_of_damaged_samples_is_not_missing(lacks: int) -> None:
+    """Damages at one size and depth of two: the study itself says which cells it asks for."""
+    asked = {"distorted_num_train": [128], "distorted_depths": [2], "search": {"trials": 0}}
+    spec = parse_spec({**TABLE, **asked}, "test")
+    records = [record_of(trial, metrics={"risk": 0.1}) for trial in planned_trials(spec)]
+    measured = [n for n, record in enumerate(records) if record["role"] == "measure"]
+    damaged = next(n for n in measured if records[n]["distortion"] == "label_noise")
+    whole = records[:damaged] + records[damaged + lacks :]
+    held = {name: list(severities) for name, severities in spec.distortions.items()}
+    joined = joined_of(whole, held)
+    assert sorted(study_grid(joined, held)) == sorted(enumerate_cells(spec))
+    assert len(missing_rows(joined, held)) == lacks
 
 
 def test_a_cell_that_is_wholly_absent_is_a_row_of_nulls(

@@ -1,18 +1,24 @@
 """The studies that ship, and tables of version 1, read and computed again number by number."""
 
+import hashlib
+import re
+import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+import study
+from docs import card
 from study.analysis.files import VERSION_KEY, read_trials, write_csv
-from study.analysis.reading import read_study
 from study.analysis.results import Results, build_results
 from study.trials.schema import TRIAL_COLUMNS
 from study.trials.trial import AXES
 
 SHIPPED = Path(__file__).parents[2] / "ray_results" / "reference"
+STUDIES = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir())
+"""A folder is tested by being there."""
 OLD = Path(__file__).parent / "version_1"
 """Tables of `gaussian-small` under the first protocol. No number of theirs may be quoted."""
 
@@ -67,16 +73,16 @@ def test_tasks_that_no_table_tells_are_one_task(results: Results) -> None:
     assert results.comparisons["task"].isna().all()
 
 
-@pytest.mark.parametrize("name", ["quickstart", "gaussian-small"])
+@pytest.mark.parametrize("name", STUDIES)
 def test_what_ships_is_what_its_trials_and_decisions_say(name: str, tmp_path: Path) -> None:
     """Text against text in every column; what passed through a float's last digit, to 1e-9.
 
-    An axis that came since is null.
+    An axis that came since is null. Otherwise: python -m study.report FOLDER --out ELSEWHERE.
     """
-    study = read_study(SHIPPED / name)
-    first_stage = None if study.stopping is None else study.stopping.first_seeds
-    assert (first_stage is None) == (name == "gaussian-small")
-    found = build_results(study.trials, study.levels, study.decisions, first_stage=first_stage)
+    opened = study.open(SHIPPED / name)
+    asked = tomllib.loads((SHIPPED / name / "study.toml").read_text(encoding="utf-8"))
+    assert (opened.study.stopping is None) == ("precision" not in asked)
+    found = opened.results
     tables = [path.stem for path in (SHIPPED / name).glob("*.csv")]
     assert {"landscape", "best_in_class", "comparisons", "ensembles"} <= set(tables)
     for table in tables:
@@ -87,3 +93,35 @@ def test_what_ships_is_what_its_trials_and_decisions_say(name: str, tmp_path: Pa
         kept = again.drop(columns=since)
         pd.testing.assert_frame_equal(kept, shipped, rtol=1e-9, atol=1e-12)
     assert found.landscape["objective_lo"].notna().sum() >= 10
+    assert opened.findings == (SHIPPED / name / "findings.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_card_is_of_the_files_beside_it(name: str) -> None:
+    """Otherwise: python docs/card.py FOLDER. Checksums are taken here once more, by other code."""
+    folder = SHIPPED / name
+    text = (folder / card.NAME).read_text(encoding="utf-8")
+    assert card.card(folder) == text
+    rows = re.findall(r"^\| `([\w./-]+)` \| (\d+) \| `([0-9a-f]{64})` \|", text, re.MULTILINE)
+    files = {path.name: path for path in folder.iterdir() if path.is_file()}
+    assert {row[0] for row in rows} == {*files, "decisions/"} - {card.NAME}
+    for file, size, digest in rows:
+        if file == "decisions/":
+            inside = sorted((folder / "decisions").iterdir())
+            listing = "".join(
+                f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in inside
+            )
+            held = listing.encode()
+            assert sum(path.stat().st_size for path in inside) == int(size)
+        else:
+            held = files[file].read_bytes()
+            assert len(held) == int(size)
+        assert hashlib.sha256(held).hexdigest() == digest, file
+    for target in re.findall(r"\]\((\.[^)#]+)", text):
+        assert (folder / target).exists(), target
+
+
+def test_a_card_says_whose_the_data_are() -> None:
+    assert "CC BY 4.0" in (SHIPPED / "quickstart" / card.NAME).read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="'cifar10': say its licence in"):
+        card.licence([{"name": "cifar10"}])

@@ -1,7 +1,9 @@
 """Finished trials in TensorBoard, MLflow and Weights & Biases; the search in optuna-dashboard."""
 
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -215,6 +217,46 @@ class TestTheyOpenIt:
         assert float(run.data.params["hp_learning_rate"]) > 0
         curve = client.get_metric_history(run.info.run_id, "trunk/train_risk")
         assert [(point.step, point.value) for point in curve] == [(1, 0.5), (2, 0.25), (4, 0.125)]
+
+    @pytest.mark.filterwarnings("ignore")  # its own
+    def test_mlflow_ui(self, make_spec: Make, tmp_path: Path) -> None:
+        """By MLflow's server of an environment of its own, as docs/operations.md has it."""
+        python = os.environ.get("MLFLOW_PYTHON", sys.executable)
+        asked = [python, "-c", "import importlib.metadata as m; m.version('mlflow')"]
+        if subprocess.run(asked, capture_output=True, check=False).returncode:
+            pytest.skip(
+                f"{python} has no MLflow; mlflow-skinny's server has no page: python3 -m venv ui "
+                "&& ui/bin/pip install mlflow, then MLFLOW_PYTHON=ui/bin/python"
+            )
+        pytest.importorskip("mlflow")
+        spec = make_spec(**SMALL, log={"mlflow": str(tmp_path / "runs")})
+        records, _ = logged(spec, tmp_path)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        place = f"sqlite:///{tmp_path}/runs/mlflow.db"
+        words = ["ui", "--backend-store-uri", place, "--host", "127.0.0.1", "--port", str(port)]
+        command = [python, "-m", "mlflow", *words]
+        with (
+            (tmp_path / "ui.log").open("w") as log,
+            subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log) as server,
+        ):
+            try:
+                page = fetched(f"http://127.0.0.1:{port}/")
+                asking = urllib.request.Request(
+                    f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/search",
+                    data=json.dumps({"experiment_ids": ["1"]}).encode(),
+                    headers={"Content-Type": "application/json"},
+                )
+                with urllib.request.urlopen(asking, timeout=60) as answer:
+                    runs = json.loads(answer.read())["runs"]
+            finally:
+                server.terminate()
+        assert "<title>MLflow</title>" in page
+        ids = {
+            tag["value"] for run in runs for tag in run["data"]["tags"] if tag["key"] == "trial_id"
+        }
+        assert ids == {held["trial_id"] for held in records}
 
     @pytest.mark.filterwarnings("ignore")  # its own
     def test_optuna_dashboard(self, make_spec: Make, tmp_path: Path) -> None:

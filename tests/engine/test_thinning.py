@@ -43,10 +43,15 @@ def test_the_plan_goes_on_as_if_they_were_whole(num_searched: int, make_spec: Ma
 def test_the_progress_is_told_as_if_they_were_whole(make_spec: MakeSpec) -> None:
     spec = make_spec(search={"trials": 0})
     whole = finished(spec)
+    for record in whole:
+        record["curves"] = [{"wall_s": 0.4}, {"wall_s": 0.9}]
     thin = [thinned(record) for record in whole]
-    seen = Forecast(spec).look(whole, 2, None)
+    forecast = Forecast(spec)
+    seen = forecast.look(whole, 2, None)
     assert describe_progress(seen, thin) == describe_progress(seen, whole)
     assert "failed 0" not in describe_progress(seen, thin)
+    forecast._looked = float("-inf")  # it looks anew, at what is left of them
+    assert forecast.look(thin, 2, None) == seen
 
 
 def test_a_proposal_keeps_its_curve(make_spec: MakeSpec) -> None:

@@ -1,8 +1,9 @@
 """The plan while a study runs gives what the plan as a pure function would, trial by trial."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from itertools import compress
 from typing import Any
 
 import pytest
@@ -47,6 +48,23 @@ def key(trial: TrialSpec) -> Any:
     return trial.role, trial.cell, trial.seed
 
 
+def in_turn(
+    trials: list[TrialSpec], records: list[dict[str, Any]], flying: list[TrialSpec]
+) -> list[TrialSpec]:
+    """Measured cells take turns: that with the fewest seeds, finished or in flight, is next."""
+    begun = Counter((record["role"], cell_of(record)) for record in records)
+    begun.update((trial.role, trial.cell) for trial in flying)
+    is_measured = [ROLES[trial.role].is_measured for trial in trials]
+    measured = sorted(
+        compress(trials, is_measured), key=lambda trial: begun[trial.role, trial.cell]
+    )
+    taking = iter(measured)
+    return [
+        next(taking) if of_them else trial
+        for trial, of_them in zip(trials, is_measured, strict=True)
+    ]
+
+
 def indexed(records: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[Search, list[Any]]]:
     searched: dict[Search, list[Any]] = defaultdict(list)
     for record in records:
@@ -69,7 +87,8 @@ def test_it_gives_what_is_next(name: str, most: int, make_spec: MakeSpec) -> Non
     finished, searched = indexed(records)
     agenda, num_taken = Agenda(spec, finished, searched), 0
     while True:
-        expected = [t for t in next_trials(spec, records) if key(t) not in map(key, flying)]
+        left = [t for t in next_trials(spec, records) if key(t) not in map(key, flying)]
+        expected = in_turn(left, records, flying)
         assert len(agenda) == len(expected)
         if expected and len(flying) < SLOTS:
             taken = agenda.take(most)

@@ -109,13 +109,19 @@ def replayed(spec: StudySpec, num_slots: int) -> list[dict[str, Any]]:
         records.append(record)
 
 
-def test_it_is_within_a_third_from_a_tenth_of_a_real_study_on() -> None:
-    """By the processor times that its trials took, two side by side."""
-    folder = ROOT / "ray_results/reference/gaussian-small"
-    records = on_idle_machine(records_of(folder), 2)
-    looks = [*looks_at(read_spec(str(folder / "study.toml")), records, 2)]
-    assert [look.forecast_s for look in looks] == [
-        pytest.approx(look.left_s, rel=0.3) for look in looks
+@pytest.mark.parametrize(("name", "since"), [("gaussian-small", 0.1), ("quickstart", 0.25)])
+def test_it_is_within_a_third_of_real_studies(name: str, since: float) -> None:
+    """By the processor times that their trials took, two side by side.
+
+    At a tenth of the quickstart none of its measured trials has run, and shipped tables have no
+    curves to tell what a scoring costs.
+    """
+    folder = ROOT / "ray_results/reference" / name
+    spec = read_spec(str(folder / "study.toml"))
+    looks = looks_at(spec, on_idle_machine(spec, records_of(folder), 2), 2)
+    asked = [look for look in looks if look.share >= since]
+    assert [look.forecast_s for look in asked] == [
+        pytest.approx(look.left_s, rel=0.3) for look in asked
     ]
 
 

@@ -53,8 +53,9 @@ def test_an_answer_says_which_of_the_two_is_larger_in_the_unit_of_the_risk() -> 
         "estimation 0.0123 [0.0101, 0.0145], beside optimization 0.00310 [0.00240, 0.00380]",
     )
     assert answer.sentence == (
-        "on xor (undistorted, n = 128) the largest part of the error, of those that are known "
-        "(estimation and optimization), is the sample’s for ae"
+        "on xor (undistorted, n = 128; squared input [95% interval]) the largest part of the "
+        "error, of those that are known (estimation and optimization), is the sample’s for ae "
+        "(0.0123 [0.0101, 0.0145])"
     )
     for word in ("total", "approximation", "objective"):
         assert word not in answer.sentence + "".join(line.numbers)

@@ -171,6 +171,14 @@ def test_distortions_at_fewer_sizes_leave_what_is_written_down(
     assert extend(asked, records, tmp_path, "here") == make_spec()
 
 
+def test_undistorted_samples_alone_are_less_than_what_is_there(
+    make_spec: Make, tmp_path: Path
+) -> None:
+    there = make_spec(distorted_num_train=[64])
+    asked = make_spec(distortions={"label_noise": [0.0]})
+    assert extend(asked, begun(there, tmp_path), tmp_path, "here") == there
+
+
 CAPACITIES: dict[str, Any] = {"capacity": [0.5, 2.0], "search": {**TABLE["search"], "trials": 0}}
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.storage.ledger import Ledger, LedgerError
+from study.storage.ledger import LARGEST_SEGMENT, Ledger, LedgerError, record_line
+from study.storage.outside import MOST_FILE, MOST_TEXT
 
 
 def record_with_id(trial_id: str, **changes: Any) -> dict[str, Any]:
@@ -40,6 +41,34 @@ def test_what_drivers_wrote_one_after_another_reads_back(tmp_path: Path) -> None
 
 def test_an_empty_ledger_is_no_error(tmp_path: Path) -> None:
     assert Ledger(tmp_path / "none").read() == ([], [])
+
+
+def test_a_driver_begins_another_file_before_one_is_too_large_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LARGEST_SEGMENT + MOST_TEXT < MOST_FILE
+    largest = len(record_line(record_with_id("a"))) + 1
+    monkeypatch.setattr("study.storage.ledger.LARGEST_SEGMENT", largest)
+    _write(tmp_path, ["a", "b", "c", "d", "e"])
+    _write(tmp_path, ["f"])
+    held = {path.stem: len(path.read_bytes().splitlines()) for path in tmp_path.glob("*.jsonl")}
+    assert held == {"000001": 2, "000002": 2, "000003": 1, "000004": 1}
+    records, warnings = Ledger(tmp_path).read()
+    assert [record["trial_id"] for record in records] == ["a", "b", "c", "d", "e", "f"]
+    assert warnings == []
+
+
+@pytest.mark.parametrize("lost", ["000001", "000002", "000003"])
+def test_no_file_of_a_driver_goes_away_unseen(
+    tmp_path: Path, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.storage.ledger.LARGEST_SEGMENT", 1)
+    with Ledger(tmp_path).locked() as ledger:
+        for trial_id in "abc":
+            ledger.append(record_with_id(trial_id))
+        (tmp_path / f"{lost}.jsonl").unlink()
+        with pytest.raises(LedgerError, match=f"{lost}.jsonl: was deleted or moved"):
+            ledger.append(record_with_id("d"))
 
 
 @settings(max_examples=30, deadline=None)
