@@ -20,6 +20,10 @@ TABLES = {
     "landscape": ("one row per cell: errors with intervals", columns.LANDSCAPE_COLUMNS),
     "best_in_class": ("one row per law, family, depth and m", columns.BEST_IN_CLASS_COLUMNS),
     "comparisons": ("one row per pair of families", columns.COMPARISON_COLUMNS),
+    "term_comparisons": (
+        "one row per pair of families and term",
+        columns.TERM_COMPARISON_COLUMNS,
+    ),
     "robustness": ("one row per cell, family and measure", columns.ROBUSTNESS_COLUMNS),
     "traces": ("one row per cell and point along training", curve_columns.TRACE_COLUMNS),
     "early_stopping": (

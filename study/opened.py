@@ -21,12 +21,17 @@ from study.analysis.exhibits import (
 from study.analysis.joining import join_studies
 from study.analysis.reading import Study, read_study
 from study.analysis.results import Results, build_results
+from study.analysis.term_comparisons import TERMS
 from study.storage.opening import is_address, store_at
 from study.storage.store import KEPT_WITH_TRIALS
 from study.trials.trial import CELL_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+RISK = "risk"
+"""What families are compared by where no term is named: R_n(T)."""
 
 
 class StudyResults:
@@ -82,8 +87,13 @@ class StudyResults:
 
     @property
     def comparisons(self) -> pd.DataFrame:
-        """A row for every two families, in each cell and over a population's."""
+        """A row for every two families by R_n(T), in each cell and over a population's."""
         return self.results.comparisons
+
+    @property
+    def term_comparisons(self) -> pd.DataFrame:
+        """The same by each of the four terms, named in `error`."""
+        return self.results.term_comparisons
 
     @cached_property
     def results(self) -> Results:
@@ -114,25 +124,31 @@ class StudyResults:
 
         return findings_text(find(self.study, self.results))
 
-    def compare(self, first: str, second: str) -> pd.DataFrame:
+    def compare(self, first: str, second: str, error: str = RISK) -> pd.DataFrame:
         """The comparisons of two families, `difference` the first's risk less the second's.
 
         Args:
             first: a family of the study.
             second: another one.
+            error: what is compared: "risk", R_n(T), or one of its terms "approximation",
+                "objective", "estimation" and "optimization".
 
         Raises:
-            ValueError: the study has none of this name, or has not both in one cell.
+            ValueError: the study has none of this name, or knows the error of both in no cell.
         """
+        if error not in (RISK, *TERMS):
+            raise ValueError(f"error {error!r}: allowed are {', '.join((RISK, *TERMS))}")
         known = [*self.study.families] or sorted(self.trials["family"].unique())
         for name in (first, second):
             if name not in known:
                 raise ValueError(f"family {name!r}: allowed are {', '.join(known)}")
-        held = self.comparisons
+        terms = self.term_comparisons
+        held = self.comparisons if error == RISK else terms[terms["error"] == error]
         straight = held[(held["first"] == first) & (held["second"] == second)]
         turned = held[(held["first"] == second) & (held["second"] == first)]
         if straight.empty and turned.empty:
-            raise ValueError(f"{first} and {second} are in no cell together")
+            known_of = "are" if error == RISK else f"have a known {error}"
+            raise ValueError(f"{first} and {second} {known_of} in no cell together")
         return pd.concat([straight, _turned(turned)]).sort_index().reset_index(drop=True)
 
     def query(self, sql: str) -> pd.DataFrame:
@@ -296,12 +312,16 @@ def _long(landscape: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 def _turned(rows: pd.DataFrame) -> pd.DataFrame:
     """The same comparisons with the families' places exchanged."""
-    return rows.assign(
+    turned = rows.assign(
         first=rows["second"],
         second=rows["first"],
         difference=-rows["difference"],
         difference_lo=-rows["difference_hi"],
         difference_hi=-rows["difference_lo"],
+    )
+    if "probability_first_better" not in rows:
+        return turned
+    return turned.assign(
         probability_first_better=1.0 - rows["probability_first_better"],
         probability_first_better_lo=1.0 - rows["probability_first_better_hi"],
         probability_first_better_hi=1.0 - rows["probability_first_better_lo"],

@@ -58,6 +58,37 @@ def test_families_are_compared_whichever_is_named_first(quickstart: StudyResults
     assert row["probability_first_better"] == pytest.approx(better)
 
 
+def test_families_are_compared_by_a_term(quickstart: StudyResults) -> None:
+    """The difference of the trials' own risks at T and at convergence, and one of the landscape."""
+    straight = quickstart.compare("vgg", "linear", error="optimization")
+    turned = quickstart.compare("linear", "vgg", error="optimization")
+    assert straight["difference_lo"].tolist() == [-d for d in turned["difference_hi"]]
+    assert set(straight["error"]) == {"optimization"}
+    row = straight.query("scope == 'cell' and population == 'digits'").iloc[0]
+    cell = ["depth", "population", "distortion", "severity", "num_train"]
+    trials = quickstart.trials.query("role == 'measure'").set_index(cell).loc[tuple(row[cell])]
+    more = trials.assign(more=trials["risk"] - trials["converged_risk"])
+    paired = more.pivot_table(index="seed", columns="family", values="more")
+    assert row["difference"] == pytest.approx((paired["vgg"] - paired["linear"]).mean())
+    approximation = quickstart.compare("vgg", "linear", error="approximation")
+    (row,) = (row for _, row in approximation.query("scope == 'cell'").iterrows())
+    law = quickstart.landscape.query("population.str.startswith('xor') and severity == 0")
+    values = law.groupby("family")["approximation"].first()
+    assert row["difference"] == pytest.approx(values["vgg"] - values["linear"])
+    assert row["is_bound"]  # linear's, the larger, has not settled
+    assert pd.isna(row["significant"])
+
+
+def test_what_cannot_be_compared_is_told(quickstart: StudyResults) -> None:
+    with pytest.raises(ValueError, match="error 'total': allowed are risk, approximation, "):
+        quickstart.compare("vgg", "linear", error="total")
+    digits = StudyResults(quickstart.study)
+    held = quickstart.term_comparisons.query("population == 'digits'")
+    digits.__dict__["results"] = replace(quickstart.results, term_comparisons=held)
+    with pytest.raises(ValueError, match="vgg and linear have a known objective in no cell"):
+        digits.compare("vgg", "linear", error="objective")
+
+
 @pytest.mark.parametrize(("first", "second"), [("vgg", "lenet"), ("lenet", "vgg")])
 def test_a_family_that_is_not_there_is_told(
     quickstart: StudyResults, first: str, second: str

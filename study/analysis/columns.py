@@ -127,6 +127,23 @@ COMPARISON_COLUMNS = (
     Column("significant", "boolean", "", "p_holm below 0.05"),
 )
 
+TERM_COMPARISON_COLUMNS = (
+    Column("error", "string", "", "approximation, objective, estimation or optimization"),
+    Column("scope", "string", "", "cell; or population: mean over all cells where both know it"),
+    *cell_columns("task", without="family"),
+    Column("first", "string", "", "a family"),
+    Column("second", "string", "", "another family of the same task, in the same cells"),
+    Column("num_cells", "Int64", COUNT, "cells in the mean, or of which this is one and the same"),
+    Column("num_pairs", "Int64", COUNT, "seeds that both have; objective: restarts; else null"),
+    *interval_columns("difference", RISK_DIFFERENCE, "the first's error minus the second's"),
+    Column("standard_error", "Float64", STANDARD_ERROR, "of it; moderated as in comparisons"),
+    Column("degrees_of_freedom", "Float64", "", "of that, Satterthwaite's; Smyth's prior included"),
+    Column("is_bound", "boolean", "", "a U_H that may fall further could bring the two together"),
+    Column("p_value", "Float64", PROBABILITY, "of no difference between the rules there are"),
+    Column("p_holm", "Float64", PROBABILITY, "corrected for all rows of error, task and scope"),
+    Column("significant", "boolean", "", "p_holm below 0.05; null where is_bound"),
+)
+
 ROBUSTNESS_COLUMNS = (
     *cell_columns("task", "level"),
     Column("reference", "string", "", "the family of the task that the study names first"),

@@ -12,10 +12,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 
 from study.analysis.crossed import Crossed, combine, symmetric, t_quantile
+from study.analysis.decisions import BUDGET
 from study.analysis.frames import Row, TableError, Trial
 from study.analysis.intervals import holm
 from study.analysis.joined import Joined
@@ -74,6 +76,21 @@ class Meeting:
         return self.rows[0].at(chosen), self.rows[1].at(chosen)
 
 
+class Testable(Protocol):
+    """What `tested` tests: two families' difference somewhere, one value of each seed."""
+
+    @property
+    def meeting(self) -> Meeting:
+        """Where; a cell at any sample size has `num_train` 0."""
+
+    @property
+    def differences(self) -> Array:
+        """First minus second (k,), by seed."""
+
+    def noise(self, joined: Joined) -> Sequence[Part] | None:
+        """The parts of the variance that are not the seeds'; None: one of them is unknown."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
     """The difference of two families in one cell by one measure.
@@ -101,15 +118,15 @@ class Contrast:
         """First minus second by seed."""
         return self.meeting.differences(self.seeds, self.column)
 
-    def noise(self, joined: Joined) -> Part | None:
+    def noise(self, joined: Joined) -> Sequence[Part] | None:
         """The examples' part of the variance; None: it is unknown, and the interval with it."""
         if len(self.seeds) < 2:
             return None
         if self.meeting.anew is not None or not self.has_terms:
-            return NO_EXAMPLES
+            return (NO_EXAMPLES,)
         terms = difference_terms(joined, self.meeting, self.seeds, self.kind)
         parts = None if terms is None else crossed_parts([terms[None]])
-        return None if parts is None else parts[1]
+        return None if parts is None else parts[1:]
 
 
 def meetings_of(joined: Joined) -> list[Meeting]:
@@ -158,16 +175,21 @@ def difference_terms(
     return None if first is None or second is None else first - second
 
 
-def loss_terms(joined: Joined, rows: Rows, kind: str | None = None) -> Array | None:
-    """Losses (k, N) of rules, under a corruption or none; None without every rule's."""
-    if joined.decisions is None:
+def loss_terms(
+    joined: Joined, rows: Rows, kind: str | None = None, branch: str = BUDGET
+) -> Array | None:
+    """Losses (k, N) of rules, at T under a corruption or none; None without every rule's."""
+    if joined.decisions is None or not joined.are_kept[rows.places].all():
         return None
     found = [
-        joined.decisions.losses(row) if kind is None else joined.decisions.losses_under(row, kind)
-        for row in joined.deciding(rows)
+        joined.decisions.losses(row, branch)
+        if kind is None
+        else joined.decisions.losses_under(row, kind)
+        for row in rows
     ]
     held = [losses for losses in found if losses is not None]
-    return np.array(held) if len(held) == len(rows) else None
+    is_whole = len(held) == len(rows) and len({losses.shape for losses in held}) == 1
+    return np.array(held) if is_whole else None
 
 
 def worth_of(num: int, anew: Trial | None) -> float:
@@ -185,14 +207,14 @@ def worth_of(num: int, anew: Trial | None) -> float:
     return 1 / resampled_factor(num, num_train=anew["num_available"], num_test=anew["num_test"])
 
 
-def tested(joined: Joined, contrasts: Sequence[Contrast]) -> list[Row]:
+def tested(joined: Joined, contrasts: Sequence[Testable]) -> list[Row]:
     """Difference and number of seeds of each, and its test where there are two seeds and all terms.
 
     Variances are shrunk over all contrasts of one kind. Where seeds divide a set anew they have the
     noise of its test examples in them, which is a part of its own elsewhere: two kinds.
     """
     found: list[Row] = []
-    kinds: dict[bool, list[tuple[Row, Contrast, Part]]] = defaultdict(list)
+    kinds: dict[bool, list[tuple[Row, Testable, Sequence[Part]]]] = defaultdict(list)
     for contrast in contrasts:
         differences = contrast.differences
         found.append({"difference": float(differences.mean()), "num_pairs": len(differences)})
@@ -203,7 +225,9 @@ def tested(joined: Joined, contrasts: Sequence[Contrast]) -> list[Row]:
         columns = moderated_tests(
             [contrast.differences for _, contrast, _ in held],
             [noise for _, _, noise in held],
-            np.array([contrast.meeting.cell.num_train for _, contrast, _ in held], dtype=float),
+            np.array(
+                [contrast.meeting.cell.num_train or 1 for _, contrast, _ in held], dtype=float
+            ),
             [worth_of(row["num_pairs"], contrast.meeting.anew) for row, contrast, _ in held],
         )
         for (row, contrast, _), more in zip(held, columns, strict=True):
@@ -220,36 +244,47 @@ def correct(rows: Collection[Row]) -> None:
 
 def moderated_tests(
     samples: Sequence[Array],
-    noises: Sequence[Part],
+    noises: Sequence[Sequence[Part]],
     sizes: Array,
     worth: Sequence[float] | None = None,
 ) -> list[Row]:
     """Means over few seeds, tested with variances that are shrunk over all of them.
 
-    Smyth's (2004) moderated t over the seeds, its prior linear in log n, and beside it the
-    evaluation examples' part of the variance, which is known too well to be shrunk.
+    Smyth's (2004) moderated t over the seeds, its prior linear in log n, and beside it the other
+    parts of the variance, the evaluation examples' first of all, which is known too well to be
+    shrunk.
 
     Args:
         samples: (k,) a test's values by seed, two or more.
-        noises: the examples' parts of study.analysis.moments.crossed_parts.
+        noises: the other parts, such as the examples' of study.analysis.moments.crossed_parts.
         sizes: (G,) n of the tests.
         worth: of the tests, as how many independent values their seeds count; None: as k.
+    """
+    return [
+        mean_columns(float(values.mean()), variance / num, freedom, *parts)
+        for values, parts, (variance, freedom), num in zip(
+            samples,
+            noises,
+            shrunk_variances(samples, sizes),
+            map(len, samples) if worth is None else worth,
+            strict=True,
+        )
+    ]
+
+
+def shrunk_variances(samples: Sequence[Array], sizes: Array) -> list[tuple[float, float]]:
+    """The moderated variance of each test's values, and the degrees of freedom it is known to.
+
+    Args:
+        samples: (k,) a test's values, two or more.
+        sizes: (G,) n of the tests.
     """
     counts = np.array([len(values) for values in samples], dtype=np.float64)
     variances = np.array([values.var(ddof=1) for values in samples])
     prior = fit_prior(variances, counts - 1, np.log(sizes)[:, None])
     shrunk = prior.moderate(variances, counts - 1)
-    return [
-        mean_columns(
-            float(values.mean()),
-            float(moderated) / num,
-            prior.degrees_of_freedom + len(values) - 1,
-            examples,
-        )
-        for values, examples, moderated, num in zip(
-            samples, noises, shrunk, counts if worth is None else worth, strict=True
-        )
-    ]
+    freedoms = prior.degrees_of_freedom + counts - 1
+    return list(zip(shrunk.tolist(), freedoms.tolist(), strict=True))
 
 
 def room_columns(meeting: Meeting, columns: Row) -> Row:
@@ -262,12 +297,13 @@ def room_columns(meeting: Meeting, columns: Row) -> Row:
 
 
 def variance_of(part: Part) -> float:
-    return max(0.0, float(part.covariance[0, 0]))
+    """A source's part of the variance of the sum of all its means."""
+    return max(0.0, float(part.covariance.sum()))
 
 
-def mean_columns(value: float, seeds: float, freedom: float, examples: Part) -> Row:
-    """Of a mean whose variance is a seeds' part, known to `freedom`, and an examples' part."""
-    parts = [(seeds, freedom), (variance_of(examples), examples.degrees_of_freedom)]
+def mean_columns(value: float, seeds: float, freedom: float, *others: Part) -> Row:
+    """Of a mean whose variance is a seeds' part, known to `freedom`, and those of others."""
+    parts = [(seeds, freedom), *((variance_of(p), p.degrees_of_freedom) for p in others)]
     found = combine(value, [symmetric(*part) for part in parts])
     return {
         "difference_lo": found.lo,

@@ -150,17 +150,29 @@ def crossed_mean(
     rows, interactions = [], 0.0
     if not fixed_first:
         rows.append(rows_component(_means(first), skewness=skewness, first_stage=first_stage))
-        interactions += _interaction(first, columns[0])
+        interactions += interaction_variance(first, columns[0])
     if second is not None and not fixed_second:
         rows.append(rows_component(_means(second)))
-        interactions += _interaction(second, columns[1])
+        interactions += interaction_variance(second, columns[1])
     if None in rows or num < 2:
         return Crossed(value=value)
+    examples = symmetric(examples_variance(difference, interactions, largest), num - 1)
+    return combine(value, [*(row for row in rows if row is not None), examples, *others])
+
+
+def examples_variance(difference: Array, interactions: float, largest: float = 0.0) -> float:
+    """What examples add to the variance of a mean over rows and columns.
+
+    Args:
+        difference: (N,) of two examples or more, what each adds to the mean.
+        interactions: of rows and columns, `interaction_variance` of all that are in it.
+        largest: see `crossed_mean`.
+    """
+    num = difference.size
     variance = max(0.0, float(difference.var(ddof=1)) / num - interactions)
     if np.count_nonzero(difference - np.median(difference)) < FEW_EXAMPLES:
         variance += 2 * (largest / num) ** 2
-    examples = symmetric(variance, num - 1)
-    return combine(value, [*(row for row in rows if row is not None), examples, *others])
+    return variance
 
 
 def combine(value: float, components: Sequence[Component]) -> Crossed:
@@ -191,8 +203,13 @@ def _means(terms: Array) -> Array:
     return np.asarray(terms.mean(axis=1, dtype=np.float64))
 
 
-def _interaction(terms: Array, columns: Array) -> float:
-    """What the interaction of rows and columns makes the mean of terms (k, N) vary by."""
+def interaction_variance(terms: Array, columns: Array) -> float:
+    """What the interaction of rows and columns makes the mean of terms (k, N) vary by.
+
+    Args:
+        terms: by row and column.
+        columns: (N,) their means over rows.
+    """
     k, num = terms.shape
     if k < 2 or num < 2:
         return 0.0

@@ -27,13 +27,14 @@ from study.analysis.learning_curves import build_learning_curves
 from study.analysis.per_class import build_per_class
 from study.analysis.robustness import build_robustness
 from study.analysis.table import Levels
+from study.analysis.term_comparisons import build_term_comparisons
 from study.analysis.traces import build_traces
 from study.analysis.variance import build_variance
 from study.analysis.winners import build_winners
 
 WRITTEN_WITH_ROWS = (
-    *("winners", "comparisons", "crossovers", "learning_curves", "variance"),
-    *("cross_entropy", "ensembles", "cross_validation", "latent_planes", "latent_maps"),
+    *("winners", "comparisons", "term_comparisons", "crossovers", "learning_curves"),
+    *("variance", "cross_entropy", "ensembles", "cross_validation", "latent_planes", "latent_maps"),
     *("latent_dims", "knees", "capacities", "peaks", "per_class", "class_risks"),
     *("generation", "robustness", "traces", "early_stopping"),
 )
@@ -56,6 +57,7 @@ class Results:
     best_in_class: pd.DataFrame
     winners: pd.DataFrame
     comparisons: pd.DataFrame
+    term_comparisons: pd.DataFrame
     crossovers: pd.DataFrame
     learning_curves: pd.DataFrame
     variance: pd.DataFrame
@@ -113,6 +115,7 @@ def build_results(
         best_in_class=build_best_in_class(joined),
         winners=build_winners(joined),
         comparisons=comparisons,
+        term_comparisons=build_term_comparisons(joined, landscape),
         crossovers=build_crossovers(comparisons),
         learning_curves=build_learning_curves(joined, levels),
         variance=build_variance(joined),

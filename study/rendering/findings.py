@@ -15,7 +15,7 @@ from study.rendering.faults import distinct_cells, populations_of
 from study.rendering.generation import generation_lines
 from study.rendering.latent_dims import knee_lines
 from study.rendering.per_class import class_lines
-from study.rendering.rankings import rankings
+from study.rendering.rankings import rankings, term_sentences
 from study.rendering.robustness import robustness_lines
 from study.rendering.traces import stop_lines
 from study.rendering.unknowns import unknowns
@@ -99,6 +99,7 @@ def find(study: Study, results: Results) -> Findings:
         cross_validation=tuple(cross_validation_lines(results.cross_validation)),
         rankings=(
             *(_sentence([one.details]) for one in ranked),
+            *term_sentences(results.term_comparisons, populations_of(rows)),
             *crossover_sentences(results.crossovers),
         ),
         unknowns=tuple(unknowns(study, results)),

@@ -13,6 +13,7 @@ from study.analysis.comparisons import CELL, POPULATION
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
+from study.analysis.term_comparisons import TERMS
 from study.rendering.capacities import peak_rows
 from study.rendering.cells import explored
 from study.rendering.costs import costs
@@ -110,6 +111,8 @@ def render_page(
         "hyperparameters": _of_families(setting_rows(results.winners), tasks),
         "over_all": split_by_task(over_all),
         "by_cell": split_by_task(by_cell),
+        "terms_over_all": _by_term(results, POPULATION),
+        "terms_by_cell": _by_term(results, CELL),
         "learning_curves": _of_families(to_rows(results.learning_curves), tasks),
         "knees": knee_rows(results.knees),
         "peaks": peak_rows(results.peaks),
@@ -238,6 +241,22 @@ def _points(rows: Sequence[Row]) -> str:
     if len(tasks) > 1:
         return ", ".join(f"{t.unit.points} ({t.title.removesuffix(' · ')})" for t in tasks)
     return tasks[0].unit.points if tasks else unit_of(None).points
+
+
+def _by_term(results: Results, scope: str) -> list[TaskRows]:
+    """Return the comparisons by every term: the significant ones first, LONGEST_LIST of a term."""
+    rows = [row for row in to_rows(results.term_comparisons) if row["scope"] == scope]
+    held = [
+        row
+        for error in TERMS
+        for task in split_by_task([row for row in rows if row["error"] == error])
+        for row in sorted(task.rows, key=_sureness)[:LONGEST_LIST]
+    ]
+    return split_by_task(sorted(held, key=_sureness))
+
+
+def _sureness(row: Row) -> tuple[bool, float]:
+    return row["significant"] is not True, _evidence(row)
 
 
 def _evidence(row: Row) -> float:

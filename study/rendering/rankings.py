@@ -8,6 +8,7 @@ import pandas as pd
 
 from study.analysis.comparisons import POPULATION
 from study.analysis.frames import Row, to_rows
+from study.analysis.term_comparisons import TERMS
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, counted, listed, short_names, split_by_task, told
 
@@ -58,6 +59,39 @@ def rankings(
     return found
 
 
+def term_sentences(term_comparisons: pd.DataFrame, populations: Sequence[str]) -> list[str]:
+    """Return a sentence for each population and term by which families differ significantly.
+
+    Args:
+        term_comparisons: of study.analysis.term_comparisons.build_term_comparisons.
+        populations: in the order in which they are told.
+    """
+    short = short_names(populations)
+    rows = [row for row in to_rows(term_comparisons) if row["scope"] == POPULATION]
+    found = []
+    for task in split_by_task(rows):
+        groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in task.rows:
+            groups[row["population"], row["error"]].append(row)
+        for population in populations:
+            for error in TERMS:
+                held = groups[population, error]
+                sure = [row for row in held if row["significant"]]
+                pairs = [
+                    f"{_winner(row)}’s is {_by(row, task.unit)} below {_loser(row)}’s"
+                    for row in sorted(sure, key=_distance, reverse=True)
+                ]
+                more = len(pairs) - _MOST_PAIRS
+                told_of = [*pairs[:_MOST_PAIRS], *([f"{more} more"] if more > 0 else [])]
+                if pairs:
+                    count = f"{len(pairs)} of {counted(len(held), 'pair')}"
+                    found.append(
+                        f"By {error}, over all cells of {task.title}{short[population]}, {count} "
+                        f"{'differs' if len(held) == 1 else 'differ'}: {listed(told_of)}."
+                    )
+    return found
+
+
 def _why(rows: Sequence[Row], has_decisions: bool) -> str:
     """Say why no difference of a population has an interval, if none has."""
     if all(row["num_pairs"] == 1 for row in rows):
@@ -95,8 +129,10 @@ def _ranking(task: TaskRows, short: str, rows: Sequence[Row], why: str) -> Ranki
     nearest = min((row for row in rows if best in (row["first"], row["second"])), key=_distance)
     if len(rows) == 1:
         return Ranking(headline=f"{where} {pairs[0]}", details=details)
-    loser = nearest["second"] if nearest["first"] == best else nearest["first"]
-    headline = f"{where} {best} errs least, {_by(nearest, task.unit)} less than the next, {loser}"
+    next_one = _loser(nearest)
+    headline = (
+        f"{where} {best} errs least, {_by(nearest, task.unit)} less than the next, {next_one}"
+    )
     return Ranking(headline=headline, details=details)
 
 
@@ -114,15 +150,17 @@ def _winner(row: Row) -> str:
     return str(row["first"] if row["difference"] < 0 else row["second"])
 
 
+def _loser(row: Row) -> str:
+    return str(row["second"] if row["difference"] < 0 else row["first"])
+
+
 def _distance(row: Row) -> float:
     return abs(float(row["difference"]))
 
 
 def _pair(row: Row, unit: Unit) -> str:
     """`vgg errs 1.2 [0.8, 1.6] points (p = 0.003) less than unet`; the winner is first."""
-    winner = _winner(row)
-    loser = row["second"] if winner == row["first"] else row["first"]
-    return f"{winner} errs {_by(row, unit)} less than {loser}"
+    return f"{_winner(row)} errs {_by(row, unit)} less than {_loser(row)}"
 
 
 def _by(row: Row, unit: Unit) -> str:

@@ -87,7 +87,7 @@ def _simulated(draw: Draw, effect: float, rng: np.random.Generator) -> tuple[np.
     seeds = rng.standard_normal((72, 3)) + effect * (np.arange(72) % 3 == 0)[:, None]
     values = np.sqrt(variances)[:, None] * seeds
     plain = list(scipy.stats.ttest_1samp(values, 0.0, axis=1).pvalue)
-    found = moderated_tests(list(values), [NO_NOISE] * 72, SIZES)
+    found = moderated_tests(list(values), [[NO_NOISE]] * 72, SIZES)
     moderated = [row["p_value"] for row in found]
     return tuple(np.array(holm(p)) < 0.05 for p in (plain, moderated))
 
@@ -127,10 +127,10 @@ def test_few_false_discoveries_and_power_where_there_was_none(law: str, least: f
 def test_moderated_is_plain_where_there_is_nothing_to_learn_from() -> None:
     """One test: Student's t over seeds; with noise of the examples, its variance on top."""
     values = np.array([0.02, -0.01, 0.03, 0.04])
-    (row,) = moderated_tests([values], [NO_NOISE], np.array([64.0]))
+    (row,) = moderated_tests([values], [[NO_NOISE]], np.array([64.0]))
     assert row["p_value"] == pytest.approx(scipy.stats.ttest_1samp(values, 0.0).pvalue)
     noisy = Part(covariance=np.array([[1e-4]]), degrees_of_freedom=9_999.0)
-    (row,) = moderated_tests([values], [noisy], np.array([64.0]))
+    (row,) = moderated_tests([values], [[noisy]], np.array([64.0]))
     assert row["standard_error"] == pytest.approx(math.sqrt(values.var(ddof=1) / 4 + 1e-4))
     assert 3 < row["degrees_of_freedom"] < 60
 
@@ -153,7 +153,7 @@ def test_few_false_discoveries_where_examples_matter_as_much_as_seeds() -> None:
             parts = crossed_parts([terms[None]])
             assert parts is not None
             samples.append(terms.mean(axis=1))
-            noises.append(parts[1])
+            noises.append(parts[1:])
         rows = moderated_tests(samples, noises, np.full(36, 64.0))
         false += any(p is not None and p < 0.05 for p in holm([row["p_value"] for row in rows]))
         covered += sum(r["difference_lo"] <= 0 <= r["difference_hi"] for r in rows) / 36 / 150

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser
 
+from study.analysis.term_comparisons import TERMS
 from tests.browser.conftest import Opened, open_report
 
 pytestmark = pytest.mark.slow
@@ -147,6 +148,24 @@ def test_comparisons_are_sorted_and_filtered(quickstart: Opened) -> None:
     assert len(shown) == is_significant.count("yes") > 0
     assert {row[-1] for row in shown} == {"yes"}
     assert f"{len(shown)} of {len(is_significant)}" in form.inner_text()
+
+
+def test_a_term_is_chosen(quickstart: Opened) -> None:
+    page, table = quickstart.page, "[data-choose=term] table >> nth=0"
+    form = page.locator("form:has(+ [data-choose=term])").first
+    rows = rows_of(quickstart, table)
+    assert {row[0] for row in rows} == set(TERMS)
+    is_sure = [row[-1] == "yes" for row in rows]
+    assert is_sure == sorted(is_sure, reverse=True), "the significant ones first"
+    assert {row[-1] for row in rows if row[0] == "approximation"} == {"a bound"}
+    form.locator("select").select_option("estimation")
+    shown = rows_of(quickstart, table)
+    assert {row[0] for row in shown} == {"estimation"}
+    form.locator("input[type=checkbox]").check()
+    assert len(rows_of(quickstart, table)) == sum(row[-1] == "yes" for row in shown) > 0
+    form.locator("input[type=checkbox]").uncheck()
+    form.locator("select").select_option("")
+    assert len(rows_of(quickstart, table)) == len(rows)
 
 
 def test_controls_are_reached_by_keys(quickstart: Opened) -> None:

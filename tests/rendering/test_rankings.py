@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from study.rendering.rankings import rankings
+from study.analysis.columns import TERM_COMPARISON_COLUMNS
+from study.analysis.frames import typed_frame
+from study.rendering.rankings import rankings, term_sentences
 from tests.rendering.conftest import (
     Record,
     comparison_frame,
@@ -78,3 +80,20 @@ class TestRankings:
     def test_rows_of_single_cells_do_not_count(self) -> None:
         row = self.pair("a", "b", 0.02, 0.001) | {"scope": "cell"}
         assert rankings(comparison_frame(row), [XOR]) == []
+
+    def test_terms_by_which_families_differ_are_told(self) -> None:
+        named = {"scope": "population", "population": XOR}
+        rows = [
+            named | {"error": "estimation"} | self.pair("a", "b", 0.02, 0.01),
+            named | {"error": "estimation"} | self.pair("a", "c", -0.03, 0.2),
+            named | {"error": "optimization"} | self.pair("a", "b", 0.02, None),
+            named
+            | {"error": "approximation", "is_bound": True, "population": XOR}
+            | {**self.pair("a", "b", -0.02, 0.01), "significant": None},
+            {**named, "scope": "cell", "error": "objective"} | self.pair("a", "b", 0.02, 0.01),
+        ]
+        found = term_sentences(typed_frame(rows, TERM_COMPARISON_COLUMNS), [XOR, "digits"])
+        assert found == [
+            "By estimation, over all cells of xor, 1 of 2 pairs differ: b’s is 2.0 [1.6, 2.6] "
+            "points (p = 0.01) below a’s."
+        ]

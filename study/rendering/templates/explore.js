@@ -52,7 +52,15 @@
     const label = element("label", "rows with ");
     label.append(words);
     form.append(label);
-    let sure = null;
+    let sure = null, choice = null;
+    if (box.dataset.choose) {
+      const kinds = distinct([...$("tbody", box).rows].map((row) => row.dataset.choice));
+      const told = element("label", `${box.dataset.choose} `);
+      choice = element("select");
+      choice.append(new Option("all", ""), ...kinds.map((kind) => new Option(kind)));
+      told.append(choice);
+      form.append(told);
+    }
     if ($("tr[data-significant]", box)) {
       sure = element("input");
       sure.type = "checkbox";
@@ -67,7 +75,9 @@
       const rows = [...$("tbody", box).rows], wanted = words.value.trim().toLowerCase().split(/\s+/);
       for (const row of rows) {
         const text = row.textContent.toLowerCase();
-        row.hidden = !wanted.every((word) => text.includes(word)) || Boolean(sure?.checked && !("significant" in row.dataset));
+        const isOther = Boolean(choice?.value) && row.dataset.choice !== choice.value;
+        const isUnsure = Boolean(sure?.checked) && !("significant" in row.dataset);
+        row.hidden = isOther || isUnsure || !wanted.every((word) => text.includes(word));
       }
       const shown = rows.filter((row) => !row.hidden).length;
       count.textContent = shown === rows.length ? "" : `${shown} of ${rows.length}`;
