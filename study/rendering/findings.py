@@ -19,7 +19,7 @@ from study.rendering.rankings import rankings, term_sentences
 from study.rendering.robustness import robustness_lines
 from study.rendering.traces import stop_lines
 from study.rendering.unknowns import unknowns
-from study.rendering.words import split_by_task
+from study.rendering.words import damage_words, network_words, split_by_task, told
 
 _MOST_CLAUSES = 3  # populations in a sentence of the headline
 _INDENT = "  "
@@ -129,15 +129,27 @@ def _stopping(rows: list[Row]) -> list[str]:
     known = [row for row in rows if row["optimization_lo"] is not None]
     sentences = []
     for task in split_by_task(known):
-        costs = sum(row["optimization_lo"] > 0 for row in task.rows)
-        helps = sum(row["optimization_hi"] < 0 for row in task.rows)
-        told = (
-            f"{task.title}stopping at T instead of training on until settled costs in {costs} and "
-            f"helps in {helps} of {len(task.rows)} cells, each by its own 95% interval; "
+        costs = [row for row in task.rows if row["optimization_lo"] > 0]
+        helps = [row for row in task.rows if row["optimization_hi"] < 0]
+        text = (
+            f"{task.title}stopping at T instead of training on until settled costs in {len(costs)} "
+            f"and helps in {len(helps)} of {len(task.rows)} cells, each by its own 95% interval; "
             "elsewhere these show no difference."
         )
-        sentences.append(f"{told[:1].upper()}{told[1:]}")
+        most = [
+            f"{verb} most for {_where(row)}: {told(row, 'optimization', task.unit)}"
+            for verb, held in (("costs", costs), ("helps", helps))
+            if held
+            for row in [max(held, key=lambda row: abs(row["optimization"]))]
+        ]
+        text += f" It {'; it '.join(most)}." if most else ""
+        sentences.append(f"{text[:1].upper()}{text[1:]}")
     return sentences
+
+
+def _where(row: Row) -> str:
+    place = f"{row['population']} ({damage_words(row)}, n = {row['num_train']})"
+    return f"{network_words(row)} on {place}"
 
 
 def findings_text(found: Findings) -> str:

@@ -14,6 +14,8 @@ from study.analysis.table import Levels
 from study.rendering.faults import distinct_cells
 from study.rendering.words import counted
 
+_NONE = (None, None)
+
 
 def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
     """Return what was run as pairs of a name and its text."""
@@ -29,6 +31,7 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
         ("training examples n", _listed(landscape, "num_train")),
         ("distortions", _levels_text(study.levels)),
         *_seeds(study),
+        *_budgets(trials),
         ("trials", _counts_text(trials)),
         ("time in trials", f"{hours:.2f} hours of wall time, summed over trials"),
         (
@@ -66,6 +69,19 @@ def _seeds(study: Study) -> list[tuple[str, str]]:
         f"a cell’s total is ±{rule.precision:g}, {rule.max_seeds} at most (Stein 1945)"
     )
     return [("seeds", text)]
+
+
+def _budgets(trials: Sequence[Row]) -> list[tuple[str, str]]:
+    """Say what T is, and how long a trial may take to settle."""
+    measured = [row for row in trials if row["role"] == "measure"]
+    found = []
+    for unit in ("steps", "epochs"):
+        budgets = sorted({(row[f"budget_{unit}"], row[f"max_{unit}"]) for row in measured} - {_NONE})
+        found += [
+            ("trained for T", f"{budget:g} {unit}, and on until settled, {most:g} at most")
+            for budget, most in budgets
+        ]
+    return found
 
 
 def _counts_text(trials: Sequence[Row]) -> str:

@@ -203,6 +203,9 @@ def test_stopping_at_the_budget_is_counted_by_cell_once() -> None:
     assert sentence.startswith(
         "Stopping at T instead of training on until settled costs in 1 and helps in 1 of 3 cells"
     )
+    assert "It costs most for a 1 on xor" in sentence
+    assert "; it helps most for b 1 on xor" in sentence
+    assert sentence.endswith("(undistorted, n = 128): -2.0 [-3.0, -1.0].")
 
 
 def test_stopping_is_counted_for_each_task_apart() -> None:
