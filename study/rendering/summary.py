@@ -14,8 +14,6 @@ from study.analysis.table import Levels
 from study.rendering.faults import distinct_cells
 from study.rendering.words import counted
 
-_NONE = (None, None)
-
 
 def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
     """Return what was run as pairs of a name and its text."""
@@ -73,15 +71,16 @@ def _seeds(study: Study) -> list[tuple[str, str]]:
 
 def _budgets(trials: Sequence[Row]) -> list[tuple[str, str]]:
     """Say what T is, and how long a trial may take to settle."""
-    measured = [row for row in trials if row["role"] == "measure"]
-    found = []
-    for unit in ("steps", "epochs"):
-        budgets = sorted({(row[f"budget_{unit}"], row[f"max_{unit}"]) for row in measured} - {_NONE})
-        found += [
-            ("trained for T", f"{budget:g} {unit}, and on until settled, {most:g} at most")
-            for budget, most in budgets
-        ]
-    return found
+    held = {
+        (row[f"budget_{unit}"], unit, row[f"max_{unit}"])
+        for row in trials
+        for unit in ("steps", "epochs")
+        if row["role"] == "measure" and row[f"budget_{unit}"] is not None
+    }
+    return [
+        ("trained for T", f"{budget:g} {unit}, and on until settled, {most:g} at most")
+        for budget, unit, most in sorted(held)
+    ]
 
 
 def _counts_text(trials: Sequence[Row]) -> str:
