@@ -18,7 +18,7 @@ from study.rendering.decomposition import (
     plain_decompositions,
 )
 from study.rendering.differences import difference_lines
-from study.rendering.embedding import data_address
+from study.rendering.embedding import packed
 from study.rendering.exhibits import Kind
 from study.rendering.faults import FAULTS
 from study.rendering.figure_files import write_for_paper
@@ -59,7 +59,7 @@ class Picture:
     Attributes:
         name: of its files, without a suffix.
         files: relative to the page, by what they are called: SVG, PDF, PNG.
-        source: all of it, as an address: the page needs no file.
+        packed: its SVG, gzip in base64: the page needs no file.
         alt: what it shows, in words.
         scenes: what of it the reader turns; None: nothing.
         trials: whose exhibits it shows.
@@ -67,7 +67,7 @@ class Picture:
 
     name: str
     files: Mapping[str, str]
-    source: str
+    packed: str
     alt: str
     scenes: Scenes | None = None
     trials: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ def _picture(figure: Figure, path: Path, alt: str) -> Picture:
     return Picture(
         name=path.stem,
         files={one.suffix[1:].upper(): f"figures/{one.name}" for one in files},
-        source=data_address(path),
+        packed=packed(path),
         alt=alt,
     )
 

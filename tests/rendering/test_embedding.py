@@ -1,13 +1,14 @@
 """What a page carries inside: no text in it ends a script, and every value comes back."""
 
 import base64
+import gzip
 import json
 import math
 from pathlib import Path
 
 import pytest
 
-from study.rendering.embedding import data_address, libraries, script_json
+from study.rendering.embedding import libraries, packed, script_json
 
 HOSTILE = ["</script><script>alert(1)</script>", "<!--", "\u2028\u2029", "&lt;", "\ud800", '"\\']
 
@@ -25,11 +26,11 @@ def test_what_is_no_number_is_refused() -> None:
         script_json({"risk": math.nan})
 
 
-def test_a_picture_is_its_address(tmp_path: Path) -> None:
+def test_a_picture_is_packed_alike_each_time(tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_bytes(b"<svg>\xc3\xa9</svg>")
-    kind, _, data = data_address(tmp_path / "a.svg").partition(",")
-    assert kind == "data:image/svg+xml;base64"
-    assert base64.b64decode(data) == b"<svg>\xc3\xa9</svg>"
+    text = packed(tmp_path / "a.svg")
+    assert gzip.decompress(base64.b64decode(text)) == b"<svg>\xc3\xa9</svg>"
+    assert packed(tmp_path / "a.svg") == text
 
 
 def test_libraries_are_one_script() -> None:
