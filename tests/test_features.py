@@ -274,7 +274,7 @@ def test_a_comparison_is_plain_arrays():
     np.testing.assert_array_equal(comparison.points["two"], project(second, "mds"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_page_s_example_runs(tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (code,) = (block for block in blocks if block.count("num_train=[512]") == 1)

@@ -76,7 +76,7 @@ def test_a_worker_that_the_system_kills_is_a_failed_row_in_the_end(tmp_path: Pat
     assert {records[role]["status"] for role in ("measure", "limit")} == {"done"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_folder_that_a_node_does_not_see_is_refused(tmp_path: Path) -> None:
     """The second node has a file system of its own where the driver has its results."""
     results = tmp_path / "results"

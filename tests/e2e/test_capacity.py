@@ -28,7 +28,7 @@ num_stream = [600]
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_capacities_are_trained_told_and_drawn(
     finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:

@@ -41,7 +41,7 @@ restarts = 0
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_corrupted_images_from_the_study_file_to_the_findings(
     finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:

@@ -32,7 +32,7 @@ restarts = 0
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_latents_are_kept_told_and_drawn(
     finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
