@@ -141,12 +141,12 @@ def _approximation(rows: Sequence[Row]) -> str:
     if not known:
         return ""
     settled = sum(not is_bound(row) for row in known)
-    text = f"Approximation has settled in {_share(settled, len(known))} cells"
+    share = _share(settled, len(known)) if settled else f"none of {len(known)}"
+    text = f"Approximation has settled in {share} cells"
     if settled == len(known):
         return f"{text}."
-    return (
-        f"{text}; in the others it is at most (≤) what is shown, and objective gains what it loses."
-    )
+    where = "in the others it" if settled else "it"
+    return f"{text}; {where} is at most (≤) what is shown, and objective gains what it loses."
 
 
 def _slack(rows: Sequence[Row]) -> str:
@@ -168,7 +168,7 @@ def _slack(rows: Sequence[Row]) -> str:
     for task in split_by_task(known):
         held = [row["slack"] for row in task.rows if row["slack"] is not None]
         if held:
-            ends = f"{task.unit.show(min(held), 1)} to {task.unit.show(max(held), 1)}"
+            ends = f"{task.unit.show(min(held), 2)} to {task.unit.show(max(held), 2)}"
             texts.append(f"{task.title}{ends} {task.unit.points}")
     rest = f"; not measured in {counted(lacking, 'cell')}" if lacking else ""
     return (

@@ -50,9 +50,9 @@ def test_nothing_leaves_the_file_and_nothing_is_wrong(opened: Opened) -> None:
 
 
 def test_every_picture_and_every_chart_is_drawn(opened: Opened) -> None:
-    opened.page.wait_for_function("[...document.images].every(image => image.src)")  # unpacked
     sizes: list[list[Any]] = opened.page.evaluate(
         """() => Promise.all([...document.images].map(async image => {
+             await unpacked;
              await image.decode();
              return [image.alt.length, image.naturalWidth, image.naturalHeight]; }))"""
     )

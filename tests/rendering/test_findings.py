@@ -143,10 +143,10 @@ def test_an_upper_bound_says_so_and_names_what_may_be_the_searchs() -> None:
         "approximation ≤ 9.0 [8.0, 10.0] (of which up to 1.2 may be the search’s) of 12.0 "
         "[11.0, 13.0] in total",
     )
-    assert "Approximation has settled in 0 of 1 cells; in the others it is at most (≤)" in "".join(
+    assert "Approximation has settled in none of 1 cells; it is at most (≤)" in "".join(
         found.caveats
     )
-    assert "1.2 to 1.2 percentage points" in "".join(found.caveats)
+    assert "1.20 to 1.20 percentage points" in "".join(found.caveats)
 
 
 def test_changes_are_counted_with_their_signs() -> None:

@@ -103,10 +103,10 @@
   for (const select of document.querySelectorAll("#explore select, #search-chart select")) controls[select.name] = select;
   let chosen = null, views = {}, queue = Promise.resolve();
 
-  function fill(select, options) { // keeps the choice where it still is one
+  function fill(select, options, otherwise = options[0]?.[0]) { // keeps the choice where it still is one
     const kept = select.value;
     select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
-    if (options.some(([value]) => String(value) === kept)) select.value = kept;
+    select.value = options.some(([value]) => String(value) === kept) ? kept : otherwise;
     select.closest("label").hidden = options.length < 2;
   }
 
@@ -155,7 +155,10 @@
     const mine = ofTask(...JSON.parse(controls.population.value));
     fill(controls.distortion, distinct(mine.map((cell) => cell.distortion)).map((name) => [name, name]));
     const here = mine.filter((cell) => cell.distortion === controls.distortion.value);
-    fill(controls.n, distinct(here.map((cell) => cell.n)).sort((a, b) => a - b).map((n) => [n, n]));
+    const sizes = distinct(here.map((cell) => cell.n)).sort((a, b) => a - b);
+    const numCells = (n) => here.filter((cell) => cell.n === n).length;
+    const fullest = sizes.reduce((best, n) => (numCells(n) < numCells(best) ? best : n), sizes[0]); // of equals the largest
+    fill(controls.n, sizes.map((n) => [n, n]), fullest);
     const known = held.errors.filter((name) => mine.some((cell) => cell.errors[name]));
     fill(controls.error, known.map((name) => [name, name]));
     const severities = distinct(slice().mine.map((cell) => cell.severity));
@@ -256,6 +259,7 @@
     $("#cell-title").textContent = `${cell.network}, ${cell.population}, ${cell.damage}, n = ${cell.n}: ${trials.length} trials`;
     fillTrials(trials);
     $("#curves-part").hidden = !curves;
+    await unpacked; // pictures are copied
     const shown = (held.exhibits[cell.place] ?? []).map((name) => {
       const link = element("a"), picture = document.getElementById(name).querySelector("img").cloneNode();
       link.href = `#${name}`;
