@@ -108,11 +108,15 @@ def interval_columns(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
     )
 
 
-COMPARISON_COLUMNS = (
-    Column("scope", "string", "", "cell; or population: mean over all cells that both are in"),
+FAMILIES_COMPARED = (
     *cell_columns("task", without="family"),
     Column("first", "string", "", "a family"),
     Column("second", "string", "", "another family of the same task, in the same cells"),
+)
+"""Which two families, and where."""
+COMPARISON_COLUMNS = (
+    Column("scope", "string", "", "cell; or population: mean over all cells that both are in"),
+    *FAMILIES_COMPARED,
     Column("num_cells", "Int64", COUNT, "cells in the mean; the columns of one are null for many"),
     Column("num_pairs", "Int64", COUNT, "seeds that both have in all of these cells"),
     *interval_columns("difference", RISK_DIFFERENCE, "R_n(T) of first minus second, paired"),
@@ -130,9 +134,7 @@ COMPARISON_COLUMNS = (
 TERM_COMPARISON_COLUMNS = (
     Column("error", "string", "", "approximation, objective, estimation or optimization"),
     Column("scope", "string", "", "cell; or population: mean over all cells where both know it"),
-    *cell_columns("task", without="family"),
-    Column("first", "string", "", "a family"),
-    Column("second", "string", "", "another family of the same task, in the same cells"),
+    *FAMILIES_COMPARED,
     Column("num_cells", "Int64", COUNT, "cells in the mean, or of which this is one and the same"),
     Column("num_pairs", "Int64", COUNT, "seeds that both have; objective: restarts; else null"),
     *interval_columns("difference", RISK_DIFFERENCE, "the first's error minus the second's"),
