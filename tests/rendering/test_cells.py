@@ -36,7 +36,7 @@ def test_an_undamaged_cell_is_one_place_under_every_distortion() -> None:
     failed = make_record("measure", "failed", seed=4, error="Boom: <b>")
     search = make_record("search", seed=1_000_001, validation_risk=0.125)
     records = [measured(0, **noisy), search, first, failed]
-    picture = Picture(name="p", files={}, source="", alt="", trials=(first["trial_id"],))
+    picture = Picture(name="p", files={}, packed="", alt="", trials=(first["trial_id"],))
     held = held_of(records, {"exhibits": [picture]})
     plain = [cell for cell in held["cells"] if cell["severity"] == "0"]
     assert {cell["distortion"] for cell in plain} == {"label noise", "feature noise"}
