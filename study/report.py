@@ -227,7 +227,7 @@ class _Written:
 
     @property
     def headline(self) -> str:
-        """What was found, in two lines."""
+        """What was found, in a few lines."""
         return self.findings.partition("\n\n")[0]
 
 

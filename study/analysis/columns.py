@@ -140,7 +140,7 @@ TERM_COMPARISON_COLUMNS = (
     *interval_columns("difference", RISK_DIFFERENCE, "the first's error minus the second's"),
     Column("standard_error", "Float64", STANDARD_ERROR, "of it; moderated as in comparisons"),
     Column("degrees_of_freedom", "Float64", "", "of that, Satterthwaite's; Smyth's prior included"),
-    Column("is_bound", "boolean", "", "a U_H that may fall further could bring the two together"),
+    Column("is_bound", "boolean", "", "a lower U_H could bring the two together"),
     Column("p_value", "Float64", PROBABILITY, "of no difference between the rules there are"),
     Column("p_holm", "Float64", PROBABILITY, "corrected for all rows of error, task and scope"),
     Column("significant", "boolean", "", "p_holm below 0.05; null where is_bound"),

@@ -94,13 +94,14 @@ def build_term_comparisons(joined: Joined, landscape: pd.DataFrame) -> pd.DataFr
     Scopes are those of study.analysis.comparisons. What is the same in many cells is one row and
     one test: approximation at every n and label noise of a law, objective at every n. Holm's (1979)
     correction runs over all rows of an error, a task and a scope: each term is a question of its
-    own. Where the larger approximation is of a U_H that may fall further, a p-value is of the rules
-    that were found, and no significance of the families is claimed; nor is it where the smaller
-    objective is, unless it would stay the smaller (beyond the interval) if U_H fell to R*.
+    own. Each U_H is of one rule, whose training's luck is in no variance, whether it has settled or
+    not. So a p-value of approximations is of the rules that were found, and no significance of the
+    families is claimed where the larger could fall to the smaller; nor is it of objectives, unless
+    the smaller would stay the smaller (beyond the interval) if its U_H fell to R*.
 
     Args:
         joined: the trials.
-        landscape: of study.analysis.landscape.build_landscape; it says which U_H have settled.
+        landscape: of study.analysis.landscape.build_landscape; it says how far a U_H may fall.
     """
     pairs: dict[tuple[str, ...], list[Meeting]] = defaultdict(list)
     for meeting in meetings_of(joined):
@@ -280,23 +281,19 @@ def _named(gap: _Gap) -> Row:
 
 
 def _falls(landscape: pd.DataFrame) -> dict[tuple[str, Cell], float]:
-    """By how much U_H may fall further: to R* at most, and not at all where it has settled.
-
-    By family, and law at any n.
-    """
-    names = ["approximation_is_bound", "approximation", "approximation_hi"]
+    """By how much another rule's U_H may be lower: to R* at most. By family, and law at any n."""
+    names = ["approximation", "approximation_hi"]
     told = landscape[[*CELL_NAMES, *names]].drop_duplicates()
     found = {}
-    for row in to_rows(told.dropna(subset="approximation_is_bound")):
+    for row in to_rows(told.dropna(subset="approximation")):
         cell = cell_of(row | asdict(trained_damage(row["distortion"], row["severity"])))
-        known = [row[name] for name in names[1:] if row[name] is not None]
-        fall = max(known, default=math.inf) if row["approximation_is_bound"] else 0.0
+        fall = max(row[name] for name in names if row[name] is not None)
         found[cell.family, law_of(replace(cell, family="", num_train=0))] = fall
     return found
 
 
 def _is_bound(gap: _Gap, row: Row, falls: Mapping[tuple[str, Cell], float]) -> bool:
-    """Whether a U_H that may fall further could bring the two families together."""
+    """Whether a lower U_H could bring the two families together."""
     if gap.error not in (APPROXIMATION, OBJECTIVE):
         return False
     value, meeting = row["difference"], gap.meeting

@@ -72,6 +72,7 @@ class Answer:
         sentence: all families in one sentence, each part with the number of the network where it is
             the most; empty where nothing is known.
         lines: of families by depths.
+        most: of each part the network with the largest estimate that is above zero, and how much.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Answer:
     points: str
     sentence: str
     lines: tuple[Line, ...]
+    most: tuple[tuple[str, str], ...]
 
 
 def answers(landscape: pd.DataFrame) -> list[Answer]:
@@ -114,7 +116,18 @@ def _answer(task: TaskRows, population: str, rows: Sequence[Row]) -> Answer:
         points=task.unit.points,
         sentence=f"on {short} ({where}{notation}) {sentence}" if sentence else "",
         lines=tuple(lines),
+        most=tuple(_largest_estimates(shown, task.unit)),
     )
+
+
+def _largest_estimates(rows: Sequence[Row], unit: Unit) -> list[tuple[str, str]]:
+    found = []
+    for error in FAULTS:
+        held = [row for row in rows if row[error] is not None and row[error] > 0.0]
+        if held:
+            row = max(held, key=lambda row: float(row[error]))
+            found.append((error, f"{network_words(row)}: {told(row, error, unit)}"))
+    return found
 
 
 def _runs_of_one_verdict(
@@ -159,24 +172,25 @@ def _span(rows: Sequence[Row]) -> str:
 def _fault(found: Verdict) -> str:
     """Say a verdict: the one fault, those that it may be, none for certain, or none known.
 
-    Where it is not one, the largest estimate is named as what it is.
+    Where it is not one, the largest estimate is named as what it is, and what it is not told from.
     """
     if found.kind == NONE:
         return "nobody’s for certain"
     words = listed([FAULT_WORDS[name] for name in found.errors], "or")
     if found.kind == CLEAR:
         return words
-    estimate = ""
-    if found.estimate is not None:
-        known = " known" if found.missing else ""
-        estimate = f" (largest{known} estimate: {FAULT_WORDS[found.estimate]})"
     if found.kind == OPEN:
         lacking = listed(found.missing or ("intervals",))
         verb = "is" if len(found.missing) == 1 else "are"
+        known = " known" if found.missing else ""
+        estimate = (
+            f" (largest{known} estimate: {FAULT_WORDS[found.estimate]})" if found.estimate else ""
+        )
         return f"not known, since {lacking} {verb} not{estimate}"
-    if found.errors == found.known:
-        return f"not told apart{estimate}"
-    return f"{words}, not told apart{estimate}"
+    if found.estimate is None:
+        return f"{words}, not told apart"
+    others = [FAULT_WORDS[name] for name in found.errors if name != found.estimate]
+    return f"{FAULT_WORDS[found.estimate]} by estimate, {listed(others, 'or')} not ruled out"
 
 
 def _numbers(row: Row, found: Verdict, unit: Unit) -> str:
@@ -188,10 +202,23 @@ def _numbers(row: Row, found: Verdict, unit: Unit) -> str:
     named = found.errors or found.known
     shown = listed([_number(row, name, unit) for name in named], "or" if found.errors else "and")
     if row["total"] is not None:
-        return f"{shown} of {told(row, 'total', unit)} in total"
+        return f"{shown}{_of_total(row, named, unit)}"
     others = [_number(row, name, unit) for name in found.known if name not in named]
     beside = f", beside {listed(others)}" if others else ""
     return f"{shown}{beside}"
+
+
+def _of_total(row: Row, named: Sequence[str], unit: Unit) -> str:
+    """Return what errors are part of: `of 12.0 in total`.
+
+    A part may be more than the whole, where others are below zero: these stand beside it then.
+    """
+    total = f"{told(row, 'total', unit)} in total"
+    if all(row[name] <= row["total"] for name in named):
+        return f" of {total}"
+    below = [name for name in FAULTS if name not in named and (row[name] or 0.0) < 0.0]
+    beside = [f"{name} {told(row, name, unit)}" for name in below]
+    return f"{' beside ' if beside else ''}{listed(beside)}: {total}"
 
 
 def _number(row: Row, error: str, unit: Unit) -> str:
@@ -272,9 +299,10 @@ def _most(named: Sequence[str], families: Families, error: str, unit: Unit) -> s
     row, part = max(known, key=lambda one: float(one[0][one[1]]))
     whose = "" if len(held) == 1 else f"most for {network_words(row)}: "
     name = "" if part in (error, "total") else f"{part} "
-    whole = "" if row["total"] is None or part == "total" else f" of {told(row, 'total', unit)}"
-    in_total = "" if row["total"] is None else " in total"
-    return f" ({whose}{name}{told(row, part, unit)}{whole}{in_total})"
+    whole = "" if row["total"] is None else " in total"
+    if whole and part != "total":
+        whole = _of_total(row, [part], unit)
+    return f" ({whose}{name}{told(row, part, unit)}{whole})"
 
 
 def _named(held: Sequence[str], families: Families) -> str:

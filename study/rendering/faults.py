@@ -47,8 +47,9 @@ class Verdict:
         missing: those that the row could know and does not: all others where it has a total, else
             of estimation and optimization.
         estimate: of the known errors the one with the largest value, whatever its interval. None:
-            there is none; or others are missing and this one is not above zero for certain, so
-            that it is the largest of nothing.
+            there is none; others are missing and this one is not above zero for certain, so that
+            it is the largest of nothing; or it is an approximation known from above only, and what
+            it may still fall by would make objective the larger.
     """
 
     kind: str
@@ -115,6 +116,8 @@ def verdict(row: Row) -> Verdict:
         kind, errors = _largest(row, held) if is_whole else (OPEN, ())
     estimate = max(known, key=lambda name: float(row[name]), default=None)
     if estimate is not None and missing and not _may_be_named(row, estimate):
+        estimate = None
+    if estimate == "approximation" and is_bound(row) and "objective" in errors:
         estimate = None
     return Verdict(kind=kind, errors=errors, known=known, missing=missing, estimate=estimate)
 

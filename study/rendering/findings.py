@@ -18,10 +18,10 @@ from study.rendering.per_class import class_lines
 from study.rendering.rankings import rankings, term_sentences
 from study.rendering.robustness import robustness_lines
 from study.rendering.traces import stop_lines
-from study.rendering.unknowns import unknowns
+from study.rendering.unknowns import Unknown, unknown_lines, unknowns
 from study.rendering.words import damage_words, network_words, split_by_task, told
 
-_MOST_CLAUSES = 3  # populations in a sentence of the headline
+_MOST_SENTENCES = 4  # of the headline, on one question
 _INDENT = "  "
 TRACES_TITLE = "Stopping early, and a second descent: the risk along training [95% interval]"
 PEAKS_TITLE = "Peaks of the risk over capacity c [95% interval over all pairs of capacities]"
@@ -39,7 +39,8 @@ class Findings:
     """What was found; every text is made by a rule that stands where it is made.
 
     Attributes:
-        headline: two sentences: how much of the error is whose, and which family errs less.
+        headline: how much of the error is whose, then which family errs less: a sentence for each
+            population.
         answers: whose fault, by population, family and depth.
         changes: with depth, damage and sample size, by population.
         stopping: what stopping at T does, a sentence for each task where it is known.
@@ -67,7 +68,7 @@ class Findings:
     robustness: tuple[str, ...]
     cross_validation: tuple[str, ...]
     rankings: tuple[str, ...]
-    unknowns: tuple[str, ...]
+    unknowns: tuple[Unknown, ...]
     caveats: tuple[str, ...]
 
 
@@ -82,10 +83,14 @@ def find(study: Study, results: Results) -> Findings:
     )
     return Findings(
         headline=(
-            _sentence([answer.sentence for answer in found if answer.sentence])
-            or _nothing(to_rows(study.trials)),
-            _sentence([one.headline for one in ranked])
-            or "Families are not compared: no two of them share a cell.",
+            *(
+                _sentences([answer.sentence for answer in found if answer.sentence])
+                or [_nothing(to_rows(study.trials))]
+            ),
+            *(
+                _sentences([one.headline for one in ranked])
+                or ["Families are not compared: no two of them share a cell."]
+            ),
         ),
         answers=tuple(found),
         changes=tuple(changes(results.landscape)),
@@ -98,7 +103,7 @@ def find(study: Study, results: Results) -> Findings:
         robustness=tuple(robustness_lines(results.robustness)),
         cross_validation=tuple(cross_validation_lines(results.cross_validation)),
         rankings=(
-            *(_sentence([one.details]) for one in ranked),
+            *(_sentence(one.details) for one in ranked),
             *term_sentences(results.term_comparisons, populations_of(rows)),
             *crossover_sentences(results.crossovers),
         ),
@@ -116,12 +121,15 @@ def _nothing(trials: list[Row]) -> str:
     return f"Nothing is known: {which} failed. The first: {reason}"
 
 
-def _sentence(clauses: list[str]) -> str:
-    """Join clauses to a sentence, the first few of them."""
-    more = len(clauses) - _MOST_CLAUSES
-    shown = clauses[:_MOST_CLAUSES] + ([f"{more} more below"] if more > 0 else [])
-    text = "; ".join(shown)
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+def _sentences(clauses: list[str]) -> list[str]:
+    """Make sentences of clauses, of the first few of them."""
+    more = len(clauses) - _MOST_SENTENCES
+    shown = clauses[:_MOST_SENTENCES] + ([f"{more} more below"] if more > 0 else [])
+    return [_sentence(clause) for clause in shown]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _stopping(rows: list[Row]) -> list[str]:
@@ -161,6 +169,9 @@ def findings_text(found: Findings) -> str:
             f"{_INDENT}{line.family}, {line.depths}: {line.fault}: {'; '.join(line.numbers)}"
             for line in answer.lines
         ]
+        if answer.most:
+            most = "; ".join(f"{error}, {text}" for error, text in answer.most)
+            lines.append(f"{_INDENT}Largest estimates: {most}")
     if found.changes or found.stopping:
         lines += ["", CHANGES_TITLE]
         for held in found.changes:
@@ -175,7 +186,7 @@ def findings_text(found: Findings) -> str:
         (ROBUSTNESS_TITLE, found.robustness),
         (FOLDS_TITLE, found.cross_validation),
         ("Families compared", found.rankings),
-        (UNKNOWNS_TITLE, found.unknowns),
+        (UNKNOWNS_TITLE, unknown_lines(found.unknowns)),
         ("Before you believe it", found.caveats),
     ):
         if texts:

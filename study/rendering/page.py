@@ -32,10 +32,11 @@ from study.rendering.proposals import Search, proposals_held, searches_of
 from study.rendering.robustness import measure_title, robustness_tables
 from study.rendering.shown import MAX_PICTURES
 from study.rendering.style import ERROR_COLOURS
-from study.rendering.summary import flatten, summarise
+from study.rendering.summary import budgets, flatten, summarise
 from study.rendering.terminal import known_errors
 from study.rendering.traces import stop_tables, stop_words
 from study.rendering.units import Unit, unit_of
+from study.rendering.unknowns import seconds_text
 from study.rendering.verdicts import verdicts_by_size
 from study.rendering.words import (
     FAULT_WORDS,
@@ -92,6 +93,7 @@ def render_page(
         mark=mark_of,
         measure=measure_title,
         number=number_of,
+        seconds=seconds_text,
         size=size_words,
         stop=stop_words,
         subscripts=_subscripts,
@@ -142,6 +144,7 @@ def render_page(
         name=study.name,
         provenance=flatten(study.provenance),
         summary=summarise(study, results),
+        budgets=budgets(trials),
         findings=findings,
         notes=results.notes,
         faults=FAULTS,

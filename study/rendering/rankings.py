@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from study.analysis.comparisons import POPULATION
+from study.analysis.contrasts import LEVEL
 from study.analysis.frames import Row, to_rows
 from study.analysis.term_comparisons import TERMS
 from study.rendering.units import Unit
@@ -62,6 +63,9 @@ def rankings(
 def term_sentences(term_comparisons: pd.DataFrame, populations: Sequence[str]) -> list[str]:
     """Return a sentence for each population and term by which families differ significantly.
 
+    Holm's p is of the pairs of one term. Who tells the terms that differ has asked all of them: p
+    is times their number (Bonferroni).
+
     Args:
         term_comparisons: of study.analysis.term_comparisons.build_term_comparisons.
         populations: in the order in which they are told.
@@ -76,7 +80,9 @@ def term_sentences(term_comparisons: pd.DataFrame, populations: Sequence[str]) -
         for population in populations:
             for error in TERMS:
                 held = groups[population, error]
-                sure = [row for row in held if row["significant"]]
+                known = [row for row in held if row["significant"] is not None]
+                asked = [row | {"p_holm": len(TERMS) * row["p_holm"]} for row in known]
+                sure = [row for row in asked if row["p_holm"] < LEVEL]
                 pairs = [
                     f"{_winner(row)}’s is {_by(row, task.unit)} below {_loser(row)}’s"
                     for row in sorted(sure, key=_distance, reverse=True)
@@ -84,10 +90,11 @@ def term_sentences(term_comparisons: pd.DataFrame, populations: Sequence[str]) -
                 more = len(pairs) - _MOST_PAIRS
                 told_of = [*pairs[:_MOST_PAIRS], *([f"{more} more"] if more > 0 else [])]
                 if pairs:
-                    count = f"{len(pairs)} of {counted(len(held), 'pair')}"
+                    count = f"{len(pairs)} of {counted(len(known), 'pair')}"
                     found.append(
                         f"By {error}, over all cells of {task.title}{short[population]}, {count} "
-                        f"{'differs' if len(held) == 1 else 'differ'}: {listed(told_of)}."
+                        f"that can be told {'differs' if len(known) == 1 else 'differ'} (p for all "
+                        f"pairs and terms): {listed(told_of)}."
                     )
     return found
 

@@ -29,7 +29,7 @@ def summarise(study: Study, results: Results) -> list[tuple[str, str]]:
         ("training examples n", _listed(landscape, "num_train")),
         ("distortions", _levels_text(study.levels)),
         *_seeds(study),
-        *_budgets(trials),
+        *(("trained for T", text) for text in budgets(trials)),
         ("trials", _counts_text(trials)),
         ("time in trials", f"{hours:.2f} hours of wall time, summed over trials"),
         (
@@ -69,8 +69,8 @@ def _seeds(study: Study) -> list[tuple[str, str]]:
     return [("seeds", text)]
 
 
-def _budgets(trials: Sequence[Row]) -> list[tuple[str, str]]:
-    """Say what T is, and how long a trial may take to settle."""
+def budgets(trials: Sequence[Row]) -> list[str]:
+    """Say what T is, and how long a trial may take to settle: a text for each there is."""
     held = {
         (row[f"budget_{unit}"], unit, row[f"max_{unit}"])
         for row in trials
@@ -78,7 +78,7 @@ def _budgets(trials: Sequence[Row]) -> list[tuple[str, str]]:
         if row["role"] == "measure" and row[f"budget_{unit}"] is not None
     }
     return [
-        ("trained for T", f"{budget:g} {unit}, and on until settled, {most:g} at most")
+        f"{budget:g} {unit}, and on until settled, {most:g} at most"
         for budget, unit, most in sorted(held)
     ]
 

@@ -7,6 +7,7 @@ shrink, so that it is the least it would take.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 from study.analysis.comparisons import POPULATION
@@ -40,48 +41,117 @@ OF_SEEDS = frozenset({"estimation", "optimization"})
 _MOST_LINES = 8
 
 
-def unknowns(study: Study, results: Results) -> list[str]:
-    """Return a sentence for each thing not told apart: faults of plain cells, pairs of families."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unknown:
+    """One thing that is not told apart.
+
+    Attributes:
+        question: what is asked, and where; of several unknowns the same.
+        of: of which network, or of which two families.
+        between: what is not told apart, where the question does not say it.
+        seeds: how many more would, at least; None: no number up to MOST_SEEDS.
+        scope: of what as many, where it is more than the network's cell.
+        seconds: CPU seconds of these; None: unknown.
+        instead: where seeds will not do, what may.
+    """
+
+    question: str
+    of: str
+    between: str
+    seeds: int | None
+    scope: str
+    seconds: float | None
+    instead: str
+
+    @property
+    def cost(self) -> tuple[float, float]:
+        """Seeds and seconds, for an order: the cheapest first."""
+        return (
+            math.inf if self.seeds is None else self.seeds,
+            math.inf if self.seconds is None else self.seconds,
+        )
+
+
+def unknowns(study: Study, results: Results) -> list[Unknown]:
+    """Return what is not told apart: faults of plain cells, pairs of families; the cheapest first.
+
+    Those of one question stand together.
+    """
     rows, seconds = to_rows(results.landscape), seconds_by_place(study.trials)
-    lines: list[str] = []
+    found: list[Unknown] = []
     for task in split_by_task(rows):
         names = short_names(populations_of(task.rows))
         for population, short in names.items():
             mine = [row for row in task.rows if row["population"] == population]
-            lines += _faults(f"{task.title}{short}", plainest(mine), seconds)
             pairs = [
                 row
                 for row in to_rows(results.comparisons)
                 if (row["scope"], row["population"]) == (POPULATION, population)
                 and row["task"] in (task.task.name, None)
             ]
-            lines += _pairs(f"{task.title}{short}", pairs, mine, seconds)
-    return lines
+            for held in (
+                _faults(f"{task.title}{short}", plainest(mine), seconds),
+                _pairs(f"{task.title}{short}", pairs, mine, seconds),
+            ):
+                found += sorted(held, key=lambda one: one.cost)
+    return found
 
 
-def _faults(title: str, rows: Sequence[Row], seconds: Mapping[Place, float]) -> list[str]:
-    told, stuck = [], []
-    for row in rows:
-        found = verdict(row)
-        if found.kind != TIED:
-            continue
-        errors = listed([FAULT_WORDS[name] for name in found.errors], "or")
-        more = seeds_to_part(row, found.errors)
-        if more is None:
-            stuck.append(f"{network_words(row)} ({errors})")
-        else:
-            cost = _cost(more, seconds.get(place_of(row)))
-            told.append(f"{network_words(row)} ({errors}): {cost}")
-    where = f"whose fault on {title} ({damage_words(rows[0])}, n = {rows[0]['num_train']})"
+def unknown_lines(found: Sequence[Unknown]) -> list[str]:
+    """Return a sentence for each question, of a few unknowns each."""
     lines = []
-    if told:
-        lines.append(f"{where[:1].upper()}{where[1:]}: {_some(told)}.")
-    if stuck:
-        lines.append(
-            f"{where[:1].upper()}{where[1:]}, where more seeds alone would not tell: "
-            f"{_some(stuck, ', ')}."
-        )
+    for question in dict.fromkeys(one.question for one in found):
+        texts = [
+            f"{_named(one)}: {cost_words(one)}" for one in found if one.question == question
+        ]
+        more = len(texts) - _MOST_LINES
+        shown = [*texts[:_MOST_LINES], *([f"{more} more"] if more > 0 else [])]
+        lines.append(f"{question}: {'; '.join(shown)}.")
     return lines
+
+
+def cost_words(one: Unknown) -> str:
+    """Return what knowing would take, in words."""
+    if one.seeds is None:
+        return one.instead
+    seeds = f"about {counted(one.seeds, 'seed')} more{one.scope}"
+    return seeds if one.seconds is None else f"{seeds}, {duration(one.seconds)}"
+
+
+def _named(one: Unknown) -> str:
+    return f"{one.of} ({one.between})" if one.between else one.of
+
+
+def _faults(title: str, rows: Sequence[Row], seconds: Mapping[Place, float]) -> list[Unknown]:
+    found = []
+    for row in rows:
+        tied = verdict(row)
+        if tied.kind != TIED:
+            continue
+        more, each = seeds_to_part(row, tied.errors), seconds.get(place_of(row))
+        found.append(
+            Unknown(
+                question=f"Whose fault on {title} ({damage_words(row)}, n = {row['num_train']})",
+                of=network_words(row),
+                between=listed([FAULT_WORDS[name] for name in tied.errors], "or"),
+                seeds=more,
+                scope="",
+                seconds=None if more is None or each is None else more * each,
+                instead=_instead(tied.errors),
+            )
+        )
+    return found
+
+
+def _instead(errors: Sequence[str]) -> str:
+    """Say what may tell errors apart where seeds will not."""
+    if "approximation" in errors:
+        what = "a longer search for U_H ([best_in_class] num_stream, restarts)"
+    elif "objective" in errors:
+        what = "a longer stream and more restarts of U_A ([limit] num_stream, restarts)"
+    else:
+        return f"so close that {MOST_SEEDS:,} seeds would not tell"
+    return f"no number of seeds alone; perhaps {what}"
 
 
 def seeds_to_part(row: Row, errors: Sequence[str]) -> int | None:
@@ -111,29 +181,31 @@ def _more(num_seeds: int, ratio: float) -> int | None:
 
 def _pairs(
     title: str, pairs: Sequence[Row], rows: Sequence[Row], seconds: Mapping[Place, float]
-) -> list[str]:
+) -> list[Unknown]:
     """Say of the pairs that no comparison tells apart how many seeds more each would take."""
-    told, num_stuck = [], 0
+    found = []
     for pair in pairs:
         half = half_length(pair, "difference")
         if pair["significant"] is not False or half is None or pair["num_pairs"] < 2:
             continue
         distance = abs(float(pair["difference"]))
         more = _more(pair["num_pairs"], _strictness(pair) * half / distance) if distance else None
-        if more is None:
-            num_stuck += 1
-            continue
         sides = (pair["first"], pair["second"])
         places = {place_of(row) for row in rows if row["family"] in sides}
         known = [seconds[place] for place in places if place in seconds]
-        cost = _cost(more, sum(known) if len(known) == len(places) else None, "of every cell")
-        told.append((more, f"{sides[0]} and {sides[1]}: {cost}"))
-    texts = [text for _, text in sorted(told)]
-    if num_stuck:
-        texts.append(f"{counted(num_stuck, 'pair')} so close that {MOST_SEEDS:,} would not do")
-    if not texts:
-        return []
-    return [f"Which of two families errs less over all cells of {title}: {_some(texts)}."]
+        is_known = more is not None and len(known) == len(places)
+        found.append(
+            Unknown(
+                question=f"Which of two families errs less over all cells of {title}",
+                of=f"{sides[0]} and {sides[1]}",
+                between="",
+                seeds=more,
+                scope=" of every cell",
+                seconds=more * sum(known) if is_known else None,
+                instead=_instead(()),
+            )
+        )
+    return found
 
 
 def _strictness(pair: Row) -> float:
@@ -143,17 +215,11 @@ def _strictness(pair: Row) -> float:
     return normal.inv_cdf(1 - 0.025 / times) / normal.inv_cdf(0.975)
 
 
-def _cost(more: int, seconds: float | None, of: str = "") -> str:
-    seeds = f"about {counted(more, 'seed')} more{f' {of}' if of else ''}"
-    return seeds if seconds is None else f"{seeds}, {duration(more * seconds)}"
-
-
 def duration(seconds: float) -> str:
     """Return CPU seconds in words: `2.5 CPU seconds`, `1,200 CPU seconds`."""
-    return f"{seconds:,.{0 if seconds >= 10 else 1}f} CPU seconds"
+    return f"{seconds_text(seconds)} CPU seconds"
 
 
-def _some(texts: Sequence[str], between: str = "; ") -> str:
-    more = len(texts) - _MOST_LINES
-    shown = [*texts[:_MOST_LINES], *([f"{more} more"] if more > 0 else [])]
-    return between.join(shown)
+def seconds_text(seconds: float) -> str:
+    """Return seconds as legible as an estimate is: `2.5`, `1,200`."""
+    return f"{seconds:,.{0 if seconds >= 10 else 1}f}"

@@ -83,11 +83,23 @@ def half_length(row: Row, error: str) -> float | None:
     return None if lo is None or hi is None else float(hi - lo) / 2
 
 
+_MOST_PLACES = 4
+
+
 def _legible_places(row: Row, error: str, unit: Unit) -> int:
-    """Two decimals where the interval is shorter than four tenths, else one."""
+    """Two decimals where the interval is shorter than four tenths, else one.
+
+    More where an interval without zero would seem to begin or to end at it.
+    """
     half = half_length(row, error)
-    is_short = half is not None and unit.factor * 2 * half < 0.4
-    return 2 if is_short or unit.notation == "g" else 1
+    if half is None or unit.notation == "g":
+        return 1 if unit.notation == "f" else 2
+    places = 2 if unit.factor * 2 * half < 0.4 else 1
+    nearest = unit.factor * min(abs(row[f"{error}_lo"]), abs(row[f"{error}_hi"]))
+    if row[f"{error}_lo"] * row[f"{error}_hi"] > 0:
+        while places < _MOST_PLACES and round(nearest, places) == 0:
+            places += 1
+    return places
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

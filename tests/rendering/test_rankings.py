@@ -87,6 +87,7 @@ class TestRankings:
             named | {"error": "estimation"} | self.pair("a", "b", 0.02, 0.01),
             named | {"error": "estimation"} | self.pair("a", "c", -0.03, 0.2),
             named | {"error": "optimization"} | self.pair("a", "b", 0.02, None),
+            named | {"error": "optimization"} | self.pair("a", "c", 0.02, 0.02),  # of one term only
             named
             | {"error": "approximation", "is_bound": True, "population": XOR}
             | {**self.pair("a", "b", -0.02, 0.01), "significant": None},
@@ -94,6 +95,6 @@ class TestRankings:
         ]
         found = term_sentences(typed_frame(rows, TERM_COMPARISON_COLUMNS), [XOR, "digits"])
         assert found == [
-            "By estimation, over all cells of xor, 1 of 2 pairs differ: b’s is 2.0 [1.6, 2.6] "
-            "points (p = 0.01) below a’s."
+            "By estimation, over all cells of xor, 1 of 2 pairs that can be told differ (p for all "
+            "pairs and terms): b’s is 2.0 [1.6, 2.6] points (p = 0.04) below a’s."
         ]

@@ -2,10 +2,15 @@
 
 import pytest
 
-from study.analysis.table import build_trials
-from study.rendering.unknowns import MOST_SEEDS, duration, seeds_to_part, unknowns
+from study.rendering.unknowns import (
+    MOST_SEEDS,
+    duration,
+    seeds_to_part,
+    unknown_lines,
+    unknowns,
+)
 from tests.rendering.conftest import comparison_frame, landscape_frame, landscape_row, make_record
-from tests.rendering.found import SMALL, TOTAL, parts
+from tests.rendering.found import LARGE, SMALL, TOTAL, known, parts
 
 
 def tied(estimation: tuple[float, float, float], num_seeds: int = 4) -> dict[str, object]:
@@ -59,16 +64,29 @@ def test_sentences_have_seeds_and_seconds() -> None:
         "significant": False,
     }
     study, results = parts(landscape_frame(row, other), comparison_frame(pair), records)
-    faults, pairs = unknowns(study, results)
+    found = unknowns(study, results)
+    assert [(one.seeds, one.seconds) for one in found] == [(32, 64.0), (32, 96.0), (15, 75.0)]
+    faults, pairs = unknown_lines(found)
     assert faults.startswith("Whose fault on xor (undistorted, n = 128): ")
     assert "vgg 1 (the sample’s or the optimizer’s): about 32 seeds more, 64 CPU seconds" in faults
     assert "resnet 1 (the sample’s or the optimizer’s): about 32 seeds more, 96 CPU" in faults
     # a half-length of .02 for a distance of .01: four times as many
     assert "resnet and vgg: about 15 seeds more of every cell, 75 CPU seconds" in pairs
     close = comparison_frame({**pair, "difference": 1e-6})
-    *_, last = unknowns(*parts(landscape_frame(row, other), close, records))
-    assert f"1 pair so close that {MOST_SEEDS:,} would not do" in last
-    assert build_trials(records, {})["cpu_s"].sum() == 10.0
+    *_, last = unknown_lines(unknowns(*parts(landscape_frame(row, other), close, records)))
+    assert f"resnet and vgg: so close that {MOST_SEEDS:,} seeds would not tell" in last
+
+
+def test_what_seeds_do_not_tell_has_another_remedy() -> None:
+    """A border of U_H or U_A moves with their own streams."""
+    for errors, what in (
+        ({"approximation": LARGE, "objective": LARGE}, "U_H ([best_in_class]"),
+        ({"objective": LARGE, "estimation": LARGE}, "restarts of U_A ([limit]"),
+    ):
+        row = known("vgg", **{"estimation": SMALL, **errors})
+        (one,) = unknowns(*parts(landscape_frame(row), comparison_frame(), []))
+        assert (one.seeds, one.seconds) == (None, None)
+        assert what in one.instead
 
 
 def test_seconds_in_words() -> None:

@@ -1,14 +1,17 @@
 """Studies whose families do not differ in any term: how often are they said to?
 
-    python -m tests.statistical.compared_terms [STUDIES]     prints the table of docs/protocol.md
+    python -m tests.statistical.compared_terms [STUDIES] [--seeds K] [--skewed]
+
+prints the tables of docs/protocol.md.
 
 Three families, two sample sizes, three seeds and three restarts on 200 examples. Seed s has an
 effect that all families share and one of the family's own, restarts likewise; every rule has
 examples that it finds hard, and a noise of rule and example. Nothing of that differs in expectation
-between families. Terms are numbers (denoising's), held in memory.
+between families. Terms are numbers (denoising's), held in memory. Skewed: one family's own effect
+is nothing, the others' is exponential.
 """
 
-import sys
+import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,7 +57,7 @@ class Held:
         """None decides for any."""
 
 
-def alike(rng: np.random.Generator) -> Joined:
+def alike(rng: np.random.Generator, seeds: int = SEEDS, *, is_skewed: bool = False) -> Joined:
     """A study of families that do not differ."""
     held, records = Held(), []
 
@@ -73,7 +76,12 @@ def alike(rng: np.random.Generator) -> Joined:
         drawn: Array = scale * rng.standard_normal(shape)
         return drawn
 
-    samples, streams = noise(0.02, SEEDS), noise(0.01, RESTARTS)
+    def own_effect(family: str) -> Array:
+        if not is_skewed:
+            return noise(0.02, 1)
+        return 0.02 * (family != FAMILIES[0]) * (rng.standard_exponential(1) - 1.0)
+
+    samples, streams = noise(0.02, seeds), noise(0.01, RESTARTS)
     for family in FAMILIES:
         best, limit = noise(0.1, 2, NUM_EXAMPLES)
         add("best_in_class", family, 20_000, 0, budget=1.0 + best)
@@ -83,10 +91,11 @@ def alike(rng: np.random.Generator) -> Joined:
             add("limit", family, 20_000, restart, budget=terms)
         for num_train in SIZES:
             settled, more = noise(0.1, 2, NUM_EXAMPLES)
-            for seed in range(SEEDS):
-                own = 1.2 + samples[seed] + noise(0.02, 1)
+            for seed in range(seeds):
+                own = 1.2 + samples[seed] + own_effect(family)
                 converged = own + settled + noise(0.1, NUM_EXAMPLES)
-                stopped = converged + 0.1 + noise(0.02, 1) + more + noise(0.1, NUM_EXAMPLES)
+                later = 0.1 + own_effect(family) + more + noise(0.1, NUM_EXAMPLES)
+                stopped = converged + later
                 add("measure", family, num_train, seed, converged=converged, budget=stopped)
     return join(build_trials(records, {}), held)  # type: ignore[arg-type]
 
@@ -125,9 +134,15 @@ def tally(studies: Iterable[list[Row]], error: str, scope: str) -> Tally:
 
 def main() -> None:
     """Print a line for each term and scope."""
-    num = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("studies", type=int, nargs="?", default=1_000)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--skewed", action="store_true")
+    asked = parser.parse_args()
     rng = np.random.default_rng(20260713)
-    studies = [compared(alike(rng)) for _ in range(num)]
+    studies = [
+        compared(alike(rng, asked.seeds, is_skewed=asked.skewed)) for _ in range(asked.studies)
+    ]
     for error in (*TERMS, RISK):
         for scope in (CELL, POPULATION):
             print(f"{error} {scope}: {tally(studies, error, scope)}", flush=True)
