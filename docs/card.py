@@ -47,9 +47,10 @@ def card(folder: Path) -> str:
     asked = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
     made = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     findings = (folder / "findings.txt").read_text(encoding="utf-8")
+    headline = "\n".join(f"- {line}" for line in findings.partition("\n\n")[0].splitlines())
     parts = (
         f"# {folder.name}: a data card\n\nMade by `python docs/card.py {_place(folder)}`.",
-        f"## What it is\n\n{_what(asked, folder)}\n\n{findings.partition(chr(10) * 2)[0]}",
+        f"## What it is\n\n{_what(asked, folder)}\n\n{headline}",
         f"## How to load it\n\n{_loading(folder)}",
         f"## How it was made\n\n{_making(made, folder)}",
         f"## Licence\n\n{licence(asked['populations'])}",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 RISKS = {
     "risk": "R_n(T)",
-    "converged_risk": "R_n(inf)",
+    "converged_risk": "R_n(∞)",
     "resubstitution_risk": "L",
     "limit_risk": "U_A",
     "best_in_class_risk": "U_H",

@@ -12,7 +12,7 @@ from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
-from study.rendering.curves import Curve, axis_of, has_curve, points_by_trial, split_curve
+from study.rendering.curves import PIECES, Curve, axis_of, has_curve, points_by_trial, split_curve
 from study.rendering.faults import Place, place_of, populations_of
 from study.rendering.heat_maps import colour_limit
 from study.rendering.hyperparameters import settings_words
@@ -184,7 +184,7 @@ def _curves(rows: Sequence[Row], points: Mapping[str, list[Row]], most: int) -> 
                 pieces.append(
                     {
                         "seed": str(row["seed"]),
-                        "phase": phase,
+                        "phase": PIECES[phase],
                         "x": [rounded(x) for x, _ in kept],
                         "y": [rounded(y, 4) for _, y in kept],
                     }

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRUNK, TO_BUDGET, TO_LIMIT = "trunk", "cooldown", "final_cooldown"
+PIECES = {TRUNK: "trunk", TO_BUDGET: "cooldown to Rₙ(T)", TO_LIMIT: "cooldown to Rₙ(∞)"}
+"""In words, as the explorer has them, whose letters know no other subscripts."""
 _STYLES: dict[str, Literal["-", "--", ":"]] = {TRUNK: "-", TO_BUDGET: "--", TO_LIMIT: ":"}
 _KEY = {
     TRUNK: "trunk, constant rate",

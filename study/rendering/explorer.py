@@ -6,6 +6,7 @@ Each chart reads named data and parameters: `cells` and `parts` of one slice of 
 
 from typing import TYPE_CHECKING, Any
 
+from study.rendering.curves import PIECES
 from study.rendering.faults import FAULTS
 from study.rendering.style import COLOURS, ERROR_COLOURS
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 UNKNOWN_PART = "not known"
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
-_TRUNK, _COOLDOWN, _LAST = "trunk", "cooldown", "final_cooldown"
 
 
 def specs() -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _parts() -> "alt.TopLevelMixin":
     import altair as alt
 
     names = [*FAULTS, UNKNOWN_PART]
-    colours = [*(ERROR_COLOURS[name] for name in FAULTS), "#dddddd"]
+    colours = [*(alt.ExprRef(name) for name in FAULTS), "#dddddd"]
     network = alt.Y("network:N", sort=None, title=None, axis=alt.Axis(labelLimit=150))
     told = [
         alt.Tooltip("network:N"),
@@ -131,7 +131,7 @@ def _parts() -> "alt.TopLevelMixin":
     ).encode(y=network, x="value:Q", tooltip=told)
     return (
         alt.layer(bars, line, point, data=alt.NamedData(name="parts"))
-        .add_params(*_params(ink="black", paper="white", columns=4))
+        .add_params(*_params(ink="black", paper="white", columns=4, **ERROR_COLOURS))
         .properties(
             width="container",
             description="Stacked bars: the four errors of each network, and their total.",
@@ -143,7 +143,7 @@ def _curves() -> "alt.TopLevelMixin":
     """A line for each seed and phase."""
     import altair as alt
 
-    phases = alt.Scale(domain=[_TRUNK, _COOLDOWN, _LAST], range=[[1, 0], [6, 3], [2, 2]])
+    phases = alt.Scale(domain=list(PIECES.values()), range=[[1, 0], [6, 3], [2, 2]])
     chart: alt.TopLevelMixin = (
         alt.Chart(alt.NamedData(name="points"))
         .mark_line(strokeWidth=1.5)
@@ -179,7 +179,8 @@ def _speed() -> "alt.TopLevelMixin":
             x=alt.X(
                 "steps:Q",
                 scale=alt.Scale(type="log", nice=False, padding=12),
-                title="steps until settled",
+                title="optimizer steps until settled, on a log scale",
+                axis=alt.Axis(values=alt.ExprRef("ticks"), format=",", labelOverlap="greedy"),
             ),
             y=alt.Y("risk:Q", title=None, scale=alt.Scale(zero=False)),
             color=alt.Color(
@@ -196,6 +197,7 @@ def _speed() -> "alt.TopLevelMixin":
                 alt.Tooltip("told:N", title="risk when settled"),
             ],
         )
+        .add_params(*_params(ticks=[]))
         .properties(
             width="container",
             height=260,

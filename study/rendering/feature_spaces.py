@@ -14,6 +14,7 @@ from study.rendering.style import (
     STYLE,
     balanced_columns,
     hatched,
+    ink_on,
     look,
     new_figure,
     panel_grid,
@@ -203,7 +204,7 @@ def _draw_matrix(axes: Axes, panel: SimilarityMatrix) -> None:
             axes.add_patch(hatched(column, row))
         text = UNKNOWN if value is None else f"{value:z.2f}"
         is_dark = value is not None and value <= 0.6
-        colour = "white" if is_dark else "black"
+        colour = ink_on(is_dark=is_dark)
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     axes.set_xticks(range(num), panel.families, rotation=90, fontsize=9)
     axes.set_yticks(range(num), panel.families, fontsize=9)

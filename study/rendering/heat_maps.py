@@ -14,7 +14,15 @@ import pandas as pd
 from study.analysis.columns import ERRORS
 from study.analysis.frames import Row, to_rows
 from study.rendering.faults import populations_of, shape_of
-from study.rendering.style import COLOUR_MAP, STYLE, hatched, new_figure, panel_grid, wrapped
+from study.rendering.style import (
+    COLOUR_MAP,
+    STYLE,
+    hatched,
+    ink_on,
+    new_figure,
+    panel_grid,
+    wrapped,
+)
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, mark_of, network_words, split_by_task, words_of
 
@@ -137,7 +145,7 @@ def _draw_panel(axes: Axes, panel: Panel, unit: Unit, limit: float) -> None:
             f"{panel.marks[row][column]}{unit.show(value)}",
             ha="center",
             va="center",
-            color="white" if is_dark else "black",
+            color=ink_on(is_dark=is_dark),
             fontsize=9,
         )
     axes.set_xticks(range(num_columns), panel.column_labels)

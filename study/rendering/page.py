@@ -31,7 +31,7 @@ from study.rendering.pictures import Picture
 from study.rendering.proposals import Search, proposals_held, searches_of
 from study.rendering.robustness import measure_title, robustness_tables
 from study.rendering.shown import MAX_PICTURES
-from study.rendering.style import ERROR_COLOURS
+from study.rendering.style import DARK_COLOURS, ERROR_COLOURS
 from study.rendering.summary import budgets, flatten, summarise
 from study.rendering.terminal import known_errors
 from study.rendering.traces import stop_tables, stop_words
@@ -150,6 +150,7 @@ def render_page(
         faults=FAULTS,
         generation_unit=GENERATION_UNIT,
         error_colours=ERROR_COLOURS,
+        dark_colours=DARK_COLOURS,
         errors=ERRORS,
         nominal_errors=NOMINAL_ERRORS,
         points=_points(rows),

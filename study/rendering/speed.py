@@ -83,7 +83,7 @@ def _grid(task: TaskRows, rows: Sequence[Row]) -> SpeedGrid:
     where = f"{rows[0]['population']}: steps until settled against the risk then"
     return SpeedGrid(
         title=f"{task.title}{where}, {damage_words(shown[sizes[-1]][0])}",
-        y_label=f"R_n(∞) ({task.unit.sign})",
+        y_label=f"risk when settled, R_n(∞) ({task.unit.sign})",
         panels=tuple(
             SpeedPanel(title=f"n = {n}", clouds=_clouds(mine, task.unit))
             for n, mine in shown.items()
@@ -117,12 +117,13 @@ def draw_speed_grid(info: SpeedGrid) -> Figure:
         figure = new_figure(width, 1.6 + 2.6 * num_rows)
         figure.suptitle(wrapped(info.title, width))
         grid = panel_grid(figure, len(info.panels), per_row)
+        steps = [at for panel in info.panels for cloud in panel.clouds for at in cloud.steps]
         for place, (axes, panel) in enumerate(zip(grid, info.panels, strict=True)):
-            _draw(axes, panel, info.labels)
+            _draw(axes, panel, info.labels, tick_places(min(steps), max(steps)))
             axes.sharex(grid[0])
             axes.sharey(grid[0])
             if place + per_row >= len(info.panels):
-                axes.set_xlabel("steps until settled")
+                axes.set_xlabel("optimizer steps until settled (log scale)")
             if place % per_row == 0:
                 axes.set_ylabel(info.y_label)
         columns = max(1, min(len(info.labels), int(width / 1.6)))
@@ -133,13 +134,23 @@ def draw_speed_grid(info: SpeedGrid) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, panel: SpeedPanel, labels: Sequence[str]) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+def tick_places(low: float, high: float) -> tuple[float, ...]:
+    """Return which places of a decade have a tick: the more, the fewer decades there are."""
+    if high < 10 * low:
+        return 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0
+    return (1.0, 2.0, 5.0) if high < 100 * low else (1.0,)
+
+
+def _draw(axes: Axes, panel: SpeedPanel, labels: Sequence[str], places: tuple[float, ...]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_locator(LogLocator(subs=places))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda steps, _: f"{steps:,.0f}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()  # a tick without a number tells nothing on an axis of one decade
+    axes.margins(x=0.06)
+    axes.grid(color="#808080", alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
     for cloud in panel.clouds:
         colour, marker = look(labels.index(cloud.label))
         axes.plot(cloud.steps, cloud.risk, marker, color=colour, markersize=5, alpha=0.75)

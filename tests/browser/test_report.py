@@ -1,20 +1,27 @@
 """The report in a real browser: nothing is asked for or wrong, every control does its work."""
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser
+from matplotlib.image import imread
+from playwright.sync_api import Browser, Locator
 
 from study.analysis.term_comparisons import TERMS
-from tests.browser.conftest import Opened, open_report
+from study.rendering.style import DARK_COLOURS, ERROR_COLOURS
+from tests.browser.conftest import MADE_UP, SHIPPED_NAMES, Opened, open_report
+from tests.rendering.pdf import sheet_of
 
 pytestmark = pytest.mark.slow
 WIDTHS = (390, 1280, 1440)
-NAMES = ("quickstart", "gaussian-small", "made up")
+NAMES = (*SHIPPED_NAMES, MADE_UP)
+LARGEST = {"quickstart": 6e6}
+"""Bytes of a page, which must be one that can be sent; of other references 15 MB."""
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -67,7 +74,11 @@ def test_every_picture_and_every_chart_is_drawn(opened: Opened) -> None:
     assert len(files) == 3 * opened.page.locator("figure.picture").count()
     paths = [Path(file.removeprefix("file://").replace("%20", " ")) for file in files]
     assert {path.suffix for path in paths} == {".svg", ".pdf", ".png"}
-    assert all(path.stat().st_size > 1_000 for path in paths)
+    assert all(imread(path).std() > 0.01 for path in paths if path.suffix == ".png")
+    sheets = [sheet_of(path.read_bytes()) for path in paths if path.suffix == ".pdf"]
+    assert {round(sheet.width, 2) for sheet in sheets} == {7.0}
+    assert not any(sheet.fonts for sheet in sheets), "letters are outlines"
+    assert all(sheet.drawing.count(b"\nf") > 5 for sheet in sheets)
 
 
 def test_nothing_is_wider_than_the_window(opened: Opened) -> None:
@@ -78,6 +89,37 @@ def test_nothing_is_wider_than_the_window(opened: Opened) -> None:
     used = opened.page.locator("#explore").bounding_box()
     assert used is not None
     assert used["width"] > 0.95 * 1440
+
+
+def test_a_narrow_page_says_what_scrolls(opened: Opened) -> None:
+    opened.page.set_viewport_size({"width": 390, "height": 900})
+    navigation = opened.page.locator("nav")
+    assert navigation.evaluate("nav => nav.scrollWidth > nav.clientWidth")
+    box = navigation.bounding_box()
+    assert box is not None
+    assert box["height"] < 50, "one line"
+    scrolling = opened.page.locator("nav, .scroll").evaluate_all(
+        """parts => parts.filter(part => part.scrollWidth > part.clientWidth)
+           .map(part => getComputedStyle(part).backgroundAttachment)"""
+    )
+    assert len(scrolling) > 1
+    assert set(scrolling) == {"local, local, scroll, scroll"}
+    is_shaded = [_has_shade(navigation, at) for at in ("left", "right")]
+    navigation.evaluate("nav => { nav.scrollLeft = nav.scrollWidth; }")
+    is_shaded += [_has_shade(navigation, at) for at in ("left", "right")]
+    assert is_shaded == [False, True, True, False]
+
+
+def _has_shade(part: Locator, side: str) -> bool:
+    """Whether the second row's pixels at a side, above all letters, are no white paper."""
+    pixels = shot(part)
+    row = pixels[1, :3] if side == "left" else pixels[1, -3:]
+    return bool((row < 250).all())
+
+
+def shot(part: Locator) -> "np.ndarray[Any, Any]":
+    """Return what a part of the page looks like: (height, width, 3) bytes."""
+    return np.round(255 * imread(io.BytesIO(part.screenshot()))[..., :3]).astype(int)
 
 
 def test_a_click_on_a_cell_shows_its_trials(quickstart: Opened, reports: dict[str, Path]) -> None:
@@ -203,11 +245,35 @@ def test_dark_and_print(browser: Browser, reports: dict[str, Path]) -> None:
     ink = opened.page.locator("#map svg .role-axis-label text").first.get_attribute("fill")
     assert opened.page.evaluate(colour) == "rgb(21, 24, 28)"
     assert ink == "#e6e6e6"
-    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate(
+        "getComputedStyle(document.querySelector('.chip.approximation')).backgroundColor"
+    ) == "rgb({}, {}, {})".format(*_bytes(DARK_COLOURS["approximation"]))
+    indigo, violet = (_bytes(one["approximation"]) for one in (ERROR_COLOURS, DARK_COLOURS))
+    fills = opened.page.locator("#parts svg path").evaluate_all(
+        "paths => paths.map(path => path.getAttribute('fill'))"
+    )
+    assert DARK_COLOURS["approximation"] in fills
+    assert ERROR_COLOURS["approximation"] not in fills
+    picture = opened.page.locator("#faults_00 img")
+    light, dim = {(255, 255, 255), indigo}, {(21, 24, 28), violet}
+    assert _among(picture, light | dim) == dim
+    opened.page.emulate_media(media="print", color_scheme="light")  # as a browser prints
+    assert _among(picture, light | dim) == light
     assert opened.page.evaluate(colour) == "rgb(255, 255, 255)"
     assert not opened.page.locator("#explore").is_visible()
     opened.page.context.close()
 
 
-def test_the_page_is_of_a_size_to_send(reports: dict[str, Path]) -> None:
-    assert reports["quickstart"].stat().st_size < 6e6
+def _bytes(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))
+
+
+def _among(picture: Locator, colours: set[tuple[int, ...]]) -> set[tuple[int, ...]]:
+    """Return the colours that a five-hundredth of a picture has."""
+    pixels = shot(picture)
+    return {colour for colour in colours if (pixels == colour).all(axis=-1).mean() > 0.002}
+
+
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
+def test_the_page_is_of_a_size_to_send(reports: dict[str, Path], name: str) -> None:
+    assert reports[name].stat().st_size < LARGEST.get(name, 15e6)

@@ -55,7 +55,7 @@ def test_an_undamaged_cell_is_one_place_under_every_distortion() -> None:
     pieces = held["curves"][place]["pieces"]
     assert [(one["phase"], one["x"], one["y"]) for one in pieces] == [
         ("trunk", [1.0, 2.0], [50.0, 25.0]),
-        ("cooldown", [2.0, 3.0], [25.0, 16.67]),
+        ("cooldown to Rₙ(T)", [2.0, 3.0], [25.0, 16.67]),
     ]
 
 

@@ -41,7 +41,7 @@ def test_every_chart_is_given_its_data(charts: dict[str, Any]) -> None:
 def test_parameters_are_those_that_the_script_sets(charts: dict[str, Any]) -> None:
     named = {name: {p["name"] for p in chart.get("params", ())} for name, chart in charts.items()}
     assert named["map"] == {"limit", "chosen", "roomy", "ink"}
-    assert named["parts"] == {"ink", "paper", "columns"}
+    assert named["parts"] == {"ink", "paper", "columns", *FAULTS}
     for param in named["map"] | named["parts"]:
         assert re.search(rf"\b{param}\b", SCRIPT)
 
@@ -49,6 +49,8 @@ def test_parameters_are_those_that_the_script_sets(charts: dict[str, Any]) -> No
 def test_colours_are_the_figures(charts: dict[str, Any]) -> None:
     scale = charts["parts"]["layer"][0]["encoding"]["color"]["scale"]
     colours = dict(zip(scale["domain"], scale["range"], strict=True))
-    assert {name: colours[name] for name in FAULTS} == dict(ERROR_COLOURS)
+    assert {name: colours[name] for name in FAULTS} == {name: {"expr": name} for name in FAULTS}
+    plain = {param["name"]: param["value"] for param in charts["parts"]["params"]}
+    assert plain | dict(ERROR_COLOURS) == plain
     colour = charts["map"]["layer"][1]["encoding"]["color"]["scale"]
     assert (colour["domainMin"], colour["domainMax"]) == ({"expr": "-limit"}, {"expr": "limit"})

@@ -8,6 +8,7 @@ import pytest
 
 from study.rendering.figure_files import COLUMN, DOTS, fitted, write_for_paper
 from study.rendering.style import new_figure
+from tests.rendering.pdf import sheet_of
 
 
 @pytest.mark.parametrize("width", [4.0, 11.0])
@@ -18,8 +19,12 @@ def test_files_are_as_wide_as_a_column(tmp_path: Path, width: float) -> None:
     text = svg.read_text(encoding="utf-8")
     assert re.search(rf'<svg [^>]*width="{COLUMN:g}in" height="{COLUMN / 2:g}in"', text)
     assert f'viewBox="0 0 {72 * width:g} {36 * width:g}"' in text
-    (box,) = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf.read_bytes())
-    assert [float(side) / 72 for side in box] == pytest.approx([COLUMN, COLUMN / 2], rel=1e-3)
+    sheet = sheet_of(pdf.read_bytes())
+    assert [sheet.width, sheet.height] == pytest.approx([COLUMN, COLUMN / 2], rel=1e-3)
+    assert sheet.fonts == ()
+    assert sheet.drawing.count(b"\nf") > 10, "letters are outlines, filled"
+    with pytest.raises(AssertionError):
+        sheet_of(pdf.read_bytes()[:-30])
     header = png.read_bytes()[16:24]
     assert struct.unpack(">II", header) == (COLUMN * DOTS, COLUMN * DOTS / 2)
 

@@ -1,7 +1,7 @@
 """Steps until settled against the risk then: trials that had settled, by n and family."""
 
 from study.analysis.table import build_trials
-from study.rendering.speed import draw_speed_grid, speed_grids
+from study.rendering.speed import draw_speed_grid, speed_grids, tick_places
 from tests.rendering.conftest import make_record
 
 
@@ -25,3 +25,11 @@ def test_only_trials_that_had_settled_are_points() -> None:
     figure.draw_without_rendering()
     labels = [tick.get_text() for axes in figure.axes for tick in axes.get_xticklabels()]
     assert not any("$" in label for label in labels)
+    assert {"50", "100", "200"} <= set(labels)
+    assert len(figure.axes[1].xaxis.get_minorticklocs()) == 0, "no tick is without its number"
+
+
+def test_an_axis_of_one_decade_has_ticks_enough() -> None:
+    for low, high in ((560, 1_900), (95, 105), (50, 480), (30, 2_900), (10, 90_000)):
+        ticks = [place * 10**decade for decade in range(6) for place in tick_places(low, high)]
+        assert 1 <= sum(low <= tick <= high for tick in ticks) <= 7

@@ -122,12 +122,12 @@
     };
   }
 
-  async function embed(id, data, { params = {}, axis = null, numRows = 0 } = {}) {
+  async function embed(id, data, { params = {}, titles = {}, numRows = 0 } = {}) {
     const spec = structuredClone(held.charts[id]);
     spec.datasets = data;
     if (numRows) spec.height = ROW * numRows;
     for (const param of spec.params ?? []) if (param.name in params) param.value = params[param.name];
-    if (axis) spec.encoding.x.title = axis;
+    for (const [channel, title] of Object.entries(titles)) spec.encoding[channel].title = title;
     const options = {
       actions: false, ast: true, renderer: "svg", config: theme(),
       tooltip: { theme: dark.matches ? "dark" : "light" },
@@ -221,6 +221,7 @@
     const { task, mine } = slice(), severity = controls.severity.value;
     $("#parts-title").textContent = `The four errors at severity ${severity}, ${task.points}`;
     const params = {
+      ...Object.fromEntries(PARTS.map((name) => [name, colour(`--${name}`)])),
       ink: colour("--ink"), paper: colour("--paper"), columns: $("#parts").clientWidth < 480 ? 2 : 5,
     };
     const shown = mine.filter((cell) => cell.severity === severity), parts = shown.flatMap(partsOf);
@@ -235,8 +236,10 @@
     })));
     $("#speed-part").hidden = !speed.length;
     if (!speed.length) return;
-    $("#speed-title").textContent = `Steps until settled against R_n(∞), ${task.sign}: trials of the map`;
-    await embed("speed", { speed });
+    $("#speed-title").textContent = `Steps until settled against Rₙ(∞), ${task.sign}: trials of the map`;
+    const decades = [...Array(12).keys()].map((power) => 10 ** power); // of its own, Vega labels one number in two decades
+    const ticks = decades.flatMap((decade) => [1, 1.25, 1.5, 2, 3, 4, 5, 6, 8].map((place) => place * decade));
+    await embed("speed", { speed }, { params: { ticks }, titles: { y: `Rₙ(∞), ${task.sign}` } });
   }
 
   function fillTrials(trials) {
@@ -270,13 +273,13 @@
     if (!curves) return;
     $("#curves-title").textContent = `Train risk of ${cell.network}, ${task.sign}`;
     const points = curves.pieces.flatMap(({ seed, phase, x, y }) => x.map((at, i) => ({ seed, phase, x: at, y: y[i] })));
-    await embed("curves", { points }, { axis: `${curves.axis}, on a root scale` });
+    await embed("curves", { points }, { titles: { x: `${curves.axis}, on a root scale`, y: `train risk, ${task.sign}` } });
   }
 
   async function drawProposals() {
     const { axes, lines } = held.proposals[controls.family.value];
     const proposals = lines.flatMap((line, proposal) => axes.flatMap((axis, i) => line.places[i] === null ? [] : [{
-      proposal, axis: axis.name, place: line.places[i], told: line.told[i],
+      proposal, axis: axis.name.replaceAll("_", " "), place: line.places[i], told: line.told[i],
       rank: line.rank, risk: line.risk, where: line.where,
     }]));
     await embed("proposals", { proposals });
