@@ -43,7 +43,8 @@ class Findings:
             population.
         answers: whose fault, by population, family and depth.
         changes: with depth, damage and sample size, by population.
-        stopping: what stopping at T does, a sentence for each task where it is known.
+        stopping: what stopping at T does, a sentence for each task where it is known; it is told
+            after the headline.
         traces: where stopping early helps, and where the risk falls twice.
         knees: of the risk against the latent dimension.
         peaks: of the risk over capacity.
@@ -162,7 +163,7 @@ def _where(row: Row) -> str:
 
 def findings_text(found: Findings) -> str:
     """Return the findings as plain text: a line each, indented under what they are of."""
-    lines = [*found.headline]
+    lines = [*found.headline, *found.stopping]
     for answer in found.answers:
         lines += ["", f"{answer.title} · {answer.where} · {answer.points} [95% interval]"]
         lines += [
@@ -172,11 +173,10 @@ def findings_text(found: Findings) -> str:
         if answer.most:
             most = "; ".join(f"{error}, {text}" for error, text in answer.most)
             lines.append(f"{_INDENT}Largest estimates: {most}")
-    if found.changes or found.stopping:
+    if found.changes:
         lines += ["", CHANGES_TITLE]
         for held in found.changes:
             lines += [f"{_INDENT}{held.title}", *(f"{2 * _INDENT}{one}" for one in held.sentences)]
-        lines += [f"{_INDENT}{sentence}" for sentence in found.stopping]
     for title, texts in (
         (TRACES_TITLE, found.traces),
         (KNEES_TITLE, found.knees),

@@ -241,7 +241,7 @@ def test_stopping_is_counted_for_each_task_apart() -> None:
     first, second = found.stopping
     assert "costs in 1 and helps in 0 of 1 cells" in first
     assert "costs in 0 and helps in 1 of 1 cells" in second
-    assert [f"  {first}", f"  {second}"] == [
+    assert [first, second] == [
         line for line in findings_text(found).splitlines() if "stopping at T" in line
     ]
 
