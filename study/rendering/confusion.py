@@ -125,7 +125,7 @@ def _draw_panel(axes: Axes, panel: Confusion) -> None:
     num_classes = len(panel.counts)
     if num_classes <= _MAX_PRINTED:
         for true, decided in np.ndindex(num_classes, num_classes):
-            colour = ink_on(is_dark=shares[true, decided] > 0.6)
+            colour = ink_on(is_dark=bool(shares[true, decided] > 0.6))
             text = f"{panel.counts[true][decided]:.0f}"
             axes.text(decided, true, text, ha="center", va="center", color=colour, fontsize=7.5)
     axes.set_xticks(range(num_classes))

@@ -93,7 +93,7 @@ def _parts() -> "alt.TopLevelMixin":
     import altair as alt
 
     names = [*FAULTS, UNKNOWN_PART]
-    colours = [*(alt.ExprRef(name) for name in FAULTS), "#dddddd"]
+    colours: list[Any] = [*(alt.ExprRef(name) for name in FAULTS), "#dddddd"]
     network = alt.Y("network:N", sort=None, title=None, axis=alt.Axis(labelLimit=150))
     told = [
         alt.Tooltip("network:N"),

@@ -111,10 +111,9 @@ def test_a_narrow_page_says_what_scrolls(opened: Opened) -> None:
 
 
 def _has_shade(part: Locator, side: str) -> bool:
-    """Whether the second row's pixels at a side, above all letters, are no white paper."""
-    pixels = shot(part)
-    row = pixels[1, :3] if side == "left" else pixels[1, -3:]
-    return bool((row < 250).all())
+    """Whether a side is no white paper, above all letters; the outermost pixel is the page's."""
+    pixels = shot(part)[2, 1:-1]
+    return bool(((pixels[:3] if side == "left" else pixels[-3:]) < 250).all())
 
 
 def shot(part: Locator) -> "np.ndarray[Any, Any]":
