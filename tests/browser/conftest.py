@@ -15,7 +15,6 @@ from tests.rendering.conftest import make_exhibits
 from tests.rendering.synthetic_study import Asked, write_study
 
 SHIPPED = Path(__file__).parents[2] / "ray_results/reference"
-SHIPPED_NAMES = tuple(sorted(place.name for place in SHIPPED.iterdir() if place.is_dir()))
 MADE_UP = "made up"
 DRAWN = "Number(document.documentElement.dataset.drawn ?? 0)"
 
@@ -74,19 +73,32 @@ def open_report(browser: Browser, path: Path, scheme: str = "light") -> Opened:
     return opened
 
 
+class Reports(dict[str, Path]):
+    """Pages of the shipped tables, and of a made-up study that decodes and generates.
+
+    Each is written when it is first asked for.
+    """
+
+    def __init__(self, place: Path) -> None:
+        """Where they are written."""
+        super().__init__()
+        self._place = place
+
+    def __missing__(self, name: str) -> Path:
+        if name == MADE_UP:
+            asked = Asked(families=("linear", "vgg"), depths=(1,), seeds=3, streams=(1_000,))
+            folder = write_study(self._place / name, asked, autoencoders=("autoencoder",))
+            _write_exhibits(folder)
+        else:
+            folder = shutil.copytree(SHIPPED / name, self._place / name)
+        self[name] = write_report(folder)
+        return self[name]
+
+
 @pytest.fixture(scope="session")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The reports of the shipped tables, and of a made-up study that decodes and generates."""
-    place = tmp_path_factory.mktemp("reports")
-    found = {}
-    for name in SHIPPED_NAMES:
-        shutil.copytree(SHIPPED / name, place / name)
-        found[name] = write_report(place / name)
-    asked = Asked(families=("linear", "vgg"), depths=(1,), seeds=3, streams=(1_000,))
-    folder = write_study(place / MADE_UP, asked, autoencoders=("autoencoder",))
-    _write_exhibits(folder)
-    found[MADE_UP] = write_report(folder)
-    return found
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
+    """The reports that the browser shows."""
+    return Reports(tmp_path_factory.mktemp("reports"))
 
 
 def _write_exhibits(folder: Path) -> None:
