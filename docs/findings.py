@@ -180,6 +180,15 @@ def over_cells(comparisons: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def by_term(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """The terms by which two families differ significantly, over all cells of the population."""
+    rows = comparisons[comparisons["scope"] == "population"]
+    rows = rows[rows["significant"].fillna(False).astype(bool)]
+    found = over_cells(rows)
+    found.insert(0, "term", list(rows["error"].loc[found.index]))
+    return found.sort_values("term", key=lambda terms: terms.map(ERRORS.index), kind="stable")
+
+
 def main() -> None:
     """Prints every table."""
     study = read_study(Path(sys.argv[1]))
@@ -196,6 +205,7 @@ def main() -> None:
         print_table("Deeper against shallower", depth_trend(errors))
     print_table("What each distortion adds", damage(errors))
     print_table("Families over all cells", over_cells(results.comparisons))
+    print_table("Families that differ by a term", by_term(results.term_comparisons))
     if "vae_kmeans" in set(landscape["family"]):
         print_table("VAE and k-means, cell by cell", clustering(landscape, results.comparisons))
     print_table("How fast empirical risk falls", speed(study.trials))

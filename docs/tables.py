@@ -60,9 +60,10 @@ def page() -> str:
     parts = [f"## {name}\n\n{what}.\n\n{_rows(held)}" for name, (what, held) in TABLES.items()]
     return (
         "# Every column of every table\n\n"
-        "Made by `python docs/tables.py`. What is unknown is null, never 0. `risk` and `risk "
-        "difference` are in\nthe unit of the family's task: a probability where it classifies, "
-        "squared input where it reconstructs\n(`study/trials/tasks.py`).\n\n" + "\n".join(parts)
+        "Made by `python docs/tables.py`. The trial table is [trials](#trials). What is unknown is "
+        "null, never 0.\n`risk` and `risk difference` are in the unit of the family's task: a "
+        "probability where it classifies,\nsquared input where it reconstructs "
+        "(`study/trials/tasks.py`).\n\n" + "\n".join(parts)
     )
 
 

@@ -191,10 +191,12 @@ class StudyResults:
             other: another study, or the same one run again.
 
         Returns:
-            A row for each cell and error that both know: `this`, `other`, each with `_lo` and
-            `_hi`, `difference` = this less other, and `apart`, whether the two intervals do not
+            A row for each cell and error that both know: `this`, `other` and `difference` = this
+            less other, each with `_lo` and `_hi`, and `apart`, whether the two intervals do not
             meet. That is no test: two intervals of 95% that just touch differ at some .006, and
-            studies that share seeds are not independent.
+            studies that share seeds are not independent. The difference's interval is as long as
+            both together, however the two studies hang together: it holds no 0 where they are
+            apart.
         """
         keys = ["task", *CELL_NAMES]
         long = [_long(found.landscape, keys) for found in (self, other)]
@@ -204,7 +206,12 @@ class StudyResults:
             | {"lo_other": "other_lo", "hi_other": "other_hi"}
         )
         apart = (named["this_lo"] > named["other_hi"]) | (named["other_lo"] > named["this_hi"])
-        return named.assign(difference=named["this"] - named["other"], apart=apart)
+        return named.assign(
+            difference=named["this"] - named["other"],
+            difference_lo=named["this_lo"] - named["other_hi"],
+            difference_hi=named["this_hi"] - named["other_lo"],
+            apart=apart,
+        )
 
 
 class Plots:

@@ -2,7 +2,7 @@
 
     python -m study.report DIR|trials.parquet [--out DIR]
     python -m study.report DIR --follow        the page of a running study, on loopback
-    python -m study.report A B                 what two studies' landscapes differ in
+    python -m study.report A B                 what two studies' landscapes differ in, as a page too
 
 Every number comes from the tables. DIR is a study's folder; with a trials table alone there are
 no learning curves and no provenance, and the rest is the same.
@@ -35,6 +35,7 @@ from study.following import follow
 from study.opened import StudyResults, open_results
 from study.options import report_parser
 from study.rendering.compared import render_differences
+from study.rendering.compared_page import render_compared
 from study.rendering.exhibits import Kind
 from study.rendering.findings import find, findings_text
 from study.rendering.latent_maps import names_of_classes
@@ -74,11 +75,10 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     """
     opened = StudyResults(read_study(path))
     target = out or (path if path.is_dir() else path.parent)
-    if (target / "report").is_symlink():  # what it leads to may be anybody's
-        raise TableError(f"{target / 'report'} is a link: no report is written through one")
+    folder = _folder_of_pages(target, "report")
     results = opened.results
     write_results(results, target, opened.study.levels)
-    figures = target / "report" / "figures"
+    figures = folder / "figures"
     if figures.is_dir():  # figures of an earlier state of the study would lie
         shutil.rmtree(figures)
     study, results = shown_study(opened.study), shown_results(results)
@@ -90,7 +90,19 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     told = [shown_name(line, LONGEST_TEXT) for line in lines]
     page = render_page(study, results, pictures, told, findings)
     write_text(findings_text(findings), target / FINDINGS)
-    return write_text(page, target / "report" / "index.html")
+    return write_text(page, folder / "index.html")
+
+
+def _folder_of_pages(target: Path, name: str) -> Path:
+    """Where pages go in a folder.
+
+    Raises:
+        TableError: it is a link; what that leads to may be anybody's.
+    """
+    folder = target / name
+    if folder.is_symlink():
+        raise TableError(f"{folder} is a link: no report is written through one")
+    return folder
 
 
 def write_latex(path: Path, out: Path) -> Path:
@@ -173,7 +185,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m study.re
 
 
 def _compare(options: argparse.Namespace) -> int:
-    """Write and print what two studies differ in; the first study's folder takes the file.
+    """Write and print what two studies differ in; the first study's folder takes the files.
 
     Raises:
         TableError: a study cannot be read, or nobody said where an S3 study's file is to go.
@@ -185,12 +197,17 @@ def _compare(options: argparse.Namespace) -> int:
         raise TableError(f"{place}: --out says where a comparison of what is on S3 is written")
     beside = Path(place) if Path(place).is_dir() else Path(place).parent
     difference = first.diff(second)
-    path = (options.out or beside) / f"beside-{_file_name(second.name)}.csv"
+    target = options.out or beside
+    path = target / f"beside-{_file_name(second.name)}.csv"
     write_csv(difference, path)
+    studies = ((found.study, found.results) for found in (first, second))
+    html = render_compared(difference, *studies, path.name)
+    page = write_text(html, _folder_of_pages(target, "compared") / "index.html")
     if options.json:
         told = {
             "first": first.name,
             "second": second.name,
+            "page": str(page),
             "table": str(path),
             "num_errors": len(difference),
             "num_apart": int(difference["apart"].sum()),
@@ -200,7 +217,8 @@ def _compare(options: argparse.Namespace) -> int:
     if not options.quiet:
         width = shutil.get_terminal_size(fallback=(100, SCREEN)).columns
         print(render_differences(difference, (first.name, second.name), width))
-    print(path)
+        print(path)
+    print(page)
     return cli.OK
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.analysis.frames import Row, to_rows
+from study.rendering.faults import place_of
 from study.rendering.names import shown_frame, shown_name
 from study.rendering.units import UNKNOWN, Unit, unit_of
 from study.rendering.words import counted, damage_words, network_words, split_by_task
@@ -30,33 +31,60 @@ def render_differences(difference: pd.DataFrame, names: tuple[str, str], width: 
         names: of the two studies.
         width: columns of the terminal.
     """
-    first, second = (shown_name(name) for name in names)
-    rows = to_rows(shown_frame(difference))
+    names = told_apart(*map(shown_name, names))
+    rows = distinct_errors(to_rows(shown_frame(difference)))
     if not rows:
-        return f"{first} and {second} have no error of a cell in common\n"
+        return f"{in_common(rows, names)}\n"
     text = io.StringIO()
     console = Console(
         file=text, width=width, color_system=None, markup=False, emoji=False, highlight=False
     )
-    num_cells = len({tuple(row[name] for name in _CELL if name in row) for row in rows})
-    apart = sum(bool(row["apart"]) for row in rows)
-    console.print(
-        f"{first} beside {second}: {counted(num_cells, 'cell')} in common, {apart} of "
-        f"{counted(len(rows), 'error')} apart. {CAUTION}"
-    )
+    console.print(f"{in_common(rows, names)} {CAUTION}")
     for task in split_by_task(rows):
         console.print(f"\n{task.title}{_by_error(task.rows)}")
-        order = sorted(task.rows, key=lambda row: (not row["apart"], -abs(row["difference"])))
-        console.print(_table(order[:MOST_ROWS], task.unit, (first, second)))
+        order = sorted(task.rows, key=by_size)
+        console.print(_table(order[:MOST_ROWS], task.unit, names))
         if len(order) > MOST_ROWS:
             console.print(f"and {len(order) - MOST_ROWS} more")
     return text.getvalue()
 
 
-_CELL = (
-    *("family", "depth", "population", "distortion", "severity", "num_train"),
-    *("latent_dim", "capacity"),
-)
+def told_apart(first: str, second: str) -> tuple[str, str]:
+    """Two studies' names, which may be one name."""
+    return (first, second) if first != second else (f"{first} (first)", f"{second} (second)")
+
+
+def distinct_errors(rows: Sequence[Row]) -> list[Row]:
+    """One row of each error of a cell: an undamaged one is there under several distortions."""
+    found: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        found.setdefault((row["task"], *place_of(row), row["error"]), row)
+    return list(found.values())
+
+
+def in_common(rows: Sequence[Row], names: tuple[str, str]) -> str:
+    """Say how much two studies have in common, and how much of that is apart.
+
+    Args:
+        rows: of `distinct_errors`.
+        names: of the two studies.
+    """
+    first, second = names
+    if not rows:
+        return f"{first} and {second} have no error of a cell in common"
+    num_cells = len({(row["task"], *place_of(row)) for row in rows})
+    apart = sum(bool(row["apart"]) for row in rows)
+    unknown = sum(row["apart"] is None for row in rows)
+    untold = f" ({unknown} without an interval)" if unknown else ""
+    return (
+        f"{first} beside {second}: {counted(num_cells, 'cell')} in common, {apart} of "
+        f"{counted(len(rows), 'error')} apart{untold}."
+    )
+
+
+def by_size(row: Row) -> tuple[bool, float]:
+    """What is apart first, and the largest difference."""
+    return not row["apart"], -abs(row["difference"])
 
 
 def _by_error(rows: Sequence[Row]) -> str:

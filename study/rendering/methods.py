@@ -9,9 +9,11 @@ from importlib import resources
 
 import pandas as pd
 
+from study.analysis.comparisons import POPULATION
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
+from study.analysis.term_comparisons import APPROXIMATION, OBJECTIVE, TERMS
 from study.rendering.latex import escaped
 from study.trials.tasks import task_of
 
@@ -43,6 +45,7 @@ def methods_text(study: Study, results: Results) -> str:
         *_searched(study.trials),
         *_intervals(study, rows),
         *_compared(results),
+        *_compared_by_term(results),
     )
     return "\n".join(sentences) + "\n"
 
@@ -203,6 +206,32 @@ def _compared(results: Results) -> Iterator[str]:
         r"\citeyearpar{holm1979simple} procedure; the share of seeds with which a family errs less "
         r"has the interval of \citet{clopper1934use}, a tie being half a win."
     )
+
+
+def _compared_by_term(results: Results) -> Iterator[str]:
+    """What was tested of the terms, and over which rows it was corrected."""
+    rows = [row for row in to_rows(results.term_comparisons) if row["scope"] == POPULATION]
+    tested = [row for row in rows if row["p_value"] is not None]
+    counts = {term: sum(row["error"] == term for row in tested) for term in TERMS}
+    told = [f"{number} of {term}" for term, number in counts.items() if number]
+    if not told:
+        return
+    is_one_task = len({row["task"] for row in tested}) == 1
+    family = f"a term ({_listed(told, is_plain=True)})" if is_one_task else "a term and task"
+    yield (
+        "Which term two families differ by is tested over all cells of a population, by "
+        "differences within each seed, restart and example; over the same seeds those of the four "
+        r"terms add up to that of $R_n(T)$. Holm's \citeyearpar{holm1979simple} correction runs "
+        f"over all pairs of families and populations of {family}, and not over the terms together: "
+        "each is a question of its own."
+    )
+    bounds = {"larger": APPROXIMATION, "smaller": OBJECTIVE}
+    known = [f"the {size} {term}" for size, term in bounds.items() if counts[term]]
+    if known:
+        yield (
+            f"No difference is claimed where {' or '.join(known)} is of a $U_H$ that may fall "
+            "further and could bring the two families together."
+        )
 
 
 def _distinct(rows: Sequence[Row], name: str) -> list[str]:

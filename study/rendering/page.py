@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from study.analysis.columns import ERRORS, NOMINAL_ERRORS
@@ -33,6 +31,7 @@ from study.rendering.robustness import measure_title, robustness_tables
 from study.rendering.shown import MAX_PICTURES
 from study.rendering.style import DARK_COLOURS, ERROR_COLOURS
 from study.rendering.summary import budgets, flatten, summarise
+from study.rendering.templating import html_environment
 from study.rendering.terminal import known_errors
 from study.rendering.traces import stop_tables, stop_words
 from study.rendering.units import Unit, unit_of
@@ -55,7 +54,6 @@ from study.rendering.words import (
 )
 from study.trials.tasks import CLASSIFICATION
 
-TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_LIST = 200  # rows of a list on the page; the tables on disk have them all
 
 
@@ -75,14 +73,7 @@ def render_page(
         skipped: a line for each exhibit that cannot be used.
         findings: of the study.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    environment = html_environment(
         counted=counted,
         damage=damage_words,
         generated=generation_number,

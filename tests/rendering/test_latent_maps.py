@@ -19,10 +19,10 @@ from study.rendering.latent_maps import (
     map_words,
     names_of_classes,
 )
-from study.rendering.page import TEMPLATES
 from study.rendering.scenes import MOST_NAMED, in_ball, marker_path, marks_of, scene, seen
 from study.rendering.shown import shown_exhibits
 from study.rendering.style import MARKERS, write_figure
+from study.rendering.templating import TEMPLATES
 from study.report import write_report
 from tests.analysis.conftest import make_record
 from tests.rendering.conftest import make_coder_exhibits

@@ -11,6 +11,7 @@ import pytest
 
 import study
 from study.analysis.files import Stopping
+from study.analysis.term_comparisons import TERMS
 from study.opened import StudyResults
 from study.rendering.latex import _SPECIAL, escaped, latex_tables
 from study.rendering.methods import bibliography, methods_text
@@ -18,6 +19,7 @@ from study.rendering.paper import write_paper
 from study.report import main, write_latex
 
 REFERENCE = Path(__file__).parents[2] / "ray_results/reference"
+STACKED = "\\begin{tabular}[t]{@{}l@{}}"
 HARD = 'a_b{c}%&#$^~\\|<"> σ ∞ é ü ß 統計 [x]'
 
 
@@ -58,14 +60,43 @@ def test_what_is_unknown_is_a_dash(quickstart: StudyResults) -> None:
 def test_comparisons_begin_with_what_is_significant(quickstart: StudyResults) -> None:
     text = table(quickstart, "comparisons")
     held = quickstart.comparisons
-    assert text.count("\\shortstack[l]") == len(held)
+    assert text.count(STACKED) == len(held)
     whole = held[held["scope"] == "population"]
     order = whole.sort_values("difference", key=abs, ascending=False)
     order = order.sort_values("significant", ascending=False, kind="stable")
-    lines = [line for line in text.splitlines() if "\\shortstack[l]" in line]
+    lines = [line for line in text.splitlines() if STACKED in line]
     found = [tuple(line.replace("\\_", "_").split(" & ")[:2]) for line in lines]
     expected = list(zip(order["first"], order["second"], strict=True))
     assert found[: len(order)] == expected
+
+
+def test_terms_are_compared_over_all_cells(quickstart: StudyResults) -> None:
+    text = table(quickstart, "term-comparisons")
+    held = quickstart.term_comparisons.query("scope == 'population'")
+    assert text.count(STACKED) == len(held)
+    places = [text.index(f"\\emph{{By {error}}}") for error in TERMS]
+    assert places == sorted(places)
+    objective = text.split("\\emph{By objective}")[1].split("\\emph{By ")[0]
+    first = objective.splitlines()[1]  # the significant first, of them the largest difference
+    rows = held.query("error == 'objective' and significant == True").to_dict("records")
+    row = max(rows, key=lambda row: abs(row["difference"]))
+    value, lo, hi = (f"${100 * row[f'difference{end}']:.2f}$" for end in ("", "_lo", "_hi"))
+    assert first.startswith(f"{row['first']} & {row['second']} & ")
+    assert first.endswith(
+        f"{{\\tiny[{lo}, {hi}]}}\\end{{tabular}} & ${row['p_holm']:.3f}$ & 3 \\\\"
+    )
+    assert f"}}{value}\\\\{{\\tiny" in first
+    assert "in percentage points, with 95\\% intervals" in text
+    bounds = held["is_bound"].sum()
+    assert text.count("^\\dagger$ &") == bounds > 0
+    assert "$^\\dagger$: a $U_H$ that may fall further" in text
+
+
+def test_terms_nobody_knows_have_no_table(quickstart: StudyResults) -> None:
+    none = quickstart.term_comparisons.query("scope == 'cell'")
+    results = replace(quickstart.results, term_comparisons=none)
+    assert not any("term" in held.name for held in latex_tables(quickstart.study, results))
+    assert "Which term" not in methods_text(quickstart.study, results)
 
 
 def test_every_winner_has_its_line(quickstart: StudyResults) -> None:
@@ -97,6 +128,9 @@ def test_methods_say_what_was_done(quickstart: StudyResults) -> None:
     assert "Where every seed divides the data anew" in text  # digits; xor is a law
     assert "No part is clipped at zero" in text
     assert "ideal" not in text
+    tested = "(10 of approximation, 10 of objective, 20 of estimation and 20 of optimization)"
+    assert f"all pairs of families and populations of a term {tested}, and not over" in text
+    assert "where the larger approximation or the smaller objective is of a $U_H$" in text
 
 
 def test_methods_say_nothing_of_what_was_not(quickstart: StudyResults) -> None:
@@ -104,11 +138,11 @@ def test_methods_say_nothing_of_what_was_not(quickstart: StudyResults) -> None:
     trials = trials[trials["population"] != "digits"]
     landscape = quickstart.landscape[quickstart.landscape["population"] != "digits"]
     held = replace(quickstart.study, trials=trials, stopping=None, decisions=None)
-    results = replace(
-        quickstart.results, landscape=landscape, comparisons=quickstart.comparisons.iloc[:0]
-    )
+    none = {n: getattr(quickstart, n).iloc[:0] for n in ("comparisons", "term_comparisons")}
+    results = replace(quickstart.results, landscape=landscape, **none)
     text = methods_text(held, results)
-    for word in ("Optuna", "stein", "nadeau", "smyth", "holm", "digits", "ideal", "is unknown"):
+    words = ("Optuna", "stein", "nadeau", "smyth", "holm", "Holm", "digits", "ideal", "is unknown")
+    for word in words:
         assert word not in text
     assert "Nothing was searched for" in text
     assert "decisions on the evaluation sample were not at hand" in text
@@ -137,7 +171,7 @@ def test_the_command_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main([str(table), "--out", str(tmp_path), "--latex"]) == 0
     folder = tmp_path / "report/latex"
     assert f"for a paper: {folder}\n" in capsys.readouterr().out
-    names = {"landscape", "comparisons", "winners", "methods", "paper"}
+    names = {"landscape", "comparisons", "term-comparisons", "winners", "methods", "paper"}
     assert {path.stem for path in folder.glob("*.tex")} == names
     (folder / "knees.tex").write_text("of an earlier state")
     write_latex(table, tmp_path)
@@ -175,6 +209,7 @@ class TestLatexTakesThem:
             return frame.assign(**{c: frame[c].replace(held).astype("string") for c in columns})
 
         results = quickstart.results
-        changed = {n: renamed(getattr(results, n)) for n in ("landscape", "comparisons", "winners")}
+        names = ("landscape", "comparisons", "term_comparisons", "winners")
+        changed = {name: renamed(getattr(results, name)) for name in names}
         held = replace(quickstart.study, name=HARD, trials=renamed(quickstart.trials), families=())
         assert "undefined" not in compiled(write_paper(held, replace(results, **changed), tmp_path))
