@@ -5,11 +5,15 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from study.request.reading import parse_spec
 from study.request.spec import StudySpec
 from tests.cluster.driving import KEYS, cluster, finish_here
 from tests.small_study import TABLE
+
+settings.register_profile("untimed", deadline=None)  # nothing is timed in tests
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

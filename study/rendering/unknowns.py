@@ -191,7 +191,7 @@ def _pairs(
         sides = (pair["first"], pair["second"])
         places = {place_of(row) for row in rows if row["family"] in sides}
         known = [seconds[place] for place in places if place in seconds]
-        is_known = more is not None and len(known) == len(places)
+        each = sum(known) if len(known) == len(places) else None
         found.append(
             Unknown(
                 question=f"Which of two families errs less over all cells of {title}",
@@ -199,7 +199,7 @@ def _pairs(
                 between="",
                 seeds=more,
                 scope=" of every cell",
-                seconds=more * sum(known) if is_known else None,
+                seconds=None if more is None or each is None else more * each,
                 instead=_instead(()),
             )
         )
