@@ -19,7 +19,7 @@ from study.rendering.rankings import rankings, term_sentences
 from study.rendering.robustness import robustness_lines
 from study.rendering.traces import stop_lines
 from study.rendering.unknowns import Unknown, unknown_lines, unknowns
-from study.rendering.words import damage_words, network_words, split_by_task, told
+from study.rendering.words import damage_words, network_words, short_names, split_by_task, told
 
 _MOST_SENTENCES = 4  # of the headline, on one question
 _INDENT = "  "
@@ -136,6 +136,7 @@ def _sentence(text: str) -> str:
 def _stopping(rows: list[Row]) -> list[str]:
     """Say in how many cells stopping at T costs and helps: the interval excludes zero."""
     known = [row for row in rows if row["optimization_lo"] is not None]
+    short = short_names(populations_of(rows))
     sentences = []
     for task in split_by_task(known):
         costs = [row for row in task.rows if row["optimization_lo"] > 0]
@@ -146,7 +147,9 @@ def _stopping(rows: list[Row]) -> list[str]:
             "elsewhere these show no difference."
         )
         most = [
-            f"{verb} most for {_where(row)}: {told(row, 'optimization', task.unit)}"
+            f"{verb} most for {network_words(row)} on {short[row['population']]} "
+            f"({damage_words(row)}, n = {row['num_train']}): "
+            f"{told(row, 'optimization', task.unit)}"
             for verb, held in (("costs", costs), ("helps", helps))
             if held
             for row in [max(held, key=lambda row: abs(row["optimization"]))]
@@ -154,11 +157,6 @@ def _stopping(rows: list[Row]) -> list[str]:
         text += f" It {'; it '.join(most)}." if most else ""
         sentences.append(f"{text[:1].upper()}{text[1:]}")
     return sentences
-
-
-def _where(row: Row) -> str:
-    place = f"{row['population']} ({damage_words(row)}, n = {row['num_train']})"
-    return f"{network_words(row)} on {place}"
 
 
 def findings_text(found: Findings) -> str:
