@@ -31,6 +31,7 @@ DATA = {
 """Real data that a shipped study may have learned from, and on what terms they are had."""
 SAID = {
     "findings.txt": "what was found, in sentences",
+    "ledger.jsonl.gz": "each trial's record, from which the study goes on",
     "provenance.json": "with what, where and when it was run",
     "study.toml": "what was asked, every default spelled out",
 }
@@ -107,13 +108,25 @@ def _listed(values: list[float]) -> str:
 
 def _loading(folder: Path) -> str:
     place = _place(folder)
+    asked = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+    more = asked["seeds"] + 2
+    running = f"ray_results/{asked['name']}"
+    going_on = (
+        "\n\nMore seeds are added to those that are here, whose trials do not run again:\n\n"
+        f"```console\nmkdir -p {running}/ledger\n"
+        f"cp -r {place}/decisions {place}/study.toml {running}\n"
+        f"gunzip -c {place}/ledger.jsonl.gz > {running}/ledger/000001.jsonl\n"
+        f"python -m study.run {place}/study.toml --set seeds={more}\n```"
+        if (folder / "ledger.jsonl.gz").exists()
+        else ""
+    )
     return (
         "After `pip install -e .` in the repository, without PyTorch:\n\n"
         f'```python\nimport study\n\nfound = study.open("{place}")\n'
         "found.landscape, found.comparisons, found.trials  # pandas\nprint(found.findings)\n```\n\n"
         f"`python -m study.report {place} --out /tmp/report` writes the page of it. The CSV and\n"
         "Parquet files are read by anything else too; their columns are in\n"
-        "[docs/tables.md](../../../docs/tables.md)."
+        f"[docs/tables.md](../../../docs/tables.md).{going_on}"
     )
 
 
