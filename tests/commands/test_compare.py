@@ -46,7 +46,7 @@ def test_it_prints_and_writes_what_differs(
     assert total["difference"].tolist() == pytest.approx([0.2] * len(total))
     assert written.query("family != 'vgg'")["difference"].abs().max() == 0
     assert " ".join(text).startswith("moved beside trials: 20 cells in common, ")
-    assert "apart (70 without an interval). Apart: " in " ".join(text)  # of a table alone
+    assert "apart (40 without an interval). Apart: " in " ".join(text)  # without decisions, on XOR
     assert "That is no test" in " ".join(text)
     first = next(i for i, line in enumerate(text) if line.startswith("vgg 1 · xor"))
     assert "20.00" in " ".join(text[first : first + 3])  # the largest difference first
