@@ -200,8 +200,8 @@ def _compare(options: argparse.Namespace) -> int:
     target = options.out or beside
     path = target / f"beside-{_file_name(second.name)}.csv"
     write_csv(difference, path)
-    studies = ((found.study, found.results) for found in (first, second))
-    html = render_compared(difference, *studies, path.name)
+    mine, theirs = ((found.study, found.results) for found in (first, second))
+    html = render_compared(difference, mine, theirs, path.name)
     page = write_text(html, _folder_of_pages(target, "compared") / "index.html")
     if options.json:
         told = {
