@@ -32,8 +32,8 @@ def changed(
 
 
 def page_of(first: StudyResults, second: StudyResults) -> str:
-    sides = ((found.study, found.results) for found in (first, second))
-    return render_compared(first.diff(second), *sides, "beside-it.csv")
+    mine, theirs = ((found.study, found.results) for found in (first, second))
+    return render_compared(first.diff(second), mine, theirs, "beside-it.csv")
 
 
 def section(page: Page, begin: str, end: str) -> str:
