@@ -223,14 +223,14 @@ def _compared_by_term(results: Results) -> Iterator[str]:
         "differences within each seed, restart and example; over the same seeds those of the four "
         r"terms add up to that of $R_n(T)$. Holm's \citeyearpar{holm1979simple} correction runs "
         f"over all pairs of families and populations of {family}, and not over the terms together: "
-        "each is a question of its own."
+        "each is a question of its own, and who picks those that differ compares $p$ with .05/4."
     )
     bounds = {"larger": APPROXIMATION, "smaller": OBJECTIVE}
     known = [f"the {size} {term}" for size, term in bounds.items() if counts[term]]
     if known:
         yield (
-            f"No difference is claimed where {' or '.join(known)} is of a $U_H$ that may fall "
-            "further and could bring the two families together."
+            f"No difference is claimed where the $U_H$ of another trained rule, of {' or '.join(known)}, "
+            "could bring the two families together."
         )
 
 

@@ -89,7 +89,7 @@ def test_terms_are_compared_over_all_cells(quickstart: StudyResults) -> None:
     assert "in percentage points, with 95\\% intervals" in text
     bounds = held["is_bound"].sum()
     assert text.count("^\\dagger$ &") == bounds > 0
-    assert "$^\\dagger$: a $U_H$ that may fall further" in text
+    assert "$^\\dagger$: the $U_H$ of another trained rule" in text
 
 
 def test_terms_nobody_knows_have_no_table(quickstart: StudyResults) -> None:
