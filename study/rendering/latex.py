@@ -237,8 +237,8 @@ def _term_comparisons(study: Study, held: TaskRows, suffix: str) -> LatexTable:
     ]
     if any(row["is_bound"] for row in held.rows):
         told.append(
-            r"$^\dagger$: the $U_H$ of another trained rule could bring the two together; $p$ is of "
-            "the rules that were found, and no significance is claimed"
+            r"$^\dagger$: the $U_H$ of another trained rule could bring the two together; $p$ is "
+            "of the rules that were found, and no significance is claimed"
         )
     return LatexTable(
         name=f"term-comparisons{suffix}",

@@ -229,8 +229,8 @@ def _compared_by_term(results: Results) -> Iterator[str]:
     known = [f"the {size} {term}" for size, term in bounds.items() if counts[term]]
     if known:
         yield (
-            f"No difference is claimed where the $U_H$ of another trained rule, of {' or '.join(known)}, "
-            "could bring the two families together."
+            "No difference is claimed where the $U_H$ of another trained rule, of "
+            f"{' or '.join(known)}, could bring the two families together."
         )
 
 

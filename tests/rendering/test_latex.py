@@ -130,7 +130,7 @@ def test_methods_say_what_was_done(quickstart: StudyResults) -> None:
     assert "ideal" not in text
     tested = "(10 of approximation, 10 of objective, 20 of estimation and 20 of optimization)"
     assert f"all pairs of families and populations of a term {tested}, and not over" in text
-    assert "where the larger approximation or the smaller objective is of a $U_H$" in text
+    assert "rule, of the larger approximation or the smaller objective, could bring" in text
 
 
 def test_methods_say_nothing_of_what_was_not(quickstart: StudyResults) -> None:
