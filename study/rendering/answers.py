@@ -226,7 +226,8 @@ def _number(row: Row, error: str, unit: Unit) -> str:
     number = f"{error} {told(row, error, unit)}"
     if error != "approximation" or row["slack"] is None or row["slack"] <= 0:
         return number
-    return f"{number} (of which up to {unit.show(row['slack'], 1)} may be the search’s)"
+    left = unit.show(row["slack"], 1 if unit.factor * row["slack"] >= 0.05 else 2)
+    return f"{number} (of which up to {left} may be the search’s)"
 
 
 def _axis(rows: Sequence[Row]) -> str:
@@ -280,7 +281,7 @@ def _sentence(families: Families, axis: str, unit: Unit) -> str:
         for words, held in others.items()
         if held
     ]
-    return ", and ".join(clauses)
+    return "; ".join(clauses)
 
 
 def _most(named: Sequence[str], families: Families, error: str, unit: Unit) -> str:
