@@ -99,15 +99,16 @@ def _axes(rows: Sequence[Row], task: TaskRows) -> Iterable[_Axis]:
             )
     damages: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        if row["num_train"] == plain[0]["num_train"] and row["distortion"] != task.task.undoes:
+        if row["distortion"] != task.task.undoes:
             damages[row["distortion"]].append(row)
-    for name, held in sorted(damages.items()):
-        levels = sorted({(row["level"], row["severity"]) for row in held})
+    for name, mine in sorted(damages.items()):
+        levels = sorted({(row["level"], row["severity"]) for row in mine})
         if len(levels) > 1:
             ends = f"{levels[0][1]:g} to {levels[-1][1]:g}"
+            n = max(row["num_train"] for row in mine if row["level"] == levels[-1][0])
             yield _Axis(
-                title=f"{words_of(name)} from {ends} (n = {plain[0]['num_train']})",
-                rows=held,
+                title=f"{words_of(name)} from {ends} (n = {n})",
+                rows=[row for row in mine if row["num_train"] == n],
                 shape=network_words,
                 place=lambda row: row["level"],
                 shapes="networks",

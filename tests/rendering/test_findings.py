@@ -217,6 +217,18 @@ def test_depth_and_size_change_errors_of_the_plain_cells_alone() -> None:
     )
 
 
+def test_damage_at_one_sample_size_is_told_of_that_one() -> None:
+    rows = [
+        known("a", num_train=256),
+        known("a", num_train=64, estimation=SMALL),
+        known("a", num_train=64, severity=0.3, level=1),
+    ]
+    (found,) = changes(landscape_frame(*rows))
+    assert found.sentences[0].startswith(
+        "label noise from 0 to 0.3 (n = 64): estimation rises for 1 of 1 networks (a 1: 1.0 "
+    )
+
+
 def test_one_value_of_an_axis_is_no_change() -> None:
     assert changes(landscape_frame(known("a"), known("b"))) == []
 
