@@ -100,6 +100,7 @@ def test_intervals_hold_the_truth_where_seeds_differ() -> None:
     assert unsure.lo <= unsure.tau <= unsure.hi
 
 
+@pytest.mark.long
 def test_a_study_agrees_with_itself_as_far_as_its_seeds_do() -> None:
     order = {1: [0.1, 0.2, 0.3, 0.4]}
     sure = list(self_agreements(table("one", order, 0.005)))

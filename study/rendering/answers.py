@@ -253,7 +253,7 @@ def _sentence(families: Families, axis: str, unit: Unit) -> str:
     others: dict[str, list[str]] = {
         f"which part is the largest changes with {axis} for {{}}": [],
         "which part is the largest cannot be told for {}": [],
-        f"which part is the largest cannot be told at every {axis} for {{}}": [],
+        f"which part is the largest can be told for some values of {axis} only for {{}}": [],
         "no part is above zero for certain for {}": [],
         "which part is the largest is not known for {}, since not all parts and intervals are": [],
     }

@@ -143,8 +143,9 @@ def _stopping(rows: list[Row]) -> list[str]:
         helps = [row for row in task.rows if row["optimization_hi"] < 0]
         text = (
             f"{task.title}stopping at T instead of training on until settled costs in {len(costs)} "
-            f"and helps in {len(helps)} of {len(task.rows)} cells, each by its own 95% interval; "
-            "elsewhere these show no difference."
+            f"and helps in {len(helps)} of {len(task.rows)} cells, each by its own 95% interval "
+            f"(some {0.025 * len(task.rows):.0f} of either would by chance); elsewhere these show "
+            "no difference."
         )
         most = [
             f"{verb} most for {network_words(row)} on {short[row['population']]} "

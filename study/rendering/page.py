@@ -136,6 +136,7 @@ def render_page(
         provenance=flatten(study.provenance),
         summary=summarise(study, results),
         budgets=budgets(trials),
+        seeds=_seeds(rows),
         findings=findings,
         notes=results.notes,
         faults=FAULTS,
@@ -167,6 +168,12 @@ def render_page(
 def _script_of(found: dict[str, Any], searches: Sequence[Search]) -> Markup:
     """Return what explore.js reads: what the explorer holds, and the charts that show it."""
     return script_json({**found, "proposals": proposals_held(searches), "charts": specs()})
+
+
+def _seeds(rows: Sequence[Row]) -> str:
+    """How many seeds the measured cells have: `3`, `5 to 10`; empty where none is measured."""
+    numbers = sorted({row["num_seeds"] for row in rows if row["num_seeds"]})
+    return " to ".join(str(number) for number in dict.fromkeys([*numbers[:1], *numbers[-1:]]))
 
 
 def _of_families(rows: Sequence[Row], tasks: Mapping[str, str]) -> list[TaskRows]:

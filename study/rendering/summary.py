@@ -78,7 +78,7 @@ def budgets(trials: Sequence[Row]) -> list[str]:
         if row["role"] == "measure" and row[f"budget_{unit}"] is not None
     }
     return [
-        f"{budget:g} {unit}, and on until settled, {most:g} at most"
+        f"{budget:g} {unit}; then a trial goes on until settled, {most:g} at most"
         for budget, unit, most in sorted(held)
     ]
 

@@ -65,10 +65,10 @@ class Unknown:
 
     @property
     def cost(self) -> tuple[float, float]:
-        """Seeds and seconds, for an order: the cheapest first."""
+        """Seconds and seeds, for an order: the cheapest first."""
         return (
-            math.inf if self.seeds is None else self.seeds,
             math.inf if self.seconds is None else self.seconds,
+            math.inf if self.seeds is None else self.seeds,
         )
 
 

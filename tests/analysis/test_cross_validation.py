@@ -66,6 +66,7 @@ def test_a_fold_that_is_missing_leaves_no_row(make: Make) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_folds_of_a_trained_study_say_what_the_evaluation_sample_says(tmp_path: Path) -> None:
     """40 laws of one kind: the mean difference is 0 within 3 of its own standard errors.
 

@@ -35,6 +35,7 @@ seeds_per_trial = SEEDS
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_seeds_together_are_the_rows_of_seeds_alone(
     finish_shared: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
