@@ -15,7 +15,7 @@ from study.rendering.faults import distinct_cells, place_of
 from study.rendering.names import shown_frame, shown_results, shown_study
 from study.rendering.style import DARK_COLOURS, ERROR_COLOURS
 from study.rendering.summary import summarise
-from study.rendering.templating import html_environment
+from study.rendering.templating import LONGEST_LIST, html_environment
 from study.rendering.words import (
     TaskRows,
     counted,
@@ -26,8 +26,6 @@ from study.rendering.words import (
     split_by_task,
     value_of,
 )
-
-LONGEST_LIST = 200  # rows of a list on the page; the table on disk has them all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

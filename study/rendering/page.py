@@ -31,7 +31,7 @@ from study.rendering.robustness import measure_title, robustness_tables
 from study.rendering.shown import MAX_PICTURES
 from study.rendering.style import DARK_COLOURS, ERROR_COLOURS
 from study.rendering.summary import budgets, flatten, summarise
-from study.rendering.templating import html_environment
+from study.rendering.templating import LONGEST_LIST, html_environment
 from study.rendering.terminal import known_errors
 from study.rendering.traces import stop_tables, stop_words
 from study.rendering.units import Unit, unit_of
@@ -53,8 +53,6 @@ from study.rendering.words import (
     words_of,
 )
 from study.trials.tasks import CLASSIFICATION
-
-LONGEST_LIST = 200  # rows of a list on the page; the tables on disk have them all
 
 
 def render_page(

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).parent / "templates"
+LONGEST_LIST = 200  # rows of a list on a page; the tables on disk have them all
 
 
 def html_environment(**filters: Callable[..., Any]) -> Environment:

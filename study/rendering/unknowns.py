@@ -101,14 +101,14 @@ def unknown_lines(found: Sequence[Unknown]) -> list[str]:
     """Return a sentence for each question, of a few unknowns each."""
     lines = []
     for question in dict.fromkeys(one.question for one in found):
-        texts = [f"{_named(one)}: {cost_words(one)}" for one in found if one.question == question]
+        texts = [f"{_named(one)}: {_cost_words(one)}" for one in found if one.question == question]
         more = len(texts) - _MOST_LINES
         shown = [*texts[:_MOST_LINES], *([f"{more} more"] if more > 0 else [])]
         lines.append(f"{question}: {'; '.join(shown)}.")
     return lines
 
 
-def cost_words(one: Unknown) -> str:
+def _cost_words(one: Unknown) -> str:
     """Return what knowing would take, in words."""
     if one.seeds is None:
         return one.instead
