@@ -177,6 +177,9 @@ CROSSOVER_COLUMNS = (
     Column("open_from", "Int64", "examples", "the next n; null: it is ahead at all sizes"),
     Column("is_over", "boolean", "", "the interval there is known, it is ahead at no n from there"),
     Column("behind_from", "Int64", "examples", "the smallest n from which the other is; else null"),
+    Column("p_value", "Float64", PROBABILITY, "the largest of the sizes at which either is so"),
+    Column("p_bonferroni", "Float64", PROBABILITY, "times two ends of each of the task's rows"),
+    Column("significant", "boolean", "", "p_bonferroni below 0.05"),
 )
 
 LEARNING_CURVE_COLUMNS = (

@@ -1,11 +1,13 @@
 """Up to which sample size one family errs less than another, and from which it does not."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 import pandas as pd
 
 from study.analysis.columns import CROSSOVER_COLUMNS
 from study.analysis.comparisons import CELL
+from study.analysis.contrasts import LEVEL
 from study.analysis.frames import Row, to_rows, typed_frame
 from study.trials.trial import CELL_NAMES
 
@@ -23,10 +25,16 @@ def build_crossovers(comparisons: pd.DataFrame) -> pd.DataFrame:
     between two sizes a lead ends is read off two of them, and no p-value is claimed for it. It is
     over where the interval of the second is known, and the family ahead at no n from there.
 
+    The p-value is of a lead, at all sizes of it and, where the other family is ahead from some n
+    on, at all of those: the largest of theirs. Sizes are then tested in a fixed order, from the
+    smallest and from the largest on, so that each end errs with the level of one test (Westfall
+    and Krishen 2001); times two ends of all the task's rows it is Bonferroni's. Holm's would not
+    do: how far a lead goes is chosen by the data.
+
     Args:
         comparisons: of study.analysis.comparisons.build_comparisons.
     """
-    rows = []
+    rows: list[Row] = []
     for held in over_sizes(comparisons):
         leads = [_ahead(row) for row in held]
         sizes = [int(row["num_train"]) for row in held]
@@ -46,8 +54,10 @@ def build_crossovers(comparisons: pd.DataFrame) -> pd.DataFrame:
                 "open_from": sizes[lead] if is_open else None,
                 "is_over": _is_known(held[lead]) and ahead not in leads[lead:] if is_open else None,
                 "behind_from": sizes[tail] if is_known and tail < len(sizes) else None,
+                "p_value": _largest_p([*held[:lead], *held[tail:]]) if is_known else None,
             }
         )
+    _correct(rows)
     return typed_frame(rows, CROSSOVER_COLUMNS)
 
 
@@ -76,6 +86,22 @@ def _ahead(row: Row) -> str | None:
     if not _is_known(row) or lo <= 0 <= hi:
         return None
     return str(row["first"] if hi < 0 else row["second"])
+
+
+def _largest_p(rows: Sequence[Row]) -> float | None:
+    """The largest p-value of the rows; None where one is unknown."""
+    values = [row["p_value"] for row in rows]
+    return None if None in values else max(values)
+
+
+def _correct(rows: Sequence[Row]) -> None:
+    """Fill in the corrected p-values, and what they say at 5%."""
+    num_rows = Counter(row["task"] for row in rows)
+    for row in rows:
+        value = row["p_value"]
+        corrected = None if value is None else min(1.0, 2 * num_rows[row["task"]] * value)
+        row["p_bonferroni"] = corrected
+        row["significant"] = None if corrected is None else corrected < LEVEL
 
 
 def _is_known(row: Row) -> bool:

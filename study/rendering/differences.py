@@ -10,8 +10,9 @@ from study.analysis.frames import Row, to_rows
 from study.rendering.faults import is_undamaged, size_of
 from study.rendering.lines import Line, LineGrid, LinePanel
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, damage_words, listed, size_words, split_by_task
+from study.rendering.words import TaskRows, counted, damage_words, listed, size_words, split_by_task
 
+_CORRECTED = "p < 0.05, corrected for all leads"
 PANEL = ("task", "population", "distortion", "severity")
 
 
@@ -79,13 +80,16 @@ def _label(row: Row) -> str:
 
 
 def crossover_sentences(crossovers: pd.DataFrame) -> list[str]:
-    """Say of every two families on undamaged data where the lead of the one at small n is over.
+    """Say of two families on undamaged data where the lead of the one at small n is over.
 
-    Leads that hold at every n are one sentence of a population, depth and k.
+    Of significant leads alone; of others their number. Leads that hold at every n are one sentence
+    of a population, depth and k.
     """
     rows = [row for row in to_rows(crossovers) if is_undamaged(row) and row["ahead"] is not None]
+    told = [row for row in rows if row["open_from"] is None or row["is_over"]]
+    sure = [row for row in told if row["significant"]]
     held: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
+    for row in sure:
         if row["open_from"] is None:
             held[row["population"], size_words(row)].append(row)
     lasting = []
@@ -93,12 +97,18 @@ def crossover_sentences(crossovers: pd.DataFrame) -> list[str]:
         behind: dict[str, list[str]] = defaultdict(list)
         for row in leads:
             behind[row["ahead"]].append(_other(row))
-        told = [f"{name} errs less than {listed(others)}" for name, others in behind.items()]
+        said = [f"{name} errs less than {listed(others)}" for name, others in behind.items()]
         lasting.append(
-            f"At every n up to {leads[0]['ahead_until']} {'; '.join(told)} ({population}, "
-            f"depth {size}; 95% intervals of paired differences)."
+            f"At every n up to {leads[0]['ahead_until']} {'; '.join(said)} ({population}, "
+            f"depth {size}; {_CORRECTED})."
         )
-    return [*(_sentence(row) for row in rows if row["is_over"]), *lasting]
+    others = len(told) - len(sure)
+    rest = [f"Of {counted(others, 'lead')} more p is above 0.05 so corrected (crossovers.csv)."]
+    return [
+        *(_sentence(row) for row in sure if row["is_over"]),
+        *lasting,
+        *(rest if others else []),
+    ]
 
 
 def _other(row: Row) -> str:
@@ -113,6 +123,5 @@ def _sentence(row: Row) -> str:
     then = "" if reverse is None else f", and from n = {reverse} on {_other(row)} errs less"
     return (
         f"{row['ahead']} errs less than {_other(row)} up to n = {until}; at n = {after} that is no "
-        f"longer shown{then} ({row['population']}, depth {size_words(row)}; 95% intervals of "
-        "paired differences)."
+        f"longer shown{then} ({row['population']}, depth {size_words(row)}; {_CORRECTED})."
     )

@@ -16,6 +16,8 @@ from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.costs import seconds_by_place
 from study.rendering.faults import (
+    FAULTS,
+    NONE,
     TIED,
     Place,
     place_of,
@@ -73,7 +75,7 @@ class Unknown:
 
 
 def unknowns(study: Study, results: Results) -> list[Unknown]:
-    """Return what is not told apart: faults of plain cells, pairs of families; the cheapest first.
+    """Return what is not told: whose fault plain cells are, pairs of families; the cheapest first.
 
     Those of one question stand together.
     """
@@ -123,19 +125,27 @@ def _named(one: Unknown) -> str:
 def _faults(title: str, rows: Sequence[Row], seconds: Mapping[Place, float]) -> list[Unknown]:
     found = []
     for row in rows:
-        tied = verdict(row)
-        if tied.kind != TIED:
+        told = verdict(row)
+        if told.kind == TIED:
+            more, instead = seeds_to_part(row, told.errors), _instead(told.errors)
+            between = listed([FAULT_WORDS[name] for name in told.errors], "or")
+        elif told.kind == NONE:
+            positive = _above_zero(row)
+            more = seeds_to_show(row)
+            instead = _instead(positive) if positive else "no part is estimated to be above zero"
+            between = "nobody’s for certain"
+        else:
             continue
-        more, each = seeds_to_part(row, tied.errors), seconds.get(place_of(row))
+        each = seconds.get(place_of(row))
         found.append(
             Unknown(
                 question=f"Whose fault on {title} ({damage_words(row)}, n = {row['num_train']})",
                 of=network_words(row),
-                between=listed([FAULT_WORDS[name] for name in tied.errors], "or"),
+                between=between,
                 seeds=more,
                 scope="",
                 seconds=None if more is None or each is None else more * each,
-                instead=_instead(tied.errors),
+                instead=instead,
             )
         )
     return found
@@ -165,6 +175,27 @@ def seeds_to_part(row: Row, errors: Sequence[str]) -> int | None:
     if apart <= 0 or None in halves:
         return None
     return _more(row["num_seeds"], sum(half for half in halves if half is not None) / apart)
+
+
+def seeds_to_show(row: Row) -> int | None:
+    """Return how many seeds more would show one part of a cell to be above zero, at least.
+
+    None: no number up to MOST_SEEDS would; or no such part's interval is the seeds', or known.
+    """
+    if row["num_seeds"] < 2:
+        return None
+    below = {name: row[f"{name}_lo"] for name in _above_zero(row) if name in OF_SEEDS}
+    asked = [
+        _more(row["num_seeds"], (row[name] - lo) / row[name])
+        for name, lo in below.items()
+        if lo is not None
+    ]
+    return min((more for more in asked if more is not None), default=None)
+
+
+def _above_zero(row: Row) -> list[str]:
+    """Return the parts of a row's error whose values, not all of their intervals, are above 0."""
+    return [name for name in FAULTS if row[name] is not None and row[name] > 0]
 
 
 def _more(num_seeds: int, ratio: float) -> int | None:

@@ -86,9 +86,11 @@ def test_a_sentence_says_between_which_sizes() -> None:
     ]
     assert crossover_sentences(build_crossovers(table(rows))) == [
         "net_pretrained errs less than net up to n = 1000; at n = 4000 that is no longer shown "
-        "(p, depth 2; 95% intervals of paired differences).",
+        "(p, depth 2; p < 0.05, corrected for all leads).",
         "b errs less than a up to n = 250; at n = 1000 that is no longer shown, and from n = 1000 "
-        "on a errs less (p, depth 4; 95% intervals of paired differences).",
-        "At every n up to 1000 a errs less than c (p, depth 2; 95% intervals of paired "
-        "differences).",
+        "on a errs less (p, depth 4; p < 0.05, corrected for all leads).",
+        "At every n up to 1000 a errs less than c (p, depth 2; p < 0.05, corrected for all leads).",
     ]
+    rows = [row | {"p_value": 0.01} if row["second"] == "c" else row for row in rows]
+    *_, last = crossover_sentences(build_crossovers(table(rows)))
+    assert last == "Of 1 lead more p is above 0.05 so corrected (crossovers.csv)."

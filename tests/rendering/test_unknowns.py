@@ -2,10 +2,12 @@
 
 import pytest
 
+from study.rendering.faults import FAULTS as PARTS
 from study.rendering.unknowns import (
     MOST_SEEDS,
     duration,
     seeds_to_part,
+    seeds_to_show,
     unknown_lines,
     unknowns,
 )
@@ -42,6 +44,29 @@ def test_what_is_not_the_seeds_is_not_priced() -> None:
     row = tied((0.06, 0.02, 0.10))
     assert seeds_to_part(row, ("objective", "estimation")) is None
     assert seeds_to_part(tied((0.06, 0.02, 0.10), 1), ("estimation", "optimization")) is None
+
+
+def test_seeds_that_show_one_part_above_zero() -> None:
+    """From .02 down to -.04 are .06, three times the value: nine times as many seeds."""
+    low = {"estimation": (0.02, -0.04, 0.20), "optimization": (0.01, -0.09, 0.11)}
+    row = known("vgg", num_seeds=4, **{**dict.fromkeys(PARTS, (-0.01, -0.02, 0.01)), **low})
+    assert seeds_to_show(row) == 4 * 9 - 4
+    (one,) = unknowns(*parts(landscape_frame(row), comparison_frame(), []))
+    assert (one.between, one.seeds) == ("nobody’s for certain", 32)
+    assert seeds_to_show({**row, "num_seeds": 1}) is None
+    assert seeds_to_show({**row, "estimation": 1e-4}) == 4 * 100 - 4  # optimization's
+
+
+def test_what_no_seeds_show_has_another_remedy() -> None:
+    nothing = dict.fromkeys(PARTS, (-0.01, -0.02, 0.01))
+    for errors, what in (
+        ({"objective": (0.01, -0.02, 0.04)}, "restarts of U_A ([limit]"),
+        ({}, "no part is estimated to be above zero"),
+    ):
+        row = known("vgg", num_seeds=4, **{**nothing, **errors})
+        (one,) = unknowns(*parts(landscape_frame(row), comparison_frame(), []))
+        assert (one.seeds, one.seconds) == (None, None)
+        assert what in one.instead
 
 
 def test_sentences_have_seeds_and_seconds() -> None:
