@@ -103,11 +103,11 @@ def crossover_sentences(crossovers: pd.DataFrame) -> list[str]:
             f"depth {size}; {_CORRECTED})."
         )
     others = len(told) - len(sure)
-    rest = [f"Of {counted(others, 'lead')} more p is above 0.05 so corrected (crossovers.csv)."]
+    rest = f"{counted(others, 'lead')} more at small n (crossovers.csv)."
     return [
         *(_sentence(row) for row in sure if row["is_over"]),
         *lasting,
-        *(rest if others else []),
+        *([f"Not significant once all are corrected for: {rest}"] if others else []),
     ]
 
 

@@ -63,8 +63,8 @@ def lead_a_hard_life(
 
 
 @pytest.mark.slow
-def test_three_moments(finish_shared: Finish, tmp_path: Path, quiet_study: Path) -> None:
-    moments = ["sweep", "sweep", "report"]
+def test_two_moments(finish_shared: Finish, tmp_path: Path, quiet_study: Path) -> None:
+    moments = ["sweep", "report"]
     lead_a_hard_life(finish_shared, SMALL, moments, tmp_path, quiet_study, seed=3)
 
 

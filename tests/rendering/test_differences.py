@@ -93,4 +93,6 @@ def test_a_sentence_says_between_which_sizes() -> None:
     ]
     rows = [row | {"p_value": 0.01} if row["second"] == "c" else row for row in rows]
     *_, last = crossover_sentences(build_crossovers(table(rows)))
-    assert last == "Of 1 lead more p is above 0.05 so corrected (crossovers.csv)."
+    assert last == (
+        "Not significant once all are corrected for: 1 lead more at small n (crossovers.csv)."
+    )
