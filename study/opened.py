@@ -258,7 +258,7 @@ class Plots:
         return self._drawn("sizes")
 
     def differences(self) -> list[Figure]:
-        """Differences between families against severity."""
+        """Differences between families against n."""
         return self._drawn("differences")
 
     def latent_dims(self) -> list[Figure]:

@@ -133,7 +133,8 @@ def missing_rows(joined: Joined, levels: Levels) -> pd.DataFrame:
     likewise where the study has any; a finished restart of best_in_class and slack for every law
     and m, of limit for every cell and m, where the population has any, or no other knows better. A
     search is as long as it is. Real images have no U_H, nor have families of a task that does not
-    look for it: none is expected.
+    look for it: none is expected. Of families that have no slack anywhere none is either: not
+    every family can be a teacher, and a table does not say which.
 
     Raises:
         TableError: they are more than MOST_MISSING.
@@ -182,6 +183,8 @@ def _missing_streams(joined: Joined, role: Role, grid: Sequence[Cell]) -> Iterat
     anywhere = set().union(*sizes.values())
     real = {cell.population for cell in grid if is_law and joined.is_real(cell.population)}
     lacks = {name for name, task in joined.tasks.items() if not task_of(task).seeks_best_rule}
+    if role.has_teacher:
+        lacks |= {cell.family for cell in grid} - {cell.family for cell in held}
     for whole in sorted({any_size(law_of(cell) if is_law else cell) for cell in grid}):
         if is_law and (whole.population in real or whole.family in lacks):
             continue

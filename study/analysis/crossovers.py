@@ -12,8 +12,8 @@ from study.analysis.frames import Row, to_rows, typed_frame
 from study.trials.trial import CELL_NAMES
 
 _LAW = ("population", "distortion", "severity")
-_SIZE = tuple(name for name in CELL_NAMES if name not in (*_LAW, "family", "num_train"))
-GROUP = ("task", *_LAW, *_SIZE, "first", "second")
+_NETWORK = tuple(name for name in CELL_NAMES if name not in (*_LAW, "family", "num_train"))
+GROUP = ("task", *_LAW, *_NETWORK, "first", "second")
 """What names two families' comparisons at all sizes; of an n they are a row of `comparisons`."""
 
 
@@ -67,7 +67,7 @@ def over_sizes(comparisons: pd.DataFrame) -> list[list[Row]]:
     for row in to_rows(comparisons):
         if row["scope"] == CELL:
             groups[tuple(row[name] for name in GROUP)].append(row)
-    found = [sorted(rows, key=_size) for rows in groups.values() if len(rows) > 1]
+    found = [sorted(rows, key=_num_train) for rows in groups.values() if len(rows) > 1]
     return sorted(found, key=_place)
 
 
@@ -76,7 +76,7 @@ def _place(rows: list[Row]) -> tuple[tuple[bool, object], ...]:
     return tuple((rows[0][name] is not None, rows[0][name]) for name in GROUP)
 
 
-def _size(row: Row) -> int:
+def _num_train(row: Row) -> int:
     return int(row["num_train"])
 
 

@@ -84,3 +84,16 @@ def convert(value: Any, column: Column, where: str) -> Any:
     if converted is None:
         raise TableError(f"{where}: {column.name} is {value!r}, not {wanted}")
     return converted
+
+
+def half_length(row: Row, name: str) -> float | None:
+    """Return half the length of a number's interval; None where it is unknown."""
+    lo, hi = row[f"{name}_lo"], row[f"{name}_hi"]
+    return None if lo is None or hi is None else float(hi - lo) / 2
+
+
+def turned(row: Row, name: str) -> Row:
+    """Return the row with a difference, and its interval, taken the other way round."""
+    ends = {"": "", "_lo": "_hi", "_hi": "_lo"}
+    held = {f"{name}{end}": row.get(f"{name}{other}") for end, other in ends.items()}
+    return row | {key: None if value is None else -value for key, value in held.items()}

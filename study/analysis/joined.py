@@ -26,7 +26,7 @@ from study.analysis.grouping import ByCell, by_role_and_cell, groups
 from study.analysis.grouping import current as current_of
 from study.analysis.rows import Array, Rows, Table
 from study.trials.roles import ROLES, Role, Scope
-from study.trials.schema import Column
+from study.trials.schema import PREFIX, Column
 from study.trials.seeds import decode_search_seed
 from study.trials.tasks import task_of
 from study.trials.trial import Cell, law_of
@@ -138,7 +138,7 @@ def join(
     hyperparameters = [
         Column(name, str(trials[name].dtype), "", f"hyperparameter {name.removeprefix('hp_')}")
         for name in map(str, trials.columns)
-        if name.startswith("hp_")
+        if name.startswith(PREFIX)
     ]
     compared = (*CONFIGURATION, *(column.name for column in hyperparameters))
     repeats = _num_repeats(rows["search"])

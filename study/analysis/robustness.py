@@ -23,7 +23,7 @@ from study.analysis.contrasts import (
     tested,
     worth_of,
 )
-from study.analysis.frames import Row, typed_frame
+from study.analysis.frames import Row, turned, typed_frame
 from study.analysis.intervals import CONFIDENCE
 from study.analysis.joined import Joined
 from study.analysis.moments import Part, crossed_parts, half_widths
@@ -108,7 +108,7 @@ def _differences(
         if reference in names:
             place = 1 if names[0] == reference else 0
             cell = replace(contrast.meeting.cell, family=names[place])
-            found[cell, contrast.column] = columns if place == 0 else _turned(columns)
+            found[cell, contrast.column] = columns if place == 0 else turned(columns, "difference")
     correct(found.values())
     return found
 
@@ -151,12 +151,3 @@ def _value(joined: Joined, rows: Rows, one: _Measured) -> Row:
         half = float(half_widths(parts, np.eye(1), CONFIDENCE)[0])
         found |= {"value_lo": found["value"] - half, "value_hi": found["value"] + half}
     return found
-
-
-def _turned(found: Row) -> Row:
-    """The same, of the second minus the first."""
-    turned: Row = {**found, "difference": -found["difference"]}
-    if "difference_lo" in found:
-        turned |= {"difference_lo": -found["difference_hi"]}
-        turned |= {"difference_hi": -found["difference_lo"]}
-    return turned

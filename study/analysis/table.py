@@ -14,6 +14,7 @@ from study.trials.schema import (
     IDENTITY_COLUMNS,
     METRIC_COLUMNS,
     NOTE_COLUMNS,
+    PREFIX,
     REQUIRED_NAMES,
     TRIAL_COLUMNS,
     Column,
@@ -84,9 +85,9 @@ def column_order(names: Sequence[str]) -> list[str]:
     others = [name for name in names if name not in listed]
     return [
         *(column.name for column in IDENTITY_COLUMNS),
-        *(name for name in others if name.startswith("hp_")),
+        *(name for name in others if name.startswith(PREFIX)),
         *(column.name for column in METRIC_COLUMNS),
-        *(name for name in others if not name.startswith("hp_")),
+        *(name for name in others if not name.startswith(PREFIX)),
         *(column.name for column in NOTE_COLUMNS),
     ]
 
@@ -125,7 +126,7 @@ def _trial_row(
     row["level"] = level_of(row["distortion"], row["severity"], levels)
     given = record.get("hyperparameters") or {}
     for column in tunables:
-        value = given.get(column.name.removeprefix("hp_"))
+        value = given.get(column.name.removeprefix(PREFIX))
         if column.dtype == "string" and not is_null(value) and not isinstance(value, str):
             value = json.dumps(value, sort_keys=True)
         row[column.name] = convert(value, column, where)
@@ -147,7 +148,7 @@ def _hyperparameter_columns(records: Sequence[Mapping[str, Any]]) -> list[Column
             if not is_null(value):
                 held.add(type(value))
     return [
-        Column(f"hp_{name}", _narrowest(types[name]), "", f"hyperparameter {name}")
+        Column(f"{PREFIX}{name}", _narrowest(types[name]), "", f"hyperparameter {name}")
         for name in sorted(types)
     ]
 
@@ -168,6 +169,6 @@ def _extra_metric_columns(records: Sequence[Mapping[str, Any]]) -> list[Column]:
     taken = {column.name for column in IDENTITY_COLUMNS + NOTE_COLUMNS}
     names = {name for record in records for name in (record.get("metrics") or {})} - listed
     for name in sorted(names):
-        if name in taken or name.startswith("hp_"):
+        if name in taken or name.startswith(PREFIX):
             raise TableError(f"metric {name!r} has the name of another column of the table")
     return [Column(name, "Float64", "", "a metric of the family") for name in sorted(names)]

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from study.request.spec import StudySpec
 from study.storage.ledger import Record
 from study.storage.store import first_line
+from study.trials.schema import PREFIX
 from study.trials.trial import trial_title
 
 FOLDER = "tensorboard"
@@ -175,7 +176,9 @@ def _about(record: Record) -> dict[str, Any]:
 
 
 def _hyperparameters(record: Record) -> Mapping[str, Any]:
-    return {f"hp_{name}": value for name, value in (record.get("hyperparameters") or {}).items()}
+    return {
+        f"{PREFIX}{name}": value for name, value in (record.get("hyperparameters") or {}).items()
+    }
 
 
 def _final(record: Record) -> dict[str, float]:

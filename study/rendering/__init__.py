@@ -1,1 +1,1 @@
-"""From numbers to pages, pictures and terminal tables; nothing is computed here."""
+"""From numbers to pages, pictures and terminal tables; no number of a study is computed here."""

@@ -1,7 +1,7 @@
 """Whose fault the error is, in words: a line for each family of a population, and one for them all.
 
 Every line is of the plainest cells (undistorted, else least distorted, at the largest n) and says
-what `study.rendering.faults.verdict` found of them, with the numbers it was found in.
+what `study.analysis.faults.verdict` found of them, with the numbers it was found in.
 """
 
 from collections import defaultdict
@@ -11,8 +11,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from study.analysis.frames import Row, to_rows
-from study.rendering.faults import (
+from study.analysis.faults import (
     ABSENT,
     CLEAR,
     FAULTS,
@@ -25,6 +24,7 @@ from study.rendering.faults import (
     shape_of,
     verdict,
 )
+from study.analysis.frames import Row, to_rows
 from study.rendering.units import Unit
 from study.rendering.words import (
     FAULT_WORDS,

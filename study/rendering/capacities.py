@@ -14,11 +14,11 @@ import pandas as pd
 
 from study.analysis.capacities import INTERPOLATES
 from study.analysis.curve_columns import FOUR
+from study.analysis.faults import distinct_cells, is_undamaged, shape_of
 from study.analysis.frames import Row, to_rows
 from study.analysis.moments import MIN_SEEDS
 from study.analysis.peak import MIN_POINTS
-from study.rendering.faults import distinct_cells, is_undamaged, shape_of
-from study.rendering.lines import Line
+from study.rendering.lines import Line, draw_band
 from study.rendering.style import COLOURS, ERROR_COLOURS, STYLE, new_figure, wrapped
 from study.rendering.units import Unit, unit_of
 from study.rendering.words import (
@@ -246,9 +246,7 @@ def _draw(axes: Axes, lines: Sequence[Line], colours: Mapping[str, str]) -> None
         y = [float(value or 0.0) for value in line.y]
         style = "--" if line.label in DASHED else "-"
         axes.plot(line.x, y, color=colour, linestyle=style, marker="o", markersize=3.5, lw=1.4)
-        band = [i for i in range(len(y)) if line.lo[i] is not None and line.hi[i] is not None]
-        lo, hi = ([float(ends[i] or 0.0) for i in band] for ends in (line.lo, line.hi))
-        axes.fill_between([line.x[i] for i in band], lo, hi, color=colour, alpha=0.15, linewidth=0)
+        draw_band(axes, line, colour)
 
 
 def _handles(info: CapacityGrid) -> dict[str, Line2D]:

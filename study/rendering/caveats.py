@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence, Set
 
 from study.analysis.columns import ERRORS
+from study.analysis.faults import distinct_cells, is_bound, is_undamaged
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
-from study.rendering.faults import distinct_cells, is_bound, is_undamaged
 from study.rendering.words import (
     counted,
     listed,

@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from study.analysis.columns import ERRORS
+from study.analysis.faults import Place, place_of, populations_of
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.curves import PIECES, Curve, axis_of, has_curve, points_by_trial, split_curve
-from study.rendering.faults import Place, place_of, populations_of
 from study.rendering.heat_maps import colour_limit
 from study.rendering.hyperparameters import settings_words
 from study.rendering.pictures import Picture
+from study.rendering.speed import has_settled
 from study.rendering.units import UNKNOWN, Unit, unit_of
 from study.rendering.words import (
     TaskRows,
@@ -169,7 +170,7 @@ def _trial(row: Row, settings: dict[str, int]) -> dict[str, Any]:
 
 def _speed(row: Row, unit: Unit) -> dict[str, Any]:
     """Return the number of R_n(inf) where a trial says after how many steps it had settled."""
-    if row["role"] != "measure" or not row["steps_to_converge"] or row["converged_risk"] is None:
+    if not has_settled(row):
         return {}
     return {"final": rounded(unit.scale(row["converged_risk"]))}
 

@@ -3,7 +3,7 @@
 A change is from the first to the last value of an axis, all else equal: from the shallowest to the
 deepest, from the smallest to the largest latent dimension, from a distortion's first severity to
 its last, from the smallest to the largest n. It is told only where the two cells' ranges do not
-meet (`study.rendering.faults.change`), and never over the distortion that a task takes off: there
+meet (`study.analysis.faults.change`), and never over the distortion that a task takes off: there
 another severity is another problem, and on `bump` pictures another unit.
 """
 
@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.columns import ERRORS
+from study.analysis.faults import Change, change, plainest, populations_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import Change, change, plainest, populations_of
 from study.rendering.units import Unit
 from study.rendering.words import (
     AXIS_WORDS,

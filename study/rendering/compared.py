@@ -9,8 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from study.analysis.faults import place_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import place_of
 from study.rendering.names import shown_frame, shown_name
 from study.rendering.units import UNKNOWN, Unit, unit_of
 from study.rendering.words import counted, damage_words, network_words, split_by_task

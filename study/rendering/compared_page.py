@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from study.analysis.columns import ERRORS
+from study.analysis.faults import distinct_cells, place_of
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.compared import CAUTION, by_size, distinct_errors, in_common, told_apart
-from study.rendering.faults import distinct_cells, place_of
 from study.rendering.names import shown_frame, shown_results, shown_study
 from study.rendering.style import DARK_COLOURS, ERROR_COLOURS
 from study.rendering.summary import summarise

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from study.analysis.faults import Place, place_of
 from study.analysis.frames import Row, to_rows
 from study.analysis.intervals import mean
-from study.rendering.faults import Place, place_of
 from study.trials.schema import STATUSES
 
 

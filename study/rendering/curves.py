@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from study.analysis.faults import plainest, shape_of
 from study.analysis.frames import Row, to_rows
 from study.analysis.intervals import mean
-from study.rendering.faults import plainest, shape_of
-from study.rendering.lines import distinct
 from study.rendering.style import STYLE, balanced_columns, look, new_figure, panel_grid, wrapped
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, damage_words, size_words, split_by_task
+from study.rendering.words import TaskRows, damage_words, distinct, size_words, split_by_task
 from study.trials.roles import ROLES
 
 if TYPE_CHECKING:

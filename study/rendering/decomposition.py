@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from study.analysis.faults import FAULTS, is_bound, plainest, populations_of, shape_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import FAULTS, is_bound, plainest, populations_of, shape_of
 from study.rendering.style import ERROR_COLOURS, STYLE, new_figure, panel_grid, wrapped
 from study.rendering.units import Unit
 from study.rendering.words import damage_words, network_words, split_by_task, words_of

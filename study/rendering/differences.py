@@ -6,21 +6,31 @@ from collections.abc import Sequence
 import pandas as pd
 
 from study.analysis.crossovers import GROUP, over_sizes
+from study.analysis.faults import is_undamaged, size_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import is_undamaged, size_of
 from study.rendering.lines import Line, LineGrid, LinePanel
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, counted, damage_words, listed, size_words, split_by_task
+from study.rendering.words import (
+    TaskRows,
+    counted,
+    damage_words,
+    distinct,
+    listed,
+    short_names,
+    size_words,
+    split_by_task,
+)
+from study.trials.tasks import task_of
 
-_CORRECTED = "p < 0.05, corrected for all leads"
-PANEL = ("task", "population", "distortion", "severity")
+_CORRECTED = " (p < 0.05, corrected for all leads)"
+_FIGURE = ("task", "population", "distortion", "severity")
 
 
 def difference_lines(comparisons: pd.DataFrame, crossovers: pd.DataFrame) -> list[LineGrid]:
     """Return paired differences against n: columns depths and k, a line for each two families.
 
-    One figure per task, population and severity. Drawn are the pairs of which one family is ahead
-    at some size and not, or the other, at another size: of the rest a ranking says all.
+    One figure per task, population and severity. Drawn are the pairs of which the family that is
+    ahead at the smallest n is not at another: of the rest a ranking says all.
     """
     turning = {
         tuple(row[name] for name in GROUP)
@@ -36,8 +46,8 @@ def difference_lines(comparisons: pd.DataFrame, crossovers: pd.DataFrame) -> lis
     for task in split_by_task([rows[0] for rows in pairs]):
         groups: dict[tuple[object, ...], list[list[Row]]] = defaultdict(list)
         for rows in pairs:
-            if rows[0] in task.rows:
-                groups[tuple(rows[0][name] for name in PANEL)].append(rows)
+            if task_of(rows[0]["task"]) == task.task:
+                groups[tuple(rows[0][name] for name in _FIGURE)].append(rows)
         grids += [_grid(task, held) for held in groups.values()]
     return grids
 
@@ -82,33 +92,37 @@ def _label(row: Row) -> str:
 def crossover_sentences(crossovers: pd.DataFrame) -> list[str]:
     """Say of two families on undamaged data where the lead of the one at small n is over.
 
-    Of significant leads alone; of others their number. Leads that hold at every n are one sentence
-    of a population, depth and k.
+    Of significant leads alone; of those that are not, their number. Leads that hold at every n are
+    one sentence of a population, depth and k. Of a lead that comes back nothing is said.
     """
-    rows = [row for row in to_rows(crossovers) if is_undamaged(row) and row["ahead"] is not None]
-    told = [row for row in rows if row["open_from"] is None or row["is_over"]]
-    sure = [row for row in told if row["significant"]]
-    held: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in sure:
-        if row["open_from"] is None:
-            held[row["population"], size_words(row)].append(row)
-    lasting = []
-    for (population, size), leads in held.items():
-        behind: dict[str, list[str]] = defaultdict(list)
-        for row in leads:
-            behind[row["ahead"]].append(_other(row))
-        said = [f"{name} errs less than {listed(others)}" for name, others in behind.items()]
-        lasting.append(
-            f"At every n up to {leads[0]['ahead_until']} {'; '.join(said)} ({population}, "
-            f"depth {size}; {_CORRECTED})."
-        )
-    others = len(told) - len(sure)
-    rest = f"{counted(others, 'lead')} more at small n (crossovers.csv)."
-    return [
-        *(_sentence(row) for row in sure if row["is_over"]),
-        *lasting,
-        *([f"Not significant once all are corrected for: {rest}"] if others else []),
+    rows = [
+        row
+        for row in to_rows(crossovers)
+        if is_undamaged(row) and row["ahead"] and (row["open_from"] is None or row["is_over"])
     ]
+    sentences = []
+    for task in split_by_task(rows):
+        names = short_names(distinct(task.rows, "population"))
+        held: dict[str, list[Row]] = defaultdict(list)
+        for row in task.rows:
+            if row["significant"]:
+                where = f"{task.title}{names[row['population']]}, depth {size_words(row)}"
+                if row["is_over"]:
+                    sentences.append(_sentence(row, where))
+                else:
+                    held[f"At every n up to {row['ahead_until']} on {where} "].append(row)
+        sentences += [f"{begin}{_told(leads)}{_CORRECTED}." for begin, leads in held.items()]
+    others = sum(row["significant"] is False for row in rows)
+    rest = f"{counted(others, 'lead')} more at small n (crossovers.csv)."
+    return sentences + ([f"Not significant once all are corrected for: {rest}"] if others else [])
+
+
+def _told(leads: Sequence[Row]) -> str:
+    behind: dict[str, list[str]] = defaultdict(list)
+    for row in leads:
+        behind[row["ahead"]].append(_other(row))
+    said = [f"{name} errs less than {listed(others)}" for name, others in behind.items()]
+    return "; ".join(said)
 
 
 def _other(row: Row) -> str:
@@ -117,11 +131,11 @@ def _other(row: Row) -> str:
     return name
 
 
-def _sentence(row: Row) -> str:
+def _sentence(row: Row, where: str) -> str:
     until, after = row["ahead_until"], row["open_from"]
     reverse = row["behind_from"]
     then = "" if reverse is None else f", and from n = {reverse} on {_other(row)} errs less"
     return (
-        f"{row['ahead']} errs less than {_other(row)} up to n = {until}; at n = {after} that is no "
-        f"longer shown{then} ({row['population']}, depth {size_words(row)}; {_CORRECTED})."
+        f"On {where} {row['ahead']} errs less than {_other(row)} up to n = {until}; at n = {after} "
+        f"that is no longer shown{then}{_CORRECTED}."
     )

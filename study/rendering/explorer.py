@@ -6,8 +6,8 @@ Each chart reads named data and parameters: `cells` and `parts` of one slice of 
 
 from typing import TYPE_CHECKING, Any
 
+from study.analysis.faults import FAULTS
 from study.rendering.curves import PIECES
-from study.rendering.faults import FAULTS
 from study.rendering.style import COLOURS, ERROR_COLOURS
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from study.analysis.faults import distinct_cells, populations_of
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
@@ -11,7 +12,6 @@ from study.rendering.caveats import caveats, first_reason
 from study.rendering.changes import Changes, changes
 from study.rendering.cross_validation import cross_validation_lines
 from study.rendering.differences import crossover_sentences
-from study.rendering.faults import distinct_cells, populations_of
 from study.rendering.generation import generation_lines
 from study.rendering.latent_dims import knee_lines
 from study.rendering.per_class import class_lines

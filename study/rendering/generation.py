@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from study.analysis.faults import distinct_cells, plainest, shape_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import distinct_cells, plainest, shape_of
 from study.rendering.units import unit_of
 from study.rendering.words import (
     counted,

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.columns import ERRORS
+from study.analysis.faults import populations_of, shape_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import populations_of, shape_of
 from study.rendering.style import (
     COLOUR_MAP,
     STYLE,

@@ -5,12 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from study.analysis.faults import shape_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import shape_of
 from study.rendering.units import UNKNOWN
 from study.rendering.words import damage_words, size_words
-
-PREFIX = "hp_"
+from study.trials.schema import PREFIX
 
 
 def setting_rows(winners: pd.DataFrame) -> list[Row]:

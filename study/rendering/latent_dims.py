@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from study.analysis.faults import plainest, shape_of, size_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import plainest, shape_of, size_of
-from study.rendering.lines import Line, distinct
+from study.rendering.lines import Line, draw_band
 from study.rendering.style import (
     STYLE,
     balanced_columns,
@@ -27,6 +27,7 @@ from study.rendering.units import Unit, unit_of
 from study.rendering.words import (
     TaskRows,
     damage_words,
+    distinct,
     network_words,
     number_of,
     size_words,
@@ -227,9 +228,7 @@ def _draw(axes: Axes, panel: LatentPanel, info: LatentGrid) -> None:
         colour, marker = look(info.labels.index(line.label))
         y = [float(value or 0.0) for value in line.y]
         axes.plot(line.x, y, color=colour, marker=marker, markersize=4, linewidth=1.4)
-        if None not in (*line.lo, *line.hi):
-            lo, hi = ([float(end or 0.0) for end in ends] for ends in (line.lo, line.hi))
-            axes.fill_between(line.x, lo, hi, color=colour, alpha=0.15, linewidth=0)
+        draw_band(axes, line, colour)
         if knee is not None:
             axes.plot([knee.place], [knee.risk], marker="o", ms=11, mfc="none", mec=colour, mew=1.6)
             if knee.lo is not None and knee.hi is not None:

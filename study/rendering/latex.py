@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from study.analysis.comparisons import POPULATION
-from study.analysis.frames import Row, to_rows
+from study.analysis.frames import Row, half_length, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.analysis.term_comparisons import TERMS
@@ -17,8 +17,8 @@ from study.rendering.words import (
     TaskRows,
     damage_words,
     group_title,
-    half_length,
     mark_of,
+    seeds_words,
     split_by_task,
     words_of,
 )
@@ -170,7 +170,7 @@ def _plain_risk(row: Row, unit: Unit) -> str:
 def _landscape_caption(study: Study, held: TaskRows, marks: set[str]) -> str:
     told = [
         f"Errors of {escaped(study.name)}{_of(held)}, in {_unit(held.unit)}, with 95\\% intervals "
-        f"over {_seeds(held.rows)} seeds"
+        f"over {seeds_words(held.rows)} seeds"
     ]
     if "≤" in marks:
         told.append(r"$\le$: $U_H$ may fall further, so that this is an upper bound")
@@ -185,11 +185,6 @@ def _landscape_caption(study: Study, held: TaskRows, marks: set[str]) -> str:
 
 def _of(held: TaskRows) -> str:
     return f" ({escaped(words_of(held.task.name))})" if held.title else ""
-
-
-def _seeds(rows: Sequence[Row]) -> str:
-    numbers = sorted({row["num_seeds"] for row in rows})
-    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
 def _sureness(row: Row) -> tuple[bool, float]:

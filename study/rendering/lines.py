@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from study.analysis.columns import ERRORS
+from study.analysis.faults import plainest, populations_of, size_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import plainest, populations_of, size_of
 from study.rendering.style import (
     ERROR_COLOURS,
     STYLE,
@@ -22,7 +22,7 @@ from study.rendering.style import (
     wrapped,
 )
 from study.rendering.units import Unit
-from study.rendering.words import damage_words, size_words, split_by_task, words_of
+from study.rendering.words import damage_words, distinct, size_words, split_by_task, words_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,10 +154,6 @@ def _error_panels(
     return tuple(panels)
 
 
-def distinct(rows: Sequence[Row], name: str) -> list[Any]:
-    return sorted({row[name] for row in rows})
-
-
 def draw_line_grid(info: LineGrid) -> Figure:
     """Draw lines with their bands; rows share the y axis, the legend is below."""
     import matplotlib
@@ -187,6 +183,17 @@ def draw_line_grid(info: LineGrid) -> Figure:
     return figure
 
 
+def draw_band(axes: Axes, line: Line, colour: str) -> None:
+    """Draw a line's intervals, of the points that have one."""
+    band = [
+        (x, lo, hi)
+        for x, lo, hi in zip(line.x, line.lo, line.hi, strict=True)
+        if lo is not None and hi is not None
+    ]
+    x, lo, hi = zip(*band, strict=True) if band else ((), (), ())
+    axes.fill_between(x, lo, hi, color=colour, alpha=0.15, linewidth=0)
+
+
 def _draw_lines(axes: Axes, panel: LinePanel, labels: Sequence[str]) -> None:
     for line in panel.lines:
         colour, marker = look(labels.index(line.label))
@@ -194,8 +201,5 @@ def _draw_lines(axes: Axes, panel: LinePanel, labels: Sequence[str]) -> None:
         x = [line.x[i] for i in known]
         y = [float(line.y[i] or 0.0) for i in known]
         axes.plot(x, y, color=colour, marker=marker, markersize=4, linewidth=1.4)
-        band = [i for i in known if line.lo[i] is not None and line.hi[i] is not None]
-        lo = [float(line.lo[i] or 0.0) for i in band]
-        hi = [float(line.hi[i] or 0.0) for i in band]
-        axes.fill_between([line.x[i] for i in band], lo, hi, color=colour, alpha=0.15, linewidth=0)
+        draw_band(axes, line, colour)
     axes.axhline(0.0, color="#999999", linewidth=0.8, zorder=0)

@@ -22,8 +22,9 @@ LONGEST_TEXT = 600
 """Of a message, which is read and not looked up."""
 LONGEST_LABEL = 40
 """Of what stands beside an axis; a study file allows families of 32."""
+_LABELS = ("family", "first", "second", "ahead", "reference", "variant_of", "distortion", "phase")
 LENGTHS = {
-    **dict.fromkeys(("family", "first", "second", "ahead", "distortion", "phase"), LONGEST_LABEL),
+    **dict.fromkeys(_LABELS, LONGEST_LABEL),
     **{"error": LONGEST_TEXT},
 }
 """By column; a name elsewhere may be as long as LONGEST_NAME."""

@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from study.analysis.columns import ERRORS, NOMINAL_ERRORS
 from study.analysis.comparisons import CELL, POPULATION
+from study.analysis.faults import FAULTS, populations_of
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study
 from study.analysis.results import Results
@@ -18,7 +20,6 @@ from study.rendering.costs import costs
 from study.rendering.embedding import libraries, script_json
 from study.rendering.exhibits import REFERENCES
 from study.rendering.explorer import specs
-from study.rendering.faults import FAULTS, populations_of
 from study.rendering.findings import Findings
 from study.rendering.generation import GENERATION_UNIT, generation_number, generation_rows
 from study.rendering.hyperparameters import setting_rows
@@ -47,6 +48,7 @@ from study.rendering.words import (
     mark_of,
     number_of,
     populations_without_floor,
+    seeds_words,
     size_words,
     split_by_task,
     value_of,
@@ -71,7 +73,56 @@ def render_page(
         skipped: a line for each exhibit that cannot be used.
         findings: of the study.
     """
-    environment = html_environment(
+    trials = to_rows(study.trials)
+    rows = to_rows(results.landscape)
+    by_cell = [row for row in to_rows(results.comparisons) if row["scope"] == CELL]
+    lists = _lists(study, results)
+    found = explored(study, results, pictures)
+    return (
+        _environment()
+        .get_template("index.html")
+        .render(
+            **lists,
+            sections=_sections({**lists, "explored": found}, pictures, skipped),
+            explored=_script_of(found, lists["searches"]) if found else "",
+            libraries=libraries() if found else "",
+            name=study.name,
+            provenance=flatten(study.provenance),
+            summary=summarise(study, results),
+            budgets=budgets(trials),
+            seeds=seeds_words(rows),
+            findings=findings,
+            notes=results.notes,
+            faults=FAULTS,
+            generation_unit=GENERATION_UNIT,
+            error_colours=ERROR_COLOURS,
+            dark_colours=DARK_COLOURS,
+            errors=ERRORS,
+            nominal_errors=NOMINAL_ERRORS,
+            points=_points(rows),
+            has_several_tasks=len(split_by_task(rows)) > 1,
+            best=_of_families(to_rows(results.best_in_class), _tasks(trials)),
+            is_ideal_known=any(row["ideal_risk"] is not None for row in rows),
+            num_tested=sum(row["significant"] is not None for row in by_cell),
+            num_untested=sum(row["significant"] is None for row in by_cell),
+            num_significant=sum(row["significant"] or 0 for row in by_cell),
+            pictures=pictures,
+            references=REFERENCES,
+            layouts=LAYOUT_WORDS,
+            has_scenes=any(picture.scenes for picture in pictures["exhibits"]),
+            max_exhibits=MAX_PICTURES,
+            skipped=skipped,
+            longest=LONGEST_LIST,
+            no_floor=_without_floor(rows),
+            classification=CLASSIFICATION,
+            has_other_tasks=any(task.task != CLASSIFICATION for task in split_by_task(rows)),
+        )
+    )
+
+
+def _environment() -> Environment:
+    """The templates, with the words and numbers they ask for."""
+    return html_environment(
         counted=counted,
         damage=damage_words,
         generated=generation_number,
@@ -90,14 +141,16 @@ def render_page(
         value=value_of,
         words=words_of,
     )
-    trials = to_rows(study.trials)
-    rows = to_rows(results.landscape)
-    comparisons = sorted(to_rows(results.comparisons), key=_evidence)
-    tasks = {row["family"]: row["task"] for row in trials if row["task"] is not None}
+
+
+def _lists(study: Study, results: Results) -> dict[str, Sequence[Any]]:
+    """Return what the page has as rows, by the name its template calls it; empty ones too."""
+    trials, rows = to_rows(study.trials), to_rows(results.landscape)
+    comparisons, tasks = sorted(to_rows(results.comparisons), key=_evidence), _tasks(trials)
     over_all, by_cell = (
         [row for row in comparisons if row["scope"] == scope] for scope in (POPULATION, CELL)
     )
-    lists: dict[str, Sequence[Any]] = {
+    return {
         "groups": _groups(rows),
         "hyperparameters": _of_families(setting_rows(results.winners), tasks),
         "over_all": split_by_task(over_all),
@@ -124,54 +177,16 @@ def render_page(
         "missing": to_rows(results.missing),
         "failed": [row for row in trials if row["status"] == "failed"],
     }
-    found = explored(study, results, pictures)
-    return environment.get_template("index.html").render(
-        **lists,
-        sections=_sections({**lists, "explored": found}, pictures, skipped),
-        explored=_script_of(found, lists["searches"]) if found else "",
-        libraries=libraries() if found else "",
-        name=study.name,
-        provenance=flatten(study.provenance),
-        summary=summarise(study, results),
-        budgets=budgets(trials),
-        seeds=_seeds(rows),
-        findings=findings,
-        notes=results.notes,
-        faults=FAULTS,
-        generation_unit=GENERATION_UNIT,
-        error_colours=ERROR_COLOURS,
-        dark_colours=DARK_COLOURS,
-        errors=ERRORS,
-        nominal_errors=NOMINAL_ERRORS,
-        points=_points(rows),
-        has_several_tasks=len(split_by_task(rows)) > 1,
-        best=_of_families(to_rows(results.best_in_class), tasks),
-        is_ideal_known=any(row["ideal_risk"] is not None for row in rows),
-        num_tested=sum(row["significant"] is not None for row in by_cell),
-        num_untested=sum(row["significant"] is None for row in by_cell),
-        num_significant=sum(row["significant"] or 0 for row in by_cell),
-        pictures=pictures,
-        references=REFERENCES,
-        layouts=LAYOUT_WORDS,
-        has_scenes=any(picture.scenes for picture in pictures["exhibits"]),
-        max_exhibits=MAX_PICTURES,
-        skipped=skipped,
-        longest=LONGEST_LIST,
-        no_floor=_without_floor(rows),
-        classification=CLASSIFICATION,
-        has_other_tasks=any(task.task != CLASSIFICATION for task in split_by_task(rows)),
-    )
+
+
+def _tasks(trials: Sequence[Row]) -> dict[str, str]:
+    """Return each family's task, where it is known."""
+    return {row["family"]: row["task"] for row in trials if row["task"] is not None}
 
 
 def _script_of(found: dict[str, Any], searches: Sequence[Search]) -> Markup:
     """Return what explore.js reads: what the explorer holds, and the charts that show it."""
     return script_json({**found, "proposals": proposals_held(searches), "charts": specs()})
-
-
-def _seeds(rows: Sequence[Row]) -> str:
-    """How many seeds the measured cells have: `3`, `5 to 10`; empty where none is measured."""
-    numbers = sorted({row["num_seeds"] for row in rows if row["num_seeds"]})
-    return " to ".join(str(number) for number in dict.fromkeys([*numbers[:1], *numbers[-1:]]))
 
 
 def _of_families(rows: Sequence[Row], tasks: Mapping[str, str]) -> list[TaskRows]:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from study.analysis.faults import plainest, shape_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import plainest, shape_of
 from study.rendering.latent_dims import is_told, knee_rows
-from study.rendering.lines import distinct
 from study.rendering.units import unit_of
 from study.rendering.words import (
     damage_words,
+    distinct,
     interval_of,
     network_words,
     split_by_task,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.analysis.faults import FAULTS
 from study.analysis.reading import Study
 from study.analysis.results import Results
 from study.rendering.capacities import CapacityGrid, capacity_grids, draw_capacity_grid
@@ -20,7 +21,6 @@ from study.rendering.decomposition import (
 from study.rendering.differences import difference_lines
 from study.rendering.embedding import packed
 from study.rendering.exhibits import Kind
-from study.rendering.faults import FAULTS
 from study.rendering.figure_files import write_for_paper
 from study.rendering.heat_maps import HeatMaps, draw_heat_maps, heat_maps
 from study.rendering.latent_dims import LatentGrid, draw_latent_grid, latent_grids

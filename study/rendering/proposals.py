@@ -7,40 +7,18 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from study.analysis.faults import shape_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import shape_of
-from study.rendering.hyperparameters import PREFIX, plain_value
+from study.analysis.importance import Importance, importance
+from study.rendering.hyperparameters import plain_value
 from study.rendering.units import unit_of
 from study.rendering.words import damage_words, network_words
+from study.trials.schema import PREFIX
 from study.trials.trial import CELL_NAMES
 
-FEWEST = 3
-"""Finished proposals that a cell must have to say anything about a hyperparameter."""
 _DECADE = 10.0  # from which ratio on an axis is logarithmic
-_NORMAL = 1.96  # two-sided 95%
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Importance:
-    """How far a hyperparameter and the selection risk go together.
-
-    Attributes:
-        name: of the hyperparameter.
-        rho: Spearman's correlation of its ranks with the risk's, both within a cell and pooled
-            over cells (-1 to 1): below 0 larger values went with smaller risks.
-        lo: lower end of its 95% interval (Fisher's z, a degree of freedom less for each cell).
-        hi: the upper end.
-        num: proposals.
-    """
-
-    name: str
-    rho: float
-    lo: float | None
-    hi: float | None
-    num: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +87,7 @@ def _search(family: str, rows: Sequence[Row], columns: Sequence[str]) -> Search:
     for row in sorted(rows, key=lambda row: (*shape_of(row), row["population"], row["seed"])):
         cells[tuple(row[name] for name in CELL_NAMES)].append(row)
     axes = {name: _axis(name, rows) for name in varied}
-    importances = [_importance(name, list(cells.values())) for name in varied]
+    importances = [importance(name, list(cells.values())) for name in varied]
     known = [one for one in importances if one is not None]
     return Search(
         family=family,
@@ -145,29 +123,6 @@ def _lines(rows: Sequence[Row], axes: Mapping[str, Axis]) -> list[dict[str, Any]
         }
         for place, row in enumerate(in_order)
     ]
-
-
-def _importance(column: str, cells: Sequence[Sequence[Row]]) -> Importance | None:
-    """Return Spearman's rho, pooled over cells; None where values are no numbers or too few."""
-    pairs, num_cells = [], 0
-    for rows in cells:
-        held = [(row[column], row["validation_risk"]) for row in rows if row[column] is not None]
-        if len(held) >= FEWEST and all(isinstance(value, int | float) for value, _ in held):
-            ranks = pd.DataFrame(held).astype(float).rank(pct=True)
-            pairs.append((ranks - ranks.mean()).to_numpy())
-            num_cells += 1
-    x, y = np.concatenate(pairs).T if pairs else np.zeros((2, 0))
-    size = math.sqrt((x @ x) * (y @ y))
-    if not size:
-        return None
-    rho, left = min(1.0, max(-1.0, float(x @ y) / size)), len(x) - num_cells - 2
-    reach = _NORMAL / math.sqrt(left) if left > 0 and abs(rho) < 1 else None
-    ends = [None, None] if reach is None else [_moved(rho, reach * side) for side in (-1, 1)]
-    return Importance(name=column.removeprefix(PREFIX), rho=rho, lo=ends[0], hi=ends[1], num=len(x))
-
-
-def _moved(rho: float, by: float) -> float:
-    return math.tanh(math.atanh(rho) + by)
 
 
 def proposals_held(searches: Sequence[Search]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.analysis.comparisons import POPULATION
 from study.analysis.contrasts import LEVEL
-from study.analysis.frames import Row, to_rows
+from study.analysis.frames import Row, to_rows, turned
 from study.analysis.term_comparisons import TERMS
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, counted, listed, short_names, split_by_task, told
@@ -173,14 +173,6 @@ def _pair(row: Row, unit: Unit) -> str:
 def _by(row: Row, unit: Unit) -> str:
     """By how much the winner errs less, above zero, and the corrected p-value."""
     if row["difference"] < 0:
-        row = row | {
-            "difference": -row["difference"],
-            "difference_lo": _negated(row["difference_hi"]),
-            "difference_hi": _negated(row["difference_lo"]),
-        }
+        row = turned(row, "difference")
     p_value = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.2g}"
     return f"{told(row, 'difference', unit)} {unit.short} ({p_value})"
-
-
-def _negated(value: float | None) -> float | None:
-    return None if value is None else -value

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from study.analysis.faults import size_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import size_of
 from study.rendering.image_sheets import Array, Held, Sheet, Sheets, same_scale
-from study.rendering.lines import Line, LineGrid, LinePanel, distinct
+from study.rendering.lines import Line, LineGrid, LinePanel
 from study.rendering.units import UNKNOWN, Unit, unit_of
-from study.rendering.words import TaskRows, counted, size_words, split_by_task, words_of
+from study.rendering.words import TaskRows, counted, distinct, size_words, split_by_task, words_of
 from study.trials.tasks import CLASSIFICATION
 from study.trials.trial import KEEPING_THE_IMAGE
 

@@ -5,9 +5,9 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from study.analysis.exhibits import Arrays
+from study.analysis.faults import plainest, shape_of
 from study.analysis.frames import Row
 from study.rendering.exhibits import KINDS, Kind, Shown
-from study.rendering.faults import plainest, shape_of
 from study.rendering.image_sheets import Array, Held
 from study.rendering.words import damage_words
 from study.trials.exhibits import corruption_exhibit, law_exhibit, samples_exhibit

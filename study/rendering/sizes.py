@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.faults import shape_of
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import shape_of
 from study.rendering.style import (
     STYLE,
     line_handles,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from study.analysis.faults import plainest
 from study.analysis.frames import Row, to_rows
-from study.rendering.faults import plainest
-from study.rendering.lines import distinct
 from study.rendering.style import (
     STYLE,
     balanced_columns,
@@ -21,7 +20,7 @@ from study.rendering.style import (
     wrapped,
 )
 from study.rendering.units import Unit
-from study.rendering.words import TaskRows, damage_words, split_by_task
+from study.rendering.words import TaskRows, damage_words, distinct, split_by_task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

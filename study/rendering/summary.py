@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from study.analysis.faults import distinct_cells
 from study.analysis.frames import Row, to_rows
 from study.analysis.reading import Study, codes_of
 from study.analysis.results import Results
 from study.analysis.table import Levels
-from study.rendering.faults import distinct_cells
 from study.rendering.words import counted
 
 

@@ -14,14 +14,13 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from study.analysis.columns import ERRORS
-from study.analysis.frames import Row, to_rows
-from study.rendering.faults import populations_of
+from study.analysis.faults import populations_of
+from study.analysis.frames import Row, half_length, to_rows
 from study.rendering.units import UNKNOWN, Unit
 from study.rendering.words import (
     AXIS_WORDS,
     TaskRows,
     group_title,
-    half_length,
     listed,
     mark_of,
     split_by_task,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from study.analysis.frames import Row, to_rows
-from study.rendering.faults import shape_of
-from study.rendering.lines import Line, distinct
+from study.analysis.faults import shape_of
+from study.analysis.frames import Row, to_rows, turned
+from study.rendering.lines import Line, draw_band
 from study.rendering.style import (
     STYLE,
     balanced_columns,
@@ -28,6 +28,7 @@ from study.rendering.words import (
     TaskRows,
     counted,
     damage_words,
+    distinct,
     interval_of,
     network_words,
     size_words,
@@ -179,9 +180,7 @@ def _gain_words(row: Row, name: str, unit: Unit) -> str:
     lo, hi = row[f"{name}_lo"], row[f"{name}_hi"]
     if lo is None or lo <= 0 <= hi:
         return ""
-    sign, side = (1, "below") if lo > 0 else (-1, "above")
-    ends = sorted((sign * lo, sign * hi))
-    gain = {name: sign * row[name], f"{name}_lo": ends[0], f"{name}_hi": ends[1]}
+    gain, side = (row, "below") if lo > 0 else (turned(row, name), "above")
     shown = f"{value_of(gain, name, unit)} {interval_of(gain, name, unit)} {unit.short}"
     return f"{shown} {side} {_REFERENCES[name]}"
 
@@ -283,9 +282,7 @@ def _draw(axes: Axes, line: Traced, labels: Sequence[str]) -> None:
     known = [i for i, value in enumerate(line.train) if value is not None]
     train = [float(line.train[i] or 0.0) for i in known]
     axes.plot([line.risk.x[i] for i in known], train, color=colour, linestyle="--", linewidth=0.9)
-    if None not in (*line.risk.lo, *line.risk.hi):
-        lo, hi = ([float(end or 0.0) for end in ends] for ends in (line.risk.lo, line.risk.hi))
-        axes.fill_between(line.risk.x, lo, hi, color=colour, alpha=0.15, linewidth=0)
+    draw_band(axes, line.risk, colour)
     for name, (place, risk) in line.marks.items():
         shape, fill = _MARKS[name]
         axes.plot([place], [risk], color=colour, marker=shape, fillstyle=fill, markersize=9)

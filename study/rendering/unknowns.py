@@ -1,22 +1,14 @@
 """What a study cannot tell yet, and about what it would cost to know: seeds and CPU seconds.
 
-An estimate, no promise. Intervals are taken to shrink like one over the root of the number of seeds
-and values to stay; what evaluation examples and restarts of U_A leave in an interval does not
-shrink, so that it is the least it would take.
+The numbers of seeds are of study.analysis.further_seeds, and its reservations theirs.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from study.analysis.comparisons import POPULATION
-from study.analysis.frames import Row, to_rows
-from study.analysis.reading import Study
-from study.analysis.results import Results
-from study.rendering.costs import seconds_by_place
-from study.rendering.faults import (
-    FAULTS,
+from study.analysis.faults import (
     NONE,
     TIED,
     Place,
@@ -25,22 +17,29 @@ from study.rendering.faults import (
     populations_of,
     verdict,
 )
+from study.analysis.frames import Row, to_rows
+from study.analysis.further_seeds import (
+    MOST_SEEDS,
+    positive_parts,
+    seeds_to_part,
+    seeds_to_show,
+    seeds_to_tell,
+)
+from study.analysis.reading import Study
+from study.analysis.results import Results
+from study.rendering.costs import seconds_by_place
 from study.rendering.words import (
     FAULT_WORDS,
     counted,
     damage_words,
-    half_length,
     listed,
     network_words,
     short_names,
     split_by_task,
 )
 
-MOST_SEEDS = 1_000
-"""Of a cell: beyond that it is said that seeds will not do."""
-OF_SEEDS = frozenset({"estimation", "optimization"})
-"""The errors whose intervals are mostly the seeds'; the others' are not."""
 _MOST_LINES = 8
+_TOO_CLOSE = f"so close that {MOST_SEEDS:,} seeds would not tell"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +79,7 @@ def unknowns(study: Study, results: Results) -> list[Unknown]:
     Those of one question stand together.
     """
     rows, seconds = to_rows(results.landscape), seconds_by_place(study.trials)
+    over_all = [row for row in to_rows(results.comparisons) if row["scope"] == POPULATION]
     found: list[Unknown] = []
     for task in split_by_task(rows):
         names = short_names(populations_of(task.rows))
@@ -87,9 +87,8 @@ def unknowns(study: Study, results: Results) -> list[Unknown]:
             mine = [row for row in task.rows if row["population"] == population]
             pairs = [
                 row
-                for row in to_rows(results.comparisons)
-                if (row["scope"], row["population"]) == (POPULATION, population)
-                and row["task"] in (task.task.name, None)
+                for row in over_all
+                if row["population"] == population and row["task"] in (task.task.name, None)
             ]
             for held in (
                 _faults(f"{task.title}{short}", plainest(mine), seconds),
@@ -130,7 +129,7 @@ def _faults(title: str, rows: Sequence[Row], seconds: Mapping[Place, float]) -> 
             more, instead = seeds_to_part(row, told.errors), _instead(told.errors)
             between = listed([FAULT_WORDS[name] for name in told.errors], "or")
         elif told.kind == NONE:
-            positive = _above_zero(row)
+            positive = positive_parts(row)
             more = seeds_to_show(row)
             instead = _instead(positive) if positive else "no part is estimated to be above zero"
             between = "nobody’s for certain"
@@ -158,54 +157,8 @@ def _instead(errors: Sequence[str]) -> str:
     elif "objective" in errors:
         what = "a longer stream and more restarts of U_A ([limit] num_stream, restarts)"
     else:
-        return f"so close that {MOST_SEEDS:,} seeds would not tell"
+        return _TOO_CLOSE
     return f"no number of seeds alone; perhaps {what}"
-
-
-def seeds_to_part(row: Row, errors: Sequence[str]) -> int | None:
-    """Return how many seeds more would part a cell's two largest possible faults, at least.
-
-    None: no number up to MOST_SEEDS would; or an error's interval is not the seeds', or unknown.
-    """
-    if not OF_SEEDS.issuperset(errors) or row["num_seeds"] < 2:
-        return None
-    first, second = sorted(errors, key=lambda name: -float(row[name]))[:2]
-    halves = [half_length(row, name) for name in (first, second)]
-    apart = float(row[first]) - float(row[second])
-    if apart <= 0 or None in halves:
-        return None
-    return _more(row["num_seeds"], sum(half for half in halves if half is not None) / apart)
-
-
-def seeds_to_show(row: Row) -> int | None:
-    """Return how many seeds more would show one part of a cell to be above zero, at least.
-
-    None: no number up to MOST_SEEDS would; or no such part's interval is the seeds', or known.
-    """
-    if row["num_seeds"] < 2:
-        return None
-    below = {name: row[f"{name}_lo"] for name in _above_zero(row) if name in OF_SEEDS}
-    asked = [
-        _more(row["num_seeds"], (row[name] - lo) / row[name])
-        for name, lo in below.items()
-        if lo is not None
-    ]
-    return min((more for more in asked if more is not None), default=None)
-
-
-def _above_zero(row: Row) -> list[str]:
-    """Return the parts of a row's error whose values, not all of their intervals, are above 0."""
-    return [name for name in FAULTS if row[name] is not None and row[name] > 0]
-
-
-def _more(num_seeds: int, ratio: float) -> int | None:
-    """Return the seeds to add so that a length falls below `1 / ratio` of what it is."""
-    needed = (
-        math.ceil(round(num_seeds * max(ratio, 1.0) ** 2, 6))
-        if ratio < MOST_SEEDS
-        else MOST_SEEDS + 1
-    )
-    return max(1, needed - num_seeds) if needed <= MOST_SEEDS else None
 
 
 def _pairs(
@@ -214,11 +167,10 @@ def _pairs(
     """Say of the pairs that no comparison tells apart how many seeds more each would take."""
     found = []
     for pair in pairs:
-        half = half_length(pair, "difference")
-        if pair["significant"] is not False or half is None or pair["num_pairs"] < 2:
+        is_known = pair["difference_lo"] is not None and pair["num_pairs"] > 1
+        if pair["significant"] is not False or not is_known:
             continue
-        distance = abs(float(pair["difference"]))
-        more = _more(pair["num_pairs"], _strictness(pair) * half / distance) if distance else None
+        more = seeds_to_tell(pair)
         sides = (pair["first"], pair["second"])
         places = {place_of(row) for row in rows if row["family"] in sides}
         known = [seconds[place] for place in places if place in seconds]
@@ -231,17 +183,10 @@ def _pairs(
                 seeds=more,
                 scope=" of every cell",
                 seconds=None if more is None or each is None else more * each,
-                instead=_instead(()),
+                instead=_TOO_CLOSE,
             )
         )
     return found
-
-
-def _strictness(pair: Row) -> float:
-    """How much longer than a 95% interval is what the correction for many comparisons asks for."""
-    times = max(1.0, pair["p_holm"] / pair["p_value"]) if pair["p_value"] else 1.0
-    normal = NormalDist()
-    return normal.inv_cdf(1 - 0.025 / times) / normal.inv_cdf(0.975)
 
 
 def duration(seconds: float) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from study.analysis.comparisons import CELL
-from study.analysis.frames import Row, to_rows
+from study.analysis.faults import Place, is_undamaged, place_of, populations_of, size_of
+from study.analysis.frames import Row, to_rows, turned
 from study.rendering.costs import seconds_by_place
-from study.rendering.faults import Place, is_undamaged, place_of, populations_of, size_of
 from study.rendering.units import Unit
 from study.rendering.words import TaskRows, interval_of, size_words, split_by_task, value_of
 
@@ -69,7 +69,7 @@ def verdicts_by_size(
             ranked = sorted(held.values(), key=lambda row: (row["risk"], row["family"]))
             if len(ranked) > 1:
                 best, rest = ranked[:2]
-                pair = _turned(pairs, best["family"], rest["family"], where)
+                pair = _compared(pairs, best["family"], rest["family"], where)
                 found.append(_verdict(task.unit, best, rest, pair, seconds))
         if found:
             by_task.append((task, found))
@@ -80,7 +80,7 @@ def _where(row: Row) -> tuple[object, ...]:
     return row["population"], row["num_train"], *size_of(row)
 
 
-def _turned(
+def _compared(
     pairs: dict[tuple[object, ...], Row], best: str, rest: str, where: Sequence[object]
 ) -> Row | None:
     """Return the comparison of two families as the rest's risk less the best's."""
@@ -88,11 +88,7 @@ def _turned(
     if row is not None:
         return row
     row = pairs.get((best, rest, *where))
-    if row is None:
-        return None
-    names = {"difference": "difference", "difference_lo": "difference_hi"}
-    names["difference_hi"] = "difference_lo"
-    return row | {n: None if row[of] is None else -row[of] for n, of in names.items()}
+    return None if row is None else turned(row, "difference")
 
 
 def _verdict(

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
-from study.analysis.frames import Row
-from study.rendering.faults import is_bound, is_undamaged
+from study.analysis.faults import is_bound, is_undamaged
+from study.analysis.frames import Row, half_length
 from study.rendering.units import UNKNOWN, Unit, unit_of
 from study.trials.tasks import Task, task_of
 from study.trials.trial import UNDISTORTED
@@ -39,6 +40,17 @@ def split_by_task(rows: Sequence[Row]) -> list[TaskRows]:
         )
         for name in sorted(tasks)
     ]
+
+
+def distinct(rows: Sequence[Row], name: str) -> list[Any]:
+    """Return a column's values, each once, in order."""
+    return sorted({row[name] for row in rows})
+
+
+def seeds_words(rows: Sequence[Row]) -> str:
+    """How many seeds the measured cells have: `3`, `5 to 10`; empty where none is measured."""
+    numbers = sorted({row["num_seeds"] for row in rows if row["num_seeds"]})
+    return " to ".join(str(number) for number in dict.fromkeys([*numbers[:1], *numbers[-1:]]))
 
 
 FAULT_WORDS: Mapping[str, str] = MappingProxyType(
@@ -75,12 +87,6 @@ def told(row: Row, error: str, unit: Unit) -> str:
     lo, hi = (unit.show(row[f"{error}_{end}"], places, half) for end in ("lo", "hi"))
     number = f"{mark} {value}".strip() if mark != "~" else f"~{value}"
     return number if UNKNOWN in (lo, hi) else f"{number} [{lo}, {hi}]"
-
-
-def half_length(row: Row, error: str) -> float | None:
-    """Return half the length of an error's interval; None where it is unknown."""
-    lo, hi = row[f"{error}_lo"], row[f"{error}_hi"]
-    return None if lo is None or hi is None else float(hi - lo) / 2
 
 
 _MOST_PLACES = 4

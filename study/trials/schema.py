@@ -171,8 +171,10 @@ NOTE_COLUMNS = (
     Column("node", "string", "", "the machine that ran it"),
     Column("finished_at", "string", "ISO 8601", "when it ended"),
 )
-# In the table, hp_<name> columns come after the identity and a metric that is not listed here
-# comes after those that are; both as the study's families bring them.
+PREFIX = "hp_"
+"""Of a hyperparameter's column in the table."""
+# Such columns come after the identity and a metric that is not listed here comes after those that
+# are; both as the study's families bring them.
 TRIAL_COLUMNS = IDENTITY_COLUMNS + METRIC_COLUMNS + NOTE_COLUMNS
 
 # A record without one of these has no place in the table.

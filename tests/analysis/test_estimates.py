@@ -166,6 +166,23 @@ def test_what_is_not_asked_of_damaged_samples_is_not_missing(lacks: int) -> None
     assert len(missing_rows(joined, held)) == lacks
 
 
+def test_no_slack_is_missing_of_families_that_are_no_teachers() -> None:
+    """Of the others one is, where it is lost."""
+    asked = {"families": ["vgg", "vae_svm"], "search": {"trials": 0}}
+    asked |= {"best_in_class": {"restarts": 1, "num_stream": [500], "slack_restarts": 1}}
+    spec = parse_spec({**TABLE, **asked}, "test")
+    scored = {"risk": 0.1, "bayes_risk": 0.04}
+    records = [record_of(trial, metrics=scored) for trial in planned_trials(spec)]
+    held = {name: list(severities) for name, severities in spec.distortions.items()}
+    assert missing_rows(joined_of(records, held), held).empty
+    slack = [record for record in records if record["role"] == "slack"]
+    assert len(slack) > 1
+    assert {record["family"] for record in slack} == {"vgg"}
+    lost = [record for record in records if record is not slack[0]]
+    (row,) = to_rows(missing_rows(joined_of(lost, held), held))
+    assert (row["role"], row["family"]) == ("slack", "vgg")
+
+
 def test_a_cell_that_is_wholly_absent_is_a_row_of_nulls(
     records: list[Record], levels: dict[str, list[float]]
 ) -> None:

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
 
+from study.analysis.faults import FAULTS
 from study.rendering.decomposition import (
     damage_decompositions,
     draw_decomposition,
     plain_decompositions,
 )
-from study.rendering.faults import FAULTS
 from study.rendering.pictures import _bar_words
 from study.rendering.style import ERROR_COLOURS
 from tests.rendering.conftest import cell_row, landscape_frame

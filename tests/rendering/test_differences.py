@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def test_latent_dimensions_have_panels_and_sentences_of_their_own() -> None:
     assert [panel.title for panel in grid.panels[0]] == sizes
     assert {line.x for panel in grid.panels[0] for line in panel.lines} == {(250, 1_000)}
     sentences = crossover_sentences(build_crossovers(table(rows)))
-    assert [one.partition("(p, ")[2].partition(";")[0] for one in sentences] == [
+    assert [re.search(r"depth \d k=\d+", one)[0] for one in sentences] == [  # type: ignore[index]
         *sizes,
         "depth 2 k=5",  # where the lead holds
     ]
@@ -85,14 +86,34 @@ def test_a_sentence_says_between_which_sizes() -> None:
         *compared(FIRST, NEITHER, distortion="overlap", severity=0.5),
     ]
     assert crossover_sentences(build_crossovers(table(rows))) == [
-        "net_pretrained errs less than net up to n = 1000; at n = 4000 that is no longer shown "
-        "(p, depth 2; p < 0.05, corrected for all leads).",
-        "b errs less than a up to n = 250; at n = 1000 that is no longer shown, and from n = 1000 "
-        "on a errs less (p, depth 4; p < 0.05, corrected for all leads).",
-        "At every n up to 1000 a errs less than c (p, depth 2; p < 0.05, corrected for all leads).",
+        "On p, depth 2 net_pretrained errs less than net up to n = 1000; at n = 4000 that is no "
+        "longer shown (p < 0.05, corrected for all leads).",
+        "On p, depth 4 b errs less than a up to n = 250; at n = 1000 that is no longer shown, and "
+        "from n = 1000 on a errs less (p < 0.05, corrected for all leads).",
+        "At every n up to 1000 on p, depth 2 a errs less than c (p < 0.05, corrected for all "
+        "leads).",
     ]
     rows = [row | {"p_value": 0.01} if row["second"] == "c" else row for row in rows]
     *_, last = crossover_sentences(build_crossovers(table(rows)))
     assert last == (
         "Not significant once all are corrected for: 1 lead more at small n (crossovers.csv)."
     )
+
+
+def test_leads_up_to_different_sizes_and_of_different_tasks_are_sentences_of_their_own() -> None:
+    rows = [
+        *compared(FIRST, FIRST),
+        *compared(FIRST, FIRST, FIRST, second="c"),
+        *compared(FIRST, FIRST, second="d", task="reconstruction"),
+    ]
+    told = crossover_sentences(build_crossovers(table(rows)))
+    assert [one.partition(" (")[0] for one in told] == [
+        "At every n up to 1000 on classification · p, depth 2 a errs less than b",
+        "At every n up to 4000 on classification · p, depth 2 a errs less than c",
+        "At every n up to 1000 on reconstruction · p, depth 2 a errs less than d",
+    ]
+
+
+def test_a_lead_whose_p_is_unknown_is_not_said_to_be_none() -> None:
+    rows = [row | {"p_value": None} for row in compared(FIRST, FIRST)]
+    assert crossover_sentences(build_crossovers(table(rows))) == []

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from study.analysis.faults import FAULTS
 from study.rendering import page
 from study.rendering.explorer import specs
-from study.rendering.faults import FAULTS
 from study.rendering.style import ERROR_COLOURS
 
 SCRIPT = (Path(page.__file__).parent / "templates/explore.js").read_text(encoding="utf-8")

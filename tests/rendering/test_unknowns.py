@@ -2,15 +2,9 @@
 
 import pytest
 
-from study.rendering.faults import FAULTS as PARTS
-from study.rendering.unknowns import (
-    MOST_SEEDS,
-    duration,
-    seeds_to_part,
-    seeds_to_show,
-    unknown_lines,
-    unknowns,
-)
+from study.analysis.faults import FAULTS as PARTS
+from study.analysis.further_seeds import MOST_SEEDS, seeds_to_part, seeds_to_show
+from study.rendering.unknowns import duration, unknown_lines, unknowns
 from tests.rendering.conftest import comparison_frame, landscape_frame, landscape_row, make_record
 from tests.rendering.found import LARGE, SMALL, TOTAL, known, parts
 
@@ -26,8 +20,9 @@ def tied(estimation: tuple[float, float, float], num_seeds: int = 4) -> dict[str
 @pytest.mark.parametrize(
     ("estimation", "more"),
     [
-        # .06 ± .04 and .04 ± .02: .06 of half-lengths, .02 apart: 9 times as many seeds
-        ((0.06, 0.02, 0.10), 4 * 9 - 4),
+        # .06 ± .04 and .04 ± .02: .06 of arms, .02 apart. By a table of Student's t a third of
+        # t(3) / 2 = 3.182 / 2 is .530: t(15) / 4 = .533 is above it, t(16) / 17^.5 = .514 below.
+        ((0.06, 0.02, 0.10), 17 - 4),
         # they part already, but for the rule's other reasons: one more at least
         ((0.09, 0.08, 0.10), 1),
         ((0.0400001, 0.0, 0.08), None),
@@ -47,14 +42,15 @@ def test_what_is_not_the_seeds_is_not_priced() -> None:
 
 
 def test_seeds_that_show_one_part_above_zero() -> None:
-    """From .02 down to -.04 are .06, three times the value: nine times as many seeds."""
+    """From .02 down to -.04 are .06, three times the value: 17 seeds in all, as above."""
     low = {"estimation": (0.02, -0.04, 0.20), "optimization": (0.01, -0.09, 0.11)}
     row = known("vgg", num_seeds=4, **{**dict.fromkeys(PARTS, (-0.01, -0.02, 0.01)), **low})
-    assert seeds_to_show(row) == 4 * 9 - 4
+    assert seeds_to_show(row) == 13
     (one,) = unknowns(*parts(landscape_frame(row), comparison_frame(), []))
-    assert (one.between, one.seeds) == ("nobody’s for certain", 32)
+    assert (one.between, one.seeds) == ("nobody’s for certain", 13)
     assert seeds_to_show({**row, "num_seeds": 1}) is None
-    assert seeds_to_show({**row, "estimation": 1e-4}) == 4 * 100 - 4  # optimization's
+    # Optimization's ten times: t(k - 1) / k^.5 below .1591, at k = 155 for 1.975 and not before.
+    assert seeds_to_show({**row, "estimation": 1e-4}) == 155 - 4
 
 
 def test_what_no_seeds_show_has_another_remedy() -> None:
@@ -90,13 +86,14 @@ def test_sentences_have_seeds_and_seconds() -> None:
     }
     study, results = parts(landscape_frame(row, other), comparison_frame(pair), records)
     found = unknowns(study, results)
-    assert [(one.seeds, one.seconds) for one in found] == [(32, 64.0), (32, 96.0), (15, 75.0)]
+    assert [(one.seeds, one.seconds) for one in found] == [(13, 26.0), (13, 39.0), (8, 40.0)]
     faults, pairs = unknown_lines(found)
     assert faults.startswith("Whose fault on xor (undistorted, n = 128): ")
-    assert "vgg 1 (the sample’s or the optimizer’s): about 32 seeds more, 64 CPU seconds" in faults
-    assert "resnet 1 (the sample’s or the optimizer’s): about 32 seeds more, 96 CPU" in faults
-    # a half-length of .02 for a distance of .01: four times as many
-    assert "resnet and vgg: about 15 seeds more of every cell, 75 CPU seconds" in pairs
+    assert "vgg 1 (the sample’s or the optimizer’s): about 13 seeds more, 26 CPU seconds" in faults
+    assert "resnet 1 (the sample’s or the optimizer’s): about 13 seeds more, 39 CPU" in faults
+    # Twice the distance: half of t(4) / 5^.5 = 2.776 / 2.236 is .621; t(11) / 12^.5 = .635 is
+    # above it, t(12) / 13^.5 = .604 below.
+    assert "resnet and vgg: about 8 seeds more of every cell, 40 CPU seconds" in pairs
     close = comparison_frame({**pair, "difference": 1e-6})
     *_, last = unknown_lines(unknowns(*parts(landscape_frame(row, other), close, records)))
     assert f"resnet and vgg: so close that {MOST_SEEDS:,} seeds would not tell" in last

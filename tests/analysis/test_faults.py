@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.rendering.faults import (
+from study.analysis.faults import (
     ABSENT,
     CLEAR,
     NONE,
