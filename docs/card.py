@@ -109,14 +109,18 @@ def _listed(values: list[float]) -> str:
 def _loading(folder: Path) -> str:
     place = _place(folder)
     asked = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
-    more = asked["seeds"] + 2
+    more = (
+        f"max_seeds={2 * asked['max_seeds']}"
+        if "precision" in asked
+        else f"seeds={asked['seeds'] + 2}"
+    )
     running = f"ray_results/{asked['name']}"
     going_on = (
         "\n\nMore seeds are added to those that are here, whose trials do not run again:\n\n"
         f"```console\nmkdir -p {running}/ledger\n"
         f"cp -r {place}/decisions {place}/study.toml {running}\n"
         f"gunzip -c {place}/ledger.jsonl.gz > {running}/ledger/000001.jsonl\n"
-        f"python -m study.run {place}/study.toml --set seeds={more}\n```"
+        f"python -m study.run {place}/study.toml --set {more}\n```"
         if (folder / "ledger.jsonl.gz").exists()
         else ""
     )

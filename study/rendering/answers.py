@@ -17,7 +17,6 @@ from study.analysis.faults import (
     FAULTS,
     NONE,
     OPEN,
-    TIED,
     Verdict,
     plainest,
     populations_of,
@@ -245,9 +244,9 @@ def _sentence(families: Families, axis: str, unit: Unit) -> str:
     """Say in one clause which part is the largest for whom, and how large.
 
     A family is with an error where its verdict is CLEAR for that error at every depth that is
-    known; it changes with depth where it is CLEAR everywhere but not for the same. Where all
-    depths are TIED, NONE or OPEN, that is said; where they differ, that it cannot be told at every
-    depth. The same holds of latent dimensions and capacities, where they are the `axis`.
+    known; it changes with depth where it is CLEAR everywhere but not for the same. Where it is
+    CLEAR at some depths, that is said; where at none, it cannot be told, unless all depths are NONE
+    or OPEN. The same holds of latent dimensions and capacities, where they are the `axis`.
     """
     by_error: dict[str, list[str]] = {name: [] for name in FAULTS}
     others: dict[str, list[str]] = {
@@ -263,10 +262,12 @@ def _sentence(families: Families, axis: str, unit: Unit) -> str:
         errors = {name for _, found in held for name in found.errors}
         if kinds == {CLEAR}:
             (by_error[errors.pop()] if len(errors) == 1 else changing).append(family)
-        elif len(kinds) == 1:
-            {TIED: tied, NONE: none, OPEN: unknown}[kinds.pop()].append(family)
-        else:
+        elif CLEAR in kinds:
             mixed.append(family)
+        elif kinds == {NONE}:
+            none.append(family)
+        else:
+            (unknown if kinds == {OPEN} else tied).append(family)
     clear = [
         f"{FAULT_WORDS[name]} for {_named(held, families)}{_most(held, families, name, unit)}"
         for name, held in by_error.items()

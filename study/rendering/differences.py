@@ -22,7 +22,7 @@ from study.rendering.words import (
 )
 from study.trials.tasks import task_of
 
-_CORRECTED = " (p < 0.05, corrected for all leads)"
+_CORRECTED = " (p < 0.05, corrected for all of the task’s leads)"
 _FIGURE = ("task", "population", "distortion", "severity")
 
 
@@ -113,7 +113,7 @@ def crossover_sentences(crossovers: pd.DataFrame) -> list[str]:
                     held[f"At every n up to {row['ahead_until']} on {where} "].append(row)
         sentences += [f"{begin}{_told(leads)}{_CORRECTED}." for begin, leads in held.items()]
     others = sum(row["significant"] is False for row in rows)
-    rest = f"{counted(others, 'lead')} more at small n (crossovers.csv)."
+    rest = f"{counted(others, 'lead')} from the smallest n on (crossovers.csv)."
     return sentences + ([f"Not significant once all are corrected for: {rest}"] if others else [])
 
 

@@ -30,7 +30,7 @@ CLASSES_TITLE = "Reconstruction by class: mean squared error [95% interval]"
 FOLDS_TITLE = "Cross-validation of the winners [95% interval]"
 GENERATED_TITLE = "What was generated, at T: means over seeds [95% interval]"
 ROBUSTNESS_TITLE = "Is it always better, with a share of the training images corrupted?"
-UNKNOWNS_TITLE = "Not known yet, and what it would cost at least"
+UNKNOWNS_TITLE = "Not known yet, and about what it would cost"
 CHANGES_TITLE = "What changes the errors (told where the two intervals do not meet)"
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from study.analysis.comparisons import POPULATION
 from study.analysis.faults import (
     NONE,
@@ -39,6 +41,8 @@ from study.rendering.words import (
 )
 
 _MOST_LINES = 8
+_NONE_POSITIVE = "no part is estimated to be above zero"
+_TOO_FEW_EXAMPLES = "no number of seeds: they divide the same examples, too few to tell"
 _TOO_CLOSE = f"so close that {MOST_SEEDS:,} seeds would not tell"
 
 
@@ -50,7 +54,7 @@ class Unknown:
         question: what is asked, and where; of several unknowns the same.
         of: of which network, or of which two families.
         between: what is not told apart, where the question does not say it.
-        seeds: how many more would, at least; None: no number up to MOST_SEEDS.
+        seeds: about how many more would; None: no number up to MOST_SEEDS.
         scope: of what as many, where it is more than the network's cell.
         seconds: CPU seconds of these; None: unknown.
         instead: where seeds will not do, what may.
@@ -79,6 +83,7 @@ def unknowns(study: Study, results: Results) -> list[Unknown]:
     Those of one question stand together.
     """
     rows, seconds = to_rows(results.landscape), seconds_by_place(study.trials)
+    overlaps = _overlaps(study.trials)
     over_all = [row for row in to_rows(results.comparisons) if row["scope"] == POPULATION]
     found: list[Unknown] = []
     for task in split_by_task(rows):
@@ -90,12 +95,20 @@ def unknowns(study: Study, results: Results) -> list[Unknown]:
                 for row in over_all
                 if row["population"] == population and row["task"] in (task.task.name, None)
             ]
+            title, overlap = f"{task.title}{short}", overlaps.get(population, 0.0)
             for held in (
-                _faults(f"{task.title}{short}", plainest(mine), seconds),
-                _pairs(f"{task.title}{short}", pairs, mine, seconds),
+                _faults(title, plainest(mine), seconds, overlap),
+                _pairs(title, pairs, mine, seconds, overlap),
             ):
                 found += sorted(held, key=lambda one: one.cost)
     return found
+
+
+def _overlaps(trials: pd.DataFrame) -> dict[str, float]:
+    """Return n_test / n_train of the sets that every seed divides anew, by population."""
+    divided = trials[trials["is_resplit"].eq(True).fillna(False)]
+    shares = divided["num_test"] / divided["num_available"]
+    return shares.groupby(divided["population"]).max().dropna().to_dict()
 
 
 def unknown_lines(found: Sequence[Unknown]) -> list[str]:
@@ -121,17 +134,20 @@ def _named(one: Unknown) -> str:
     return f"{one.of} ({one.between})" if one.between else one.of
 
 
-def _faults(title: str, rows: Sequence[Row], seconds: Mapping[Place, float]) -> list[Unknown]:
+def _faults(
+    title: str, rows: Sequence[Row], seconds: Mapping[Place, float], overlap: float
+) -> list[Unknown]:
     found = []
     for row in rows:
         told = verdict(row)
         if told.kind == TIED:
-            more, instead = seeds_to_part(row, told.errors), _instead(told.errors)
+            more = seeds_to_part(row, told.errors, overlap)
+            instead = _instead(told.errors, overlap)
             between = listed([FAULT_WORDS[name] for name in told.errors], "or")
         elif told.kind == NONE:
             positive = positive_parts(row)
-            more = seeds_to_show(row)
-            instead = _instead(positive) if positive else "no part is estimated to be above zero"
+            more = seeds_to_show(row, overlap)
+            instead = _instead(positive, overlap) if positive else _NONE_POSITIVE
             between = "nobody’s for certain"
         else:
             continue
@@ -150,19 +166,23 @@ def _faults(title: str, rows: Sequence[Row], seconds: Mapping[Place, float]) -> 
     return found
 
 
-def _instead(errors: Sequence[str]) -> str:
+def _instead(errors: Sequence[str], overlap: float) -> str:
     """Say what may tell errors apart where seeds will not."""
     if "approximation" in errors:
         what = "a longer search for U_H ([best_in_class] num_stream, restarts)"
     elif "objective" in errors:
         what = "a longer stream and more restarts of U_A ([limit] num_stream, restarts)"
     else:
-        return _TOO_CLOSE
+        return _TOO_FEW_EXAMPLES if overlap else _TOO_CLOSE
     return f"no number of seeds alone; perhaps {what}"
 
 
 def _pairs(
-    title: str, pairs: Sequence[Row], rows: Sequence[Row], seconds: Mapping[Place, float]
+    title: str,
+    pairs: Sequence[Row],
+    rows: Sequence[Row],
+    seconds: Mapping[Place, float],
+    overlap: float,
 ) -> list[Unknown]:
     """Say of the pairs that no comparison tells apart how many seeds more each would take."""
     found = []
@@ -170,7 +190,7 @@ def _pairs(
         is_known = pair["difference_lo"] is not None and pair["num_pairs"] > 1
         if pair["significant"] is not False or not is_known:
             continue
-        more = seeds_to_tell(pair)
+        more = seeds_to_tell(pair, overlap)
         sides = (pair["first"], pair["second"])
         places = {place_of(row) for row in rows if row["family"] in sides}
         known = [seconds[place] for place in places if place in seconds]
@@ -183,7 +203,7 @@ def _pairs(
                 seeds=more,
                 scope=" of every cell",
                 seconds=None if more is None or each is None else more * each,
-                instead=_TOO_CLOSE,
+                instead=_instead((), overlap),
             )
         )
     return found

@@ -123,6 +123,7 @@ def cell_row(family: Any = "vgg", depth: Any = 1, **changes: Any) -> Record:
         "severity": 0.0,
         "num_train": 128,
         "num_seeds": 5,
+        "estimation_num_seeds": 5,
         "num_missing": 0,
         "share_converged": 1.0,
         "bayes_risk": 0.07,

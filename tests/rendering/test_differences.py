@@ -87,16 +87,17 @@ def test_a_sentence_says_between_which_sizes() -> None:
     ]
     assert crossover_sentences(build_crossovers(table(rows))) == [
         "On p, depth 2 net_pretrained errs less than net up to n = 1000; at n = 4000 that is no "
-        "longer shown (p < 0.05, corrected for all leads).",
+        "longer shown (p < 0.05, corrected for all of the task’s leads).",
         "On p, depth 4 b errs less than a up to n = 250; at n = 1000 that is no longer shown, and "
-        "from n = 1000 on a errs less (p < 0.05, corrected for all leads).",
-        "At every n up to 1000 on p, depth 2 a errs less than c (p < 0.05, corrected for all "
-        "leads).",
+        "from n = 1000 on a errs less (p < 0.05, corrected for all of the task’s leads).",
+        "At every n up to 1000 on p, depth 2 a errs less than c (p < 0.05, corrected for all of "
+        "the task’s leads).",
     ]
     rows = [row | {"p_value": 0.01} if row["second"] == "c" else row for row in rows]
     *_, last = crossover_sentences(build_crossovers(table(rows)))
     assert last == (
-        "Not significant once all are corrected for: 1 lead more at small n (crossovers.csv)."
+        "Not significant once all are corrected for: 1 lead from the smallest n on "
+        "(crossovers.csv)."
     )
 
 

@@ -133,6 +133,14 @@ def test_depths_of_one_verdict_are_one_line() -> None:
     assert "sample" not in answer.sentence
 
 
+def test_what_is_told_at_no_depth_is_not_said_to_be_at_some() -> None:
+    tied = known("vgg", optimization=(0.085, 0.07, 0.1))
+    nothing = dict.fromkeys(("approximation", "objective", "estimation"), (0.01, -0.01, 0.02))
+    none = known("vgg", depth=2, optimization=(0.01, -0.01, 0.02), **nothing)
+    (answer,) = answers(landscape_frame(tied, none))
+    assert "which part is the largest cannot be told for vgg" in answer.sentence
+
+
 def test_a_verdict_that_changes_with_depth_is_not_given_to_the_family() -> None:
     deep = known("vgg", depth=2, estimation=SMALL, objective=LARGE)
     (answer,) = answers(landscape_frame(known("vgg"), deep))

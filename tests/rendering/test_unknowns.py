@@ -13,7 +13,11 @@ def tied(estimation: tuple[float, float, float], num_seeds: int = 4) -> dict[str
     named = {"total": TOTAL, "approximation": SMALL, "objective": SMALL}
     optimization = (0.04, 0.02, 0.06)
     return landscape_row(
-        "vgg", estimation=estimation, optimization=optimization, num_seeds=num_seeds, **named
+        "vgg",
+        estimation=estimation,
+        optimization=optimization,
+        estimation_num_seeds=num_seeds,
+        **named,
     )
 
 
@@ -44,13 +48,35 @@ def test_what_is_not_the_seeds_is_not_priced() -> None:
 def test_seeds_that_show_one_part_above_zero() -> None:
     """From .02 down to -.04 are .06, three times the value: 17 seeds in all, as above."""
     low = {"estimation": (0.02, -0.04, 0.20), "optimization": (0.01, -0.09, 0.11)}
-    row = known("vgg", num_seeds=4, **{**dict.fromkeys(PARTS, (-0.01, -0.02, 0.01)), **low})
+    row = known(
+        "vgg", estimation_num_seeds=4, **{**dict.fromkeys(PARTS, (-0.01, -0.02, 0.01)), **low}
+    )
     assert seeds_to_show(row) == 13
     (one,) = unknowns(*parts(landscape_frame(row), comparison_frame(), []))
     assert (one.between, one.seeds) == ("nobody’s for certain", 13)
-    assert seeds_to_show({**row, "num_seeds": 1}) is None
+    assert seeds_to_show({**row, "estimation_num_seeds": 1}) is None
     # Optimization's ten times: t(k - 1) / k^.5 below .1591, at k = 155 for 1.975 and not before.
     assert seeds_to_show({**row, "estimation": 1e-4}) == 155 - 4
+
+
+def test_seeds_that_divide_the_same_examples_leave_their_overlap() -> None:
+    """Of 60 examples 30 are the test part. Three times the value is out of reach: 1/4 + 1/2 falls
+    to 1/2 at the most, t(3) = 3.182 to 1.960, so that a length falls to .503."""
+    changes = dict.fromkeys(PARTS, (-0.01, -0.02, 0.01)) | {"estimation": (0.02, -0.04, 0.20)}
+    row = known("vgg", estimation_num_seeds=4, population="digits", **changes)
+    shape = {"population": "digits", "is_resplit": True, "num_available": 60, "num_test": 30}
+    records = [make_record(seed=seed, **shape) for seed in range(4)]
+    (one,) = unknowns(*parts(landscape_frame(row), comparison_frame(), records))
+    assert one.seeds is None
+    assert "they divide the same examples" in one.instead
+    near = {**row, "estimation_lo": -0.01}
+    # 1.5 times: t(k - 1) (1/k + .5)^.5 at most 3.182 * .866 / 1.5 = 1.837; t(6) = 2.447 times
+    # .802 is 1.962 at k = 7, t(7) = 2.365 times .791 is 1.870 at 8, t(8) = 2.306 times .782 is
+    # 1.803 at 9.
+    assert seeds_to_show(near, 0.5) == 9 - 4
+    # Seeds of samples of their own: 3.182 / 2 / 1.5 = 1.061; 2.776 / 5^.5 = 1.241 is above it,
+    # 2.571 / 6^.5 = 1.050 below.
+    assert seeds_to_show(near) == 6 - 4
 
 
 def test_what_no_seeds_show_has_another_remedy() -> None:
@@ -59,7 +85,7 @@ def test_what_no_seeds_show_has_another_remedy() -> None:
         ({"objective": (0.01, -0.02, 0.04)}, "restarts of U_A ([limit]"),
         ({}, "no part is estimated to be above zero"),
     ):
-        row = known("vgg", num_seeds=4, **{**nothing, **errors})
+        row = known("vgg", estimation_num_seeds=4, **{**nothing, **errors})
         (one,) = unknowns(*parts(landscape_frame(row), comparison_frame(), []))
         assert (one.seeds, one.seconds) == (None, None)
         assert what in one.instead
