@@ -22,6 +22,7 @@ from study.analysis.faults import (
 from study.analysis.frames import Row, to_rows
 from study.analysis.further_seeds import (
     MOST_SEEDS,
+    Seeds,
     positive_parts,
     seeds_to_part,
     seeds_to_show,
@@ -84,6 +85,7 @@ def unknowns(study: Study, results: Results) -> list[Unknown]:
     """
     rows, seconds = to_rows(results.landscape), seconds_by_place(study.trials)
     overlaps = _overlaps(study.trials)
+    first_stage = None if study.stopping is None else study.stopping.first_seeds
     over_all = [row for row in to_rows(results.comparisons) if row["scope"] == POPULATION]
     found: list[Unknown] = []
     for task in split_by_task(rows):
@@ -95,10 +97,11 @@ def unknowns(study: Study, results: Results) -> list[Unknown]:
                 for row in over_all
                 if row["population"] == population and row["task"] in (task.task.name, None)
             ]
-            title, overlap = f"{task.title}{short}", overlaps.get(population, 0.0)
+            title = f"{task.title}{short}"
+            worth = Seeds(overlap=overlaps.get(population, 0.0), first_stage=first_stage)
             for held in (
-                _faults(title, plainest(mine), seconds, overlap),
-                _pairs(title, pairs, mine, seconds, overlap),
+                _faults(title, plainest(mine), seconds, worth),
+                _pairs(title, pairs, mine, seconds, worth),
             ):
                 found += sorted(held, key=lambda one: one.cost)
     return found
@@ -135,19 +138,19 @@ def _named(one: Unknown) -> str:
 
 
 def _faults(
-    title: str, rows: Sequence[Row], seconds: Mapping[Place, float], overlap: float
+    title: str, rows: Sequence[Row], seconds: Mapping[Place, float], worth: Seeds
 ) -> list[Unknown]:
     found = []
     for row in rows:
         told = verdict(row)
         if told.kind == TIED:
-            more = seeds_to_part(row, told.errors, overlap)
-            instead = _instead(told.errors, overlap)
+            more = seeds_to_part(row, told.errors, worth)
+            instead = _instead(told.errors, worth)
             between = listed([FAULT_WORDS[name] for name in told.errors], "or")
         elif told.kind == NONE:
             positive = positive_parts(row)
-            more = seeds_to_show(row, overlap)
-            instead = _instead(positive, overlap) if positive else _NONE_POSITIVE
+            more = seeds_to_show(row, worth)
+            instead = _instead(positive, worth) if positive else _NONE_POSITIVE
             between = "nobody’s for certain"
         else:
             continue
@@ -166,14 +169,14 @@ def _faults(
     return found
 
 
-def _instead(errors: Sequence[str], overlap: float) -> str:
+def _instead(errors: Sequence[str], worth: Seeds) -> str:
     """Say what may tell errors apart where seeds will not."""
     if "approximation" in errors:
         what = "a longer search for U_H ([best_in_class] num_stream, restarts)"
     elif "objective" in errors:
         what = "a longer stream and more restarts of U_A ([limit] num_stream, restarts)"
     else:
-        return _TOO_FEW_EXAMPLES if overlap else _TOO_CLOSE
+        return _TOO_FEW_EXAMPLES if worth.overlap else _TOO_CLOSE
     return f"no number of seeds alone; perhaps {what}"
 
 
@@ -182,7 +185,7 @@ def _pairs(
     pairs: Sequence[Row],
     rows: Sequence[Row],
     seconds: Mapping[Place, float],
-    overlap: float,
+    worth: Seeds,
 ) -> list[Unknown]:
     """Say of the pairs that no comparison tells apart how many seeds more each would take."""
     found = []
@@ -190,7 +193,7 @@ def _pairs(
         is_known = pair["difference_lo"] is not None and pair["num_pairs"] > 1
         if pair["significant"] is not False or not is_known:
             continue
-        more = seeds_to_tell(pair, overlap)
+        more = seeds_to_tell(pair, worth)
         sides = (pair["first"], pair["second"])
         places = {place_of(row) for row in rows if row["family"] in sides}
         known = [seconds[place] for place in places if place in seconds]
@@ -203,7 +206,7 @@ def _pairs(
                 seeds=more,
                 scope=" of every cell",
                 seconds=None if more is None or each is None else more * each,
-                instead=_instead((), overlap),
+                instead=_instead((), worth),
             )
         )
     return found

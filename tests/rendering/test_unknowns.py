@@ -3,7 +3,7 @@
 import pytest
 
 from study.analysis.faults import FAULTS as PARTS
-from study.analysis.further_seeds import MOST_SEEDS, seeds_to_part, seeds_to_show
+from study.analysis.further_seeds import MOST_SEEDS, Seeds, seeds_to_part, seeds_to_show
 from study.rendering.unknowns import duration, unknown_lines, unknowns
 from tests.rendering.conftest import comparison_frame, landscape_frame, landscape_row, make_record
 from tests.rendering.found import LARGE, SMALL, TOTAL, known, parts
@@ -73,10 +73,12 @@ def test_seeds_that_divide_the_same_examples_leave_their_overlap() -> None:
     # 1.5 times: t(k - 1) (1/k + .5)^.5 at most 3.182 * .866 / 1.5 = 1.837; t(6) = 2.447 times
     # .802 is 1.962 at k = 7, t(7) = 2.365 times .791 is 1.870 at 8, t(8) = 2.306 times .782 is
     # 1.803 at 9.
-    assert seeds_to_show(near, 0.5) == 9 - 4
+    assert seeds_to_show(near, Seeds(overlap=0.5)) == 9 - 4
     # Seeds of samples of their own: 3.182 / 2 / 1.5 = 1.061; 2.776 / 5^.5 = 1.241 is above it,
     # 2.571 / 6^.5 = 1.050 below.
     assert seeds_to_show(near) == 6 - 4
+    # All on the first stage's 3 degrees of freedom: as many as 1.5 squared, 2.25 times four.
+    assert seeds_to_show(near, Seeds(first_stage=4)) == 9 - 4
 
 
 def test_what_no_seeds_show_has_another_remedy() -> None:
