@@ -31,7 +31,7 @@ DATA = {
 """Real data that a shipped study may have learned from, and on what terms they are had."""
 SAID = {
     "findings.txt": "what was found, in sentences",
-    "ledger.jsonl.gz": "each trial's record, from which the study goes on",
+    "ledger.jsonl.xz": "each trial's record, from which the study goes on",
     "provenance.json": "with what, where and when it was run",
     "study.toml": "what was asked, every default spelled out",
 }
@@ -119,9 +119,9 @@ def _loading(folder: Path) -> str:
         "\n\nMore seeds are added to those that are here, whose trials do not run again:\n\n"
         f"```console\nmkdir -p {running}/ledger\n"
         f"cp -r {place}/decisions {place}/study.toml {running}\n"
-        f"gunzip -c {place}/ledger.jsonl.gz > {running}/ledger/000001.jsonl\n"
+        f"xz -dc {place}/ledger.jsonl.xz > {running}/ledger/000001.jsonl\n"
         f"python -m study.run {place}/study.toml --set {more}\n```"
-        if (folder / "ledger.jsonl.gz").exists()
+        if (folder / "ledger.jsonl.xz").exists()
         else ""
     )
     return (
