@@ -33,14 +33,8 @@ def only_line(printed: str) -> str:
     return line
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "how",
-    [
-        "deleted",
-        *(pytest.param(how, marks=pytest.mark.long) for how in ("ledger deleted", "moved")),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["deleted", "ledger deleted", "moved"])
 def test_results_that_go_away_end_the_study(
     how: str, finish_shared: Finish, shared_ray: str, tmp_path: Path
 ) -> None:
