@@ -111,7 +111,8 @@ def _overlaps(trials: pd.DataFrame) -> dict[str, float]:
     """Return n_test / n_train of the sets that every seed divides anew, by population."""
     divided = trials[trials["is_resplit"].eq(True).fillna(False)]
     shares = divided["num_test"] / divided["num_available"]
-    return shares.groupby(divided["population"]).max().dropna().to_dict()
+    largest = shares.groupby(divided["population"]).max().dropna()
+    return {str(name): float(share) for name, share in largest.items()}
 
 
 def unknown_lines(found: Sequence[Unknown]) -> list[str]:
