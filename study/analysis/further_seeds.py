@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from study.analysis import special
 from study.analysis.faults import FAULTS
@@ -20,7 +21,7 @@ from study.analysis.intervals import CONFIDENCE
 
 MOST_SEEDS = 1_000
 """Of a cell: beyond that it is said that seeds will not do."""
-OF_SEEDS = frozenset({"estimation", "optimization"})
+_OF_SEEDS = frozenset({"estimation", "optimization"})
 """The errors whose intervals are mostly the seeds'; the others' are not."""
 
 
@@ -53,6 +54,18 @@ OF_THEIR_OWN = Seeds()
 """Every seed has samples of its own, and is in the spread."""
 
 
+def overlaps(trials: pd.DataFrame) -> dict[str, float]:
+    """Return `Seeds.overlap` of the populations whose set every seed divides anew.
+
+    Args:
+        trials: the trials table.
+    """
+    divided = trials[trials["is_resplit"].eq(True).fillna(False)]
+    shares = divided["num_test"] / divided["num_available"]
+    largest = shares.groupby(divided["population"]).max().dropna()
+    return {str(name): float(share) for name, share in largest.items()}
+
+
 def seeds_to_part(row: Row, errors: Sequence[str], seeds: Seeds = OF_THEIR_OWN) -> int | None:
     """Return about how many seeds more would part a cell's two largest possible faults.
 
@@ -65,7 +78,7 @@ def seeds_to_part(row: Row, errors: Sequence[str], seeds: Seeds = OF_THEIR_OWN) 
         None: no number up to MOST_SEEDS would; or an error's interval is not the seeds'.
     """
     num_seeds = row["estimation_num_seeds"]
-    if not OF_SEEDS.issuperset(errors) or num_seeds < 2:
+    if not _OF_SEEDS.issuperset(errors) or num_seeds < 2:
         return None
     first, second = sorted(errors, key=lambda name: -float(row[name]))[:2]
     apart = float(row[first]) - float(row[second])
@@ -79,10 +92,12 @@ def seeds_to_show(row: Row, seeds: Seeds = OF_THEIR_OWN) -> int | None:
     None: no number up to MOST_SEEDS would; or no interval of a part above zero is the seeds'.
     """
     num_seeds = row["estimation_num_seeds"]
+    if num_seeds < 2:
+        return None
     asked = [
         _more(num_seeds, (row[name] - row[f"{name}_lo"]) / row[name], seeds)
         for name in positive_parts(row)
-        if name in OF_SEEDS and num_seeds > 1
+        if name in _OF_SEEDS
     ]
     return min((more for more in asked if more is not None), default=None)
 

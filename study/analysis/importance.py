@@ -10,7 +10,7 @@ import pandas as pd
 from study.analysis.frames import Row
 from study.trials.schema import PREFIX
 
-FEWEST = 3
+_FEWEST = 3
 """Finished proposals that a cell must have to say anything about a hyperparameter."""
 _NORMAL = 1.96  # two-sided 95%
 
@@ -45,7 +45,7 @@ def importance(column: str, cells: Sequence[Sequence[Row]]) -> Importance | None
     pairs, num_cells = [], 0
     for rows in cells:
         held = [(row[column], row["validation_risk"]) for row in rows if row[column] is not None]
-        if len(held) >= FEWEST and all(isinstance(value, int | float) for value, _ in held):
+        if len(held) >= _FEWEST and all(isinstance(value, int | float) for value, _ in held):
             ranks = pd.DataFrame(held).astype(float).rank(pct=True)
             pairs.append((ranks - ranks.mean()).to_numpy())
             num_cells += 1

@@ -20,7 +20,7 @@ from study.rendering.costs import costs
 from study.rendering.embedding import libraries, script_json
 from study.rendering.exhibits import REFERENCES
 from study.rendering.explorer import specs
-from study.rendering.findings import Findings
+from study.rendering.findings import UNKNOWNS_TITLE, Findings
 from study.rendering.generation import GENERATION_UNIT, generation_number, generation_rows
 from study.rendering.hyperparameters import setting_rows
 from study.rendering.latent_dims import knee_rows
@@ -92,6 +92,7 @@ def render_page(
             budgets=budgets(trials),
             seeds=seeds_words(rows),
             findings=findings,
+            unknowns_title=UNKNOWNS_TITLE,
             notes=results.notes,
             faults=FAULTS,
             generation_unit=GENERATION_UNIT,

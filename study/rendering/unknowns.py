@@ -7,8 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from study.analysis.comparisons import POPULATION
 from study.analysis.faults import (
     NONE,
@@ -23,6 +21,7 @@ from study.analysis.frames import Row, to_rows
 from study.analysis.further_seeds import (
     MOST_SEEDS,
     Seeds,
+    overlaps,
     positive_parts,
     seeds_to_part,
     seeds_to_show,
@@ -84,7 +83,7 @@ def unknowns(study: Study, results: Results) -> list[Unknown]:
     Those of one question stand together.
     """
     rows, seconds = to_rows(results.landscape), seconds_by_place(study.trials)
-    overlaps = _overlaps(study.trials)
+    shared = overlaps(study.trials)
     first_stage = None if study.stopping is None else study.stopping.first_seeds
     over_all = [row for row in to_rows(results.comparisons) if row["scope"] == POPULATION]
     found: list[Unknown] = []
@@ -98,21 +97,13 @@ def unknowns(study: Study, results: Results) -> list[Unknown]:
                 if row["population"] == population and row["task"] in (task.task.name, None)
             ]
             title = f"{task.title}{short}"
-            worth = Seeds(overlap=overlaps.get(population, 0.0), first_stage=first_stage)
+            worth = Seeds(overlap=shared.get(population, 0.0), first_stage=first_stage)
             for held in (
                 _faults(title, plainest(mine), seconds, worth),
                 _pairs(title, pairs, mine, seconds, worth),
             ):
                 found += sorted(held, key=lambda one: one.cost)
     return found
-
-
-def _overlaps(trials: pd.DataFrame) -> dict[str, float]:
-    """Return n_test / n_train of the sets that every seed divides anew, by population."""
-    divided = trials[trials["is_resplit"].eq(True).fillna(False)]
-    shares = divided["num_test"] / divided["num_available"]
-    largest = shares.groupby(divided["population"]).max().dropna()
-    return {str(name): float(share) for name, share in largest.items()}
 
 
 def unknown_lines(found: Sequence[Unknown]) -> list[str]:
@@ -177,8 +168,13 @@ def _instead(errors: Sequence[str], worth: Seeds) -> str:
     elif "objective" in errors:
         what = "a longer stream and more restarts of U_A ([limit] num_stream, restarts)"
     else:
-        return _TOO_FEW_EXAMPLES if worth.overlap else _TOO_CLOSE
+        return _out_of_reach(worth)
     return f"no number of seeds alone; perhaps {what}"
+
+
+def _out_of_reach(worth: Seeds) -> str:
+    """Say why no number of seeds tells what is the seeds' to tell."""
+    return _TOO_FEW_EXAMPLES if worth.overlap else _TOO_CLOSE
 
 
 def _pairs(
@@ -207,7 +203,7 @@ def _pairs(
                 seeds=more,
                 scope=" of every cell",
                 seconds=None if more is None or each is None else more * each,
-                instead=_instead((), worth),
+                instead=_out_of_reach(worth),
             )
         )
     return found

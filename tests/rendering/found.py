@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from study.analysis.faults import FAULTS
 from study.analysis.reading import Study
 from study.analysis.results import build_results
 from study.analysis.table import build_trials
@@ -13,6 +14,7 @@ from tests.rendering.conftest import (
     Record,
     cell_row,
     comparison_frame,
+    landscape_row,
 )
 
 SMALL = (0.010, 0.005, 0.015)
@@ -55,3 +57,21 @@ def parts(
         comparisons=comparison_frame() if comparisons is None else comparisons,
     )
     return study, results
+
+
+def tied(estimation: tuple[float, float, float], num_seeds: int = 4) -> dict[str, object]:
+    named = {"total": TOTAL, "approximation": SMALL, "objective": SMALL}
+    optimization = (0.04, 0.02, 0.06)
+    return landscape_row(
+        "vgg",
+        estimation=estimation,
+        optimization=optimization,
+        estimation_num_seeds=num_seeds,
+        **named,
+    )
+
+
+def unshown(**changes: Any) -> Record:
+    """Return a cell of four seeds, none of whose errors is above zero unless changes say so."""
+    nothing = dict.fromkeys(FAULTS, (-0.01, -0.02, 0.01))
+    return landscape_row("vgg", estimation_num_seeds=4, total=TOTAL, **{**nothing, **changes})
